@@ -1,0 +1,44 @@
+"""The errors that a user can mend.
+
+Each message says what was asked, what exists, and what to do next. The command line prints the message alone, without a traceback;
+anything that is not a `NasreproError` is a defect of the package and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NasreproError(Exception):
+    """Base of every error that a user can mend."""
+
+
+class ParameterError(NasreproError):
+    """A parameter of a run is unknown, has the wrong type or lies outside its range."""
+
+
+class InvalidArchitecture(NasreproError):  # noqa: N818 -- the contract's name
+    """A graph or string does not describe an architecture of the space; the message is the reason."""
+
+
+class UnknownQuery(NasreproError):  # noqa: N818
+    """A benchmark has no such data set, metric, split, epoch budget or seed."""
+
+
+class MissingData(NasreproError):  # noqa: N818
+    """A benchmark file is not on this machine; the message names the command that fetches it."""
+
+
+class CorruptData(NasreproError):  # noqa: N818
+    """A file does not have the content that it should (truncated, altered, swapped or hostile)."""
+
+
+class StorageError(NasreproError):
+    """A file could not be written or read (read-only folder, full disk)."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ' Did you mean `x`?' for the closest known word, or the empty string."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" Did you mean `{close[0]}`?" if close else ""

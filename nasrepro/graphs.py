@@ -1,0 +1,117 @@
+"""A batch of cells as tensors.
+
+Shape letters used throughout the package: B batch, N nodes, K node (operation) classes, P = N (N - 1) / 2 node pairs i < j, T diffusion steps.
+
+A cell is a directed acyclic graph whose nodes are in topological order, so its adjacency matrix is strictly upper triangular and one
+entry per pair i < j says everything. That is also why an undirected graph loses nothing here: the direction of an edge is the node order
+(DiNAS, section 4.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+
+@lru_cache(maxsize=64)
+def pair_indices(n: int) -> tuple[Tensor, Tensor]:
+    """Return the row and column (each of shape P) of the pairs i < j of n nodes, in row-major order."""
+    rows, columns = torch.triu_indices(n, n, offset=1)
+    return rows, columns
+
+
+@dataclass(frozen=True)
+class Graphs:
+    """A batch of B cells of at most N nodes.
+
+    Attributes:
+        nodes: operation class of each node, int64, B x N; 0 in padding.
+        pairs: edge class of each pair i < j in row-major order (0 no edge, 1 edge), int64, B x P.
+        mask: whether a node exists, bool, B x N; the nodes of a cell come first, padding last.
+    """
+
+    nodes: Tensor
+    pairs: Tensor
+    mask: Tensor
+
+    def __post_init__(self) -> None:
+        b, n = self.nodes.shape
+        if self.pairs.shape != (b, n * (n - 1) // 2) or self.mask.shape != (b, n):
+            raise ValueError(
+                f"Graphs of nodes {tuple(self.nodes.shape)} need pairs {(b, n * (n - 1) // 2)} and mask {(b, n)}, "
+                f"not {tuple(self.pairs.shape)} and {tuple(self.mask.shape)}"
+            )
+
+    @classmethod
+    def from_adjacency(cls, nodes: Tensor, adjacency: Tensor, mask: Tensor | None = None) -> Graphs:
+        """Build from operation classes (B x N) and strictly upper triangular adjacency matrices (B x N x N)."""
+        if torch.tril(adjacency).any():
+            raise ValueError("adjacency must be strictly upper triangular: nodes in topological order")
+        rows, columns = pair_indices(nodes.shape[1])
+        return cls(nodes.long(), adjacency[:, rows, columns].long(), torch.ones_like(nodes, dtype=torch.bool) if mask is None else mask)
+
+    def __len__(self) -> int:
+        return self.nodes.shape[0]
+
+    @property
+    def n_nodes(self) -> int:
+        """N, padding included."""
+        return self.nodes.shape[1]
+
+    @property
+    def pair_mask(self) -> Tensor:
+        """Whether both ends of a pair exist, bool, B x P."""
+        rows, columns = pair_indices(self.n_nodes)
+        return self.mask[:, rows] & self.mask[:, columns]
+
+    def adjacency(self) -> Tensor:
+        """Return the directed adjacency matrices, int64, B x N x N, strictly upper triangular."""
+        rows, columns = pair_indices(self.n_nodes)
+        adjacency = self.nodes.new_zeros(len(self), self.n_nodes, self.n_nodes)
+        adjacency[:, rows, columns] = self.pairs
+        return adjacency
+
+    def __getitem__(self, index: Tensor | slice) -> Graphs:
+        return Graphs(self.nodes[index], self.pairs[index], self.mask[index])
+
+    def to(self, device: torch.device | str) -> Graphs:
+        """Return the same graphs on another device."""
+        return Graphs(self.nodes.to(device), self.pairs.to(device), self.mask.to(device))
+
+    @staticmethod
+    def cat(parts: Sequence[Graphs]) -> Graphs:
+        """Concatenate batches of the same N along the batch."""
+        return Graphs(*(torch.cat([getattr(p, f) for p in parts]) for f in ("nodes", "pairs", "mask")))
+
+    def to_pyg(self) -> list[Data]:
+        """Return one torch-geometric `Data` per cell: `x` (operation classes, n) and `edge_index` (2 x edges, directed)."""
+        from torch_geometric.data import Data
+
+        adjacency = self.adjacency()
+        out = []
+        for b in range(len(self)):
+            n = int(self.mask[b].sum())
+            out.append(Data(x=self.nodes[b, :n].clone(), edge_index=adjacency[b, :n, :n].nonzero().T.contiguous(), num_nodes=n))
+        return out
+
+    @classmethod
+    def from_pyg(cls, data: Sequence[Data], n_nodes: int | None = None) -> Graphs:
+        """Build from torch-geometric `Data` objects as `to_pyg` makes them, padded to `n_nodes` (default: the largest)."""
+        sizes = [int(d.num_nodes or 0) for d in data]
+        n = n_nodes or max(sizes)
+        nodes = torch.zeros(len(data), n, dtype=torch.long)
+        adjacency = torch.zeros(len(data), n, n, dtype=torch.long)
+        mask = torch.arange(n) < torch.tensor(sizes)[:, None]
+        for b, (d, size) in enumerate(zip(data, sizes, strict=True)):
+            assert d.x is not None and d.edge_index is not None
+            nodes[b, :size] = d.x
+            adjacency[b, d.edge_index[0], d.edge_index[1]] = 1
+        return cls.from_adjacency(nodes, adjacency, mask)

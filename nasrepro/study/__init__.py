@@ -1,0 +1,1 @@
+"""Runs, records, claims, statistics, tables and figures."""
