@@ -1,7 +1,7 @@
 """The errors that a user can mend.
 
-Each message says what was asked, what exists, and what to do next. The command line prints the message alone, without a traceback;
-anything that is not a `NasreproError` is a defect of the package and keeps its traceback.
+Each message says what was asked, what exists, and what to do next. The command line prints the message alone, without
+a traceback; anything that is not a `NasreproError` is a defect of the package and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -18,20 +18,24 @@ class ParameterError(NasreproError):
     """A parameter of a run is unknown, has the wrong type or lies outside its range."""
 
 
-class InvalidArchitecture(NasreproError):  # noqa: N818 -- the contract's name
+class InvalidArchitecture(NasreproError):
     """A graph or string does not describe an architecture of the space; the message is the reason."""
 
 
-class UnknownQuery(NasreproError):  # noqa: N818
+class UnknownQuery(NasreproError):
     """A benchmark has no such data set, metric, split, epoch budget or seed."""
 
 
-class MissingData(NasreproError):  # noqa: N818
+class MissingData(NasreproError):
     """A benchmark file is not on this machine; the message names the command that fetches it."""
 
 
-class CorruptData(NasreproError):  # noqa: N818
+class CorruptData(NasreproError):
     """A file does not have the content that it should (truncated, altered, swapped or hostile)."""
+
+
+class TrainingDiverged(NasreproError):
+    """The loss of a training became infinite or not a number."""
 
 
 class StorageError(NasreproError):

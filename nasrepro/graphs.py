@@ -1,10 +1,11 @@
 """A batch of cells as tensors.
 
-Shape letters used throughout the package: B batch, N nodes, K node (operation) classes, P = N (N - 1) / 2 node pairs i < j, T diffusion steps.
+Shape letters used throughout the package: B batch, N nodes, K node (operation) classes, P = N (N - 1) / 2 node pairs
+i < j, T diffusion steps.
 
-A cell is a directed acyclic graph whose nodes are in topological order, so its adjacency matrix is strictly upper triangular and one
-entry per pair i < j says everything. That is also why an undirected graph loses nothing here: the direction of an edge is the node order
-(DiNAS, section 4.1).
+A cell is a directed acyclic graph whose nodes are in topological order, so its adjacency matrix is strictly upper
+triangular and one entry per pair i < j says everything. That is also why an undirected graph loses nothing here: the
+direction of an edge is the node order (DiNAS, section 4.1).
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=64)
-def pair_indices(n: int) -> tuple[Tensor, Tensor]:
+def pair_indices(n: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
     """Return the row and column (each of shape P) of the pairs i < j of n nodes, in row-major order."""
-    rows, columns = torch.triu_indices(n, n, offset=1)
+    rows, columns = torch.triu_indices(n, n, offset=1, device=device)
     return rows, columns
 
 
@@ -55,8 +56,12 @@ class Graphs:
         """Build from operation classes (B x N) and strictly upper triangular adjacency matrices (B x N x N)."""
         if torch.tril(adjacency).any():
             raise ValueError("adjacency must be strictly upper triangular: nodes in topological order")
-        rows, columns = pair_indices(nodes.shape[1])
-        return cls(nodes.long(), adjacency[:, rows, columns].long(), torch.ones_like(nodes, dtype=torch.bool) if mask is None else mask)
+        rows, columns = pair_indices(nodes.shape[1], nodes.device)
+        return cls(
+            nodes.long(),
+            adjacency[:, rows, columns].long(),
+            torch.ones_like(nodes, dtype=torch.bool) if mask is None else mask,
+        )
 
     def __len__(self) -> int:
         return self.nodes.shape[0]
@@ -69,12 +74,12 @@ class Graphs:
     @property
     def pair_mask(self) -> Tensor:
         """Whether both ends of a pair exist, bool, B x P."""
-        rows, columns = pair_indices(self.n_nodes)
+        rows, columns = pair_indices(self.n_nodes, self.nodes.device)
         return self.mask[:, rows] & self.mask[:, columns]
 
     def adjacency(self) -> Tensor:
         """Return the directed adjacency matrices, int64, B x N x N, strictly upper triangular."""
-        rows, columns = pair_indices(self.n_nodes)
+        rows, columns = pair_indices(self.n_nodes, self.nodes.device)
         adjacency = self.nodes.new_zeros(len(self), self.n_nodes, self.n_nodes)
         adjacency[:, rows, columns] = self.pairs
         return adjacency
@@ -92,19 +97,23 @@ class Graphs:
         return Graphs(*(torch.cat([getattr(p, f) for p in parts]) for f in ("nodes", "pairs", "mask")))
 
     def to_pyg(self) -> list[Data]:
-        """Return one torch-geometric `Data` per cell: `x` (operation classes, n) and `edge_index` (2 x edges, directed)."""
+        """Return one torch-geometric `Data` per cell: `x` (operation classes, n) and `edge_index` (2 x edges,
+        directed)."""
         from torch_geometric.data import Data
 
         adjacency = self.adjacency()
         out = []
         for b in range(len(self)):
             n = int(self.mask[b].sum())
-            out.append(Data(x=self.nodes[b, :n].clone(), edge_index=adjacency[b, :n, :n].nonzero().T.contiguous(), num_nodes=n))
+            out.append(
+                Data(x=self.nodes[b, :n].clone(), edge_index=adjacency[b, :n, :n].nonzero().T.contiguous(), num_nodes=n)
+            )
         return out
 
     @classmethod
     def from_pyg(cls, data: Sequence[Data], n_nodes: int | None = None) -> Graphs:
-        """Build from torch-geometric `Data` objects as `to_pyg` makes them, padded to `n_nodes` (default: the largest)."""
+        """Build from torch-geometric `Data` objects as `to_pyg` makes them, padded to `n_nodes` (default: the
+        largest)."""
         sizes = [int(d.num_nodes or 0) for d in data]
         n = n_nodes or max(sizes)
         nodes = torch.zeros(len(data), n, dtype=torch.long)

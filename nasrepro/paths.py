@@ -16,7 +16,8 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def checkout() -> Path | None:
-    """Return the root of the source checkout that this package is imported from, or None when it was installed as a wheel."""
+    """Return the root of the source checkout that this package is imported from, or None when it was installed as a
+    wheel."""
     root = _PACKAGE.parent
     return root if (root / "pyproject.toml").is_file() and (root / "data").is_dir() else None
 
@@ -42,7 +43,8 @@ def cache_dir() -> Path:
 
 
 def runs_dir() -> Path:
-    """Return the folder of local runs: `NASREPRO_RUNS`, else `runs/` in the checkout, else `runs/` in the current folder."""
+    """Return the folder of local runs: `NASREPRO_RUNS`, else `runs/` in the checkout, else `runs/` in the current
+    folder."""
     if value := os.environ.get("NASREPRO_RUNS"):
         return Path(value).expanduser()
     return (checkout() or Path.cwd()) / "runs"

@@ -1,15 +1,13 @@
 """The record of a run: what was run, on what data, at what cost, with what result.
 
-A record is a folder `<root>/<experiment>/<key>/` with `record.json` and the run's tables as Parquet beside it. `record.json` is written last
-and by rename, so a folder without it is an unfinished run and never a half-true result.
+A record is a folder `<root>/<experiment>/<key>/` with `record.json` and the run's tables as Parquet beside it.
+`record.json` is written last and by rename, so a folder without it is an unfinished run and never a half-true result.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +15,8 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nasrepro.errors import CorruptData, StorageError
+from nasrepro.errors import CorruptData
+from nasrepro.storage import sha256_of, write_atomically
 
 SCHEMA_VERSION = 1
 
@@ -34,7 +33,8 @@ class DataFile(_Model):
 
 
 class Code(_Model):
-    """The code that ran: package version, hash of the package's sources, git commit and whether the tree differed from it."""
+    """The code that ran: package version, hash of the package's sources, git commit and whether the tree differed
+    from it."""
 
     package: str
     source_sha256: str
@@ -101,37 +101,10 @@ class Record(_Model):
 
 
 def run_key(experiment: str, method_version: int, parameters: dict[str, Any], data: dict[str, str]) -> str:
-    """Return the 16 hex digits that name a run: a hash of experiment, method version, resolved parameters and data checksums."""
+    """Return the 16 hex digits that name a run: a hash of experiment, method version, resolved parameters and data
+    checksums."""
     text = json.dumps([experiment, method_version, parameters, data], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file as hex digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is either wholly there or not at all; raise `StorageError` with what to do."""
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise StorageError(
-            f"Cannot write {path}: {error.strerror or error}. Free some space or choose a writable folder with NASREPRO_RUNS "
-            "(runs) or NASREPRO_CACHE (benchmark tables), and repeat the command: finished parts are kept."
-        ) from error
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> Artefact:
@@ -157,17 +130,23 @@ def load(folder: Path) -> Record:
     try:
         return Record.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise CorruptData(f"{path} is not a record of this version of nasrepro: {error}. Delete the folder and repeat the run.") from error
+        raise CorruptData(
+            f"{path} is not a record of this version of nasrepro: {error}. Delete the folder and repeat the run."
+        ) from error
 
 
 def load_table(folder: Path, record: Record, name: str) -> pd.DataFrame:
     """Read a table of a record after checking its checksum."""
     entry = next((a for a in record.artefacts if a.name == name), None)
     if entry is None:
-        raise CorruptData(f"The record {record.key} has no table {name}; it has {', '.join(a.name for a in record.artefacts)}.")
+        raise CorruptData(
+            f"The record {record.key} has no table {name}; it has {', '.join(a.name for a in record.artefacts)}."
+        )
     path = folder / name
     if not path.is_file() or sha256_of(path) != entry.sha256:
-        raise CorruptData(f"{path} is missing or differs from its record. Delete the folder {folder} and repeat the run.")
+        raise CorruptData(
+            f"{path} is missing or differs from its record. Delete the folder {folder} and repeat the run."
+        )
     return pd.read_parquet(path)
 
 

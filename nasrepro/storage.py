@@ -1,0 +1,39 @@
+"""Writing files so that they are either wholly there or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from nasrepro.errors import StorageError
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file as hex digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that it is either wholly there or not at all; raise `StorageError` with what to do."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise StorageError(
+            f"Cannot write {path}: {error.strerror or error}. Free some space or choose a writable folder "
+            "with NASREPRO_RUNS (runs) or NASREPRO_CACHE (benchmark tables), and repeat the command: "
+            "finished parts are kept."
+        ) from error
