@@ -1,7 +1,7 @@
 """The contract of a search space: pure functions of architectures.
 
-An architecture is a small hashable value of the space's own choosing (for NAS-Bench-201 a tuple of six operation ids). A new space is one
-file with one class that follows `SearchSpace`, and one line in `nasrepro/spaces/__init__.py`.
+An architecture is a small hashable value of the space's own choosing (for NAS-Bench-201 a tuple of six operation
+ids). A new space is one file with one class that follows `SearchSpace`, and one line in `nasrepro/spaces/__init__.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from nasrepro.graphs import Graphs
 
 A = TypeVar("A", bound=Hashable)
@@ -70,3 +72,16 @@ class SearchSpace(Protocol[A]):
 
     def from_string(self, text: str) -> A:
         """Parse a native string; raise `InvalidArchitecture` with the reason."""
+
+
+class FiniteSpace(SearchSpace[A], Protocol[A]):
+    """A space whose architectures are numbered: `index` is the row of an architecture, 0 to size - 1."""
+
+    def index(self, arch: A) -> int:
+        """Return the row of an architecture."""
+
+    def from_index(self, row: int) -> A:
+        """Return the architecture of a row."""
+
+    def decode_rows(self, graphs: Graphs) -> tuple[Tensor, list[str]]:
+        """Return the row of each graph (int64, B; -1 where invalid) and why it is invalid (else empty)."""

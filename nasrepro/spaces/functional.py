@@ -1,0 +1,115 @@
+"""When do two cells compute the same function?
+
+A cell with operations on its edges is reduced to its *computation graph*: the instances of weighted or pooling
+operations that reach the output, what each of them sums, and what the output sums. `none` yields zero, an operation on
+a sum that is identically zero yields zero (the tabulated networks start each convolution block with a ReLU and end it
+with a normalisation, whose learnt offset is not counted as a function of the input), `skip_connect` passes its input
+through, and an operation whose result is never used is dropped. Inputs are a multiset: the sum x + x is not x. One
+instance used twice is not the same as two instances, which have weights of their own (the two poolings of a cell are
+told apart in the same way; no property of pooling is used). Two cells share a key exactly when their computation graphs
+are isomorphic as labelled directed multigraphs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, permutations, product
+from typing import NamedTuple
+
+_CELL_INPUT = -1
+
+
+class CellEdge(NamedTuple):
+    """One edge of a cell: the nodes that it joins (source < target) and its operation."""
+
+    source: int
+    target: int
+    operation: str
+
+
+class _Instance(NamedTuple):
+    operation: str
+    inputs: tuple[int, ...]  # the summed instances, sorted, with repetition; -1 is the input of the cell
+
+
+def computation_graph(edges: Iterable[CellEdge], n_nodes: int) -> tuple[list[_Instance], tuple[int, ...]]:
+    """Return the live instances in topological order and what the output sums (empty: the output is identically zero).
+
+    Node 0 is the cell's input, node `n_nodes` - 1 its output. The edges may come in any order.
+    """
+    sums: list[list[int]] = [[_CELL_INPUT]] + [[] for _ in range(n_nodes - 1)]
+    instances: list[_Instance] = []
+    for edge in sorted(edges):  # by source: the sum of a node is complete before an edge leaves it
+        inputs = sums[edge.source]
+        if edge.operation == "none" or not inputs:
+            continue
+        if edge.operation == "skip_connect":
+            sums[edge.target].extend(inputs)
+        else:
+            instances.append(_Instance(edge.operation, tuple(sorted(inputs))))
+            sums[edge.target].append(len(instances) - 1)
+    output = sums[-1]
+    live = {i for i in output if i >= 0}
+    for i in range(len(instances) - 1, -1, -1):  # users come after what they use
+        if i in live:
+            live.update(j for j in instances[i].inputs if j >= 0)
+    rank = {_CELL_INPUT: _CELL_INPUT} | {old: new for new, old in enumerate(sorted(live))}
+    kept = [
+        _Instance(instances[i].operation, tuple(sorted(rank[j] for j in instances[i].inputs))) for i in sorted(live)
+    ]
+    return kept, tuple(sorted(rank[j] for j in output))
+
+
+def functional_key(edges: Sequence[CellEdge], n_nodes: int) -> str:
+    """Return the canonical form of the computation graph, e.g. `nor_conv_3x3(x);out(0,x)`; `out()` if it is zero."""
+    instances, output = computation_graph(edges, n_nodes)
+    return min(_serialise(instances, output, order) for order in _orders(instances, output))
+
+
+def _colours(instances: list[_Instance], output: tuple[int, ...]) -> list[int]:
+    """Colour the instances so that isomorphisms keep colours (refinement by operations, inputs and users)."""
+    users: list[Counter[int]] = [Counter() for _ in instances]
+    for i, instance in enumerate(instances):
+        for j in instance.inputs:
+            if j >= 0:
+                users[j][i] += 1
+    signatures: list[tuple[object, ...]] = [
+        (instance.operation, instance.inputs.count(_CELL_INPUT), output.count(i))
+        for i, instance in enumerate(instances)
+    ]
+    colours: list[int] = []
+    while True:
+        palette = {s: c for c, s in enumerate(sorted(set(signatures), key=repr))}
+        refined = [palette[s] for s in signatures]
+        if len(palette) == len(set(colours)):
+            return refined
+        colours = refined
+        signatures = [
+            (
+                colours[i],
+                tuple(sorted(colours[j] for j in instance.inputs if j >= 0)),
+                tuple(sorted(colours[u] for u, times in users[i].items() for _ in range(times))),
+            )
+            for i, instance in enumerate(instances)
+        ]
+
+
+def _orders(instances: list[_Instance], output: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Yield the orders of the instances that a canonical form must try: by colour, and all orders within a colour."""
+    colours = _colours(instances, output)
+    by_colour = sorted(range(len(instances)), key=colours.__getitem__)
+    groups = [list(group) for _, group in groupby(by_colour, key=colours.__getitem__)]
+    for choice in product(*(permutations(group) for group in groups)):
+        yield tuple(i for group in choice for i in group)
+
+
+def _serialise(instances: list[_Instance], output: tuple[int, ...], order: tuple[int, ...]) -> str:
+    place = {old: new for new, old in enumerate(order)}
+
+    def inputs(which: tuple[int, ...]) -> str:
+        return ",".join(sorted("x" if j == _CELL_INPUT else str(place[j]) for j in which))
+
+    return ";".join(
+        [f"{instances[i].operation}({inputs(instances[i].inputs)})" for i in order] + [f"out({inputs(output)})"]
+    )
