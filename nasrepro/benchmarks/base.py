@@ -1,7 +1,7 @@
 """The contract of a benchmark: one call answers one question, and nothing about the question is left to a default.
 
-Well-known wrappers mix validation and test accuracy, epochs and seeds behind defaults; here metric, split, epochs and seed are part of
-every query (a `Column`) and are printed in every caption.
+Well-known wrappers mix validation and test accuracy, epochs and seeds behind defaults; here metric, split, epochs and
+seed are part of every query (a `Column`) and are printed in every caption.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Result:
-    """The answer to a query: value in the metric's unit, number of seeds behind it, cost in seconds of the training it replaces, source file."""
+    """The answer to a query: value in the metric's unit, number of seeds behind it, cost in seconds of the training
+    it replaces, source file."""
 
     value: float
     n_seeds: int
@@ -63,7 +64,10 @@ class Benchmark(Protocol):
     """What every benchmark can do. Errors are typed: `UnknownQuery`, `InvalidArchitecture`, `MissingData`."""
 
     name: str
-    space: SearchSpace[Any]
+
+    @property
+    def space(self) -> SearchSpace[Any]:
+        """The search space that the benchmark labels."""
 
     def columns(self) -> list[Column]:
         """Return every column that can be answered on this machine now."""
@@ -71,8 +75,8 @@ class Benchmark(Protocol):
     def query(self, arch: Any, *, dataset: str, metric: str, split: str, epochs: int, seed: int | str) -> Result:
         """Return the label of one architecture."""
 
-    def query_many(self, archs: Sequence[Any], column: Column) -> np.ndarray:
-        """Return the labels of many architectures, float64, NaN where not measured."""
+    def query_many(self, archs: Sequence[Any] | np.ndarray, column: Column) -> np.ndarray:
+        """Return the labels of many architectures, or of an int array of rows; float64, NaN where not measured."""
 
     def optimum(self, column: Column) -> Optimum:
         """Return the best architecture of a column."""
@@ -80,5 +84,5 @@ class Benchmark(Protocol):
     def table(self) -> pd.DataFrame:
         """Return all labels, one row per architecture in native order, one column per `Column`."""
 
-    def checksums(self, dataset: str) -> dict[str, str]:
-        """Return name -> sha256 of every raw file that answers queries about this data set here."""
+    def checksums(self, columns: Sequence[Column]) -> dict[str, str]:
+        """Return name -> sha256 of the raw files that answer queries of these columns."""

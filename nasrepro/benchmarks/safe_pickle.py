@@ -1,0 +1,139 @@
+"""Reading pickles of others through an allow-list.
+
+A pickle is a program: `pickle.load` calls whatever it names. Here every global outside a short list is refused before
+it is looked up, and the list maps names to harmless stand-ins wherever the real thing is not needed.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasrepro.errors import CorruptData
+
+Allowed = Mapping[tuple[str, str], object]
+NOTHING: Allowed = {}  # enough for dicts, lists, strings and numbers
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, stream: io.BytesIO, allowed: Allowed, source: str) -> None:
+        super().__init__(stream)
+        self._allowed = allowed
+        self._source = source
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return self._allowed[module, name]
+        except KeyError:
+            raise CorruptData(
+                f"{self._source} is a pickle that asks for `{module}.{name}`, which the published file does not need; "
+                "nothing of it was run. Delete the file and fetch it again from its source."
+            ) from None
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise CorruptData(
+            f"{self._source} is a pickle with outside references, which the published file does not have."
+        )
+
+
+def load(source: Path | bytes, allowed: Allowed = NOTHING) -> Any:
+    """Unpickle a file or bytes with no globals but the `allowed` ones, (module, name) -> object.
+
+    Raise `CorruptData` naming the first other global, or saying that the pickle is truncated or malformed.
+    """
+    name = str(source) if isinstance(source, Path) else "This data"
+    content = source.read_bytes() if isinstance(source, Path) else source
+    try:
+        return _Unpickler(io.BytesIO(content), allowed, name).load()
+    except CorruptData:
+        raise
+    except Exception as error:  # a malformed pickle can raise nearly anything
+        raise CorruptData(f"{name} is not a whole pickle: {error}. Delete it and fetch it again.") from error
+
+
+class _Inert:
+    """Stands in for a class: keeps what the pickle says of an object, and does nothing."""
+
+    def __new__(cls, *args: Any, **_: Any) -> _Inert:
+        self = super().__new__(cls)
+        self.state = None
+        return self
+
+    state: Any
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+class _DataFrame(_Inert):
+    pass
+
+
+class _BlockManager(_Inert):
+    pass
+
+
+class _Index:
+    pass
+
+
+def _new_index(_: type, fields: dict[str, Any]) -> Any:
+    return fields.get("data")
+
+
+def _reconstruct(_: object, shape: tuple[int, ...], kind: object) -> np.ndarray:
+    return np.empty(0, dtype=np.int8)  # the state that follows brings shape, type and content
+
+
+def _from_buffer(content: bytes, dtype: np.dtype, shape: tuple[int, ...], order: Any) -> np.ndarray:
+    return np.frombuffer(content, dtype).reshape(shape, order=order)
+
+
+def _only_slice(start: int, stop: int, step: int | None = None) -> slice:
+    return slice(start, stop, step)
+
+
+def _dtype(code: str, *flags: bool) -> np.dtype:
+    return np.dtype(str(code))
+
+
+_FRAME_GLOBALS: dict[tuple[str, str], Callable[..., Any]] = {
+    ("pandas.core.frame", "DataFrame"): _DataFrame,
+    ("pandas.core.internals.managers", "BlockManager"): _BlockManager,
+    ("pandas.core.indexes.base", "_new_Index"): _new_index,
+    ("pandas.core.indexes.base", "Index"): _Index,
+    ("pandas.core.indexes.range", "RangeIndex"): _Index,
+    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy.core.numeric", "_frombuffer"): _from_buffer,
+    ("numpy", "ndarray"): _Index,
+    ("numpy", "dtype"): _dtype,
+    ("builtins", "slice"): _only_slice,
+}
+
+
+def load_frame(source: Path | bytes) -> dict[str, np.ndarray]:
+    """Return the columns of a pickled pandas DataFrame, name -> array of its rows, without running any pandas code.
+
+    Raise `CorruptData` when the pickle is not a plain DataFrame of blocks.
+    """
+    frame = load(source, _FRAME_GLOBALS)
+    try:
+        state = frame.state
+        manager = state["_data"] if "_data" in state else state["_mgr"]
+        description = manager.state[-1]["0.14.1"]
+        names = description["axes"][0]
+        columns: dict[str, np.ndarray] = {}
+        for block in description["blocks"]:
+            places = np.arange(len(names))[block["mgr_locs"]]
+            for place, values in zip(places, block["values"], strict=True):
+                columns[str(names[place])] = values
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise CorruptData(
+            f"{source if isinstance(source, Path) else 'This data'} is not a pickled table: {error!r}."
+        ) from error
+    return {str(name): columns[str(name)] for name in names}
