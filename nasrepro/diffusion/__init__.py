@@ -1,0 +1,1 @@
+"""Discrete graph diffusion: noise model, denoiser, training, sampling."""

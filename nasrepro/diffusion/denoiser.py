@@ -1,0 +1,294 @@
+"""The denoiser: a graph transformer that predicts the clean graph from a noisy one (DiNAS, section 4 and appendix A.4).
+
+One network, two configurations. `PAPER` is what the public code of DiNAS runs: a DiGress network without time input,
+whose layers update an N x N matrix of pair features, with scores per channel and the class embedding concatenated.
+`DEFAULT` is ours: the layers update nodes only; the pairs are read once, as attention biases, and written once, from
+their two end nodes, each pair i < j a single time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nasrepro.graphs import Graphs, pair_indices
+
+
+class Logits(NamedTuple):
+    """Unnormalised log-probabilities of the clean graph: nodes B x N x K, pairs B x P x 2."""
+
+    nodes: Tensor
+    pairs: Tensor
+
+
+@dataclass(frozen=True)
+class DenoiserConfig:
+    """Shape of the network.
+
+    Attributes:
+        pairs: `full` = DiGress layers on N x N matrices of pair features, the class embedding concatenated (so the
+            layers have twice the dimensions given here) and scaling each layer's output; `upper` = one feature per
+            pair i < j, the class embedding added.
+        attention: with full pairs, `channel` = a score for every channel (DiGress) or `head` = a score for every
+            head; upper pairs use heads.
+        layers: graph-transformer layers.
+        heads: attention heads.
+        node_dim: features per node.
+        pair_dim: features per pair.
+        node_hidden: hidden units of networks that act on single nodes.
+        pair_hidden: hidden units of networks that act on single pairs.
+        positions: add sinusoids of the node index, which carries the direction of the edges.
+        time_input: tell the network the time t (the public code does not).
+        dropout: probability, in training only (full pairs).
+    """
+
+    pairs: Literal["full", "upper"]
+    attention: Literal["channel", "head"] = "head"
+    layers: int = 5
+    heads: int = 8
+    node_dim: int = 256
+    pair_dim: int = 64
+    node_hidden: int = 256
+    pair_hidden: int = 128
+    positions: bool = True
+    time_input: bool = False
+    dropout: float = 0.0
+
+
+PAPER = DenoiserConfig(pairs="full", attention="channel", dropout=0.1)
+DEFAULT = DenoiserConfig(pairs="upper", layers=3, heads=4, node_dim=64, pair_dim=32, node_hidden=128, pair_hidden=32)
+CONFIGS = {"paper": PAPER, "default": DEFAULT}
+
+_FILM = 64  # features of the class embedding that scale the outputs of a DiGress layer
+
+
+def sinusoids(positions: Tensor, channels: int) -> Tensor:
+    """Return sine | cosine features of real positions (...) at geometric wavelengths from 2 pi to 2 pi 10^4, (...,
+    channels)."""
+    n = channels // 2
+    rates = torch.exp(-torch.arange(n, device=positions.device, dtype=torch.float32) * (math.log(1e4) / max(n - 1, 1)))
+    angles = positions.unsqueeze(-1).to(torch.float32) * rates
+    return torch.cat([angles.sin(), angles.cos()], -1)
+
+
+class ClassEmbedding(nn.Module):
+    """A two-layer network of the one-hot class. It has only K different outputs, so it runs on K rows and is looked
+    up: (...) -> (..., out)."""
+
+    def __init__(self, n_classes: int, hidden: int, out: int) -> None:
+        super().__init__()
+        self.first = nn.Parameter(torch.empty(n_classes, hidden).uniform_(-1, 1))
+        self.second = nn.Linear(hidden, out)
+
+    def forward(self, classes: Tensor) -> Tensor:
+        """Classes (...) -> features (..., out)."""
+        return F.embedding(classes, F.relu(self.second(F.relu(self.first))))
+
+
+class ConditionEmbedding(nn.Module):
+    """An own two-layer network of the one-hot class for each of k conditions, summed over conditions; the null token
+    is a class of its own.
+
+    Classes are int64, B x k; class `n_classes[j]` is the null token of condition j.
+    """
+
+    def __init__(self, n_classes: Sequence[int], hidden: int, out: int) -> None:
+        super().__init__()
+        self.tables = nn.ParameterList(torch.empty(n + 1, hidden).uniform_(-1, 1) for n in n_classes)
+        self.out = nn.ModuleList(nn.Linear(hidden, out) for _ in n_classes)
+
+    def forward(self, classes: Tensor) -> Tensor:
+        """Classes of k conditions (B, k) -> features (B, out)."""
+        parts = [
+            F.embedding(classes[:, j], out(F.relu(table)))
+            for j, (table, out) in enumerate(zip(self.tables, self.out, strict=True))
+        ]
+        return torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
+
+
+class MatrixLayer(nn.Module):
+    """A DiGress layer: attention among nodes scaled and shifted by pair features, which updates the pairs too, then
+    two feed-forward blocks.
+
+    Normalisation comes after each block, and the class embedding y scales and shifts what attention returns (FiLM).
+    """
+
+    def __init__(self, config: DenoiserConfig, node_dim: int, pair_dim: int) -> None:
+        super().__init__()
+        self.heads, self.channelwise = config.heads, config.attention == "channel"
+        scores = node_dim if self.channelwise else config.heads
+        self.qkv = nn.Linear(node_dim, 3 * node_dim)
+        self.pair_to_score = nn.Linear(pair_dim, 2 * scores)
+        self.score_to_pair = nn.Linear(scores, pair_dim)
+        self.out = nn.Linear(node_dim, node_dim)
+        self.film_nodes, self.film_pairs = nn.Linear(_FILM, 2 * node_dim), nn.Linear(_FILM, 2 * scores)
+        self.node_norms = nn.ModuleList(nn.LayerNorm(node_dim) for _ in range(2))
+        self.pair_norms = nn.ModuleList(nn.LayerNorm(pair_dim) for _ in range(2))
+        self.node_mlp = _mlp(node_dim, config.node_hidden, node_dim, config.dropout)
+        self.pair_mlp = _mlp(pair_dim, config.pair_hidden, pair_dim, config.dropout)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, e: Tensor, y: Tensor, blocked: Tensor) -> tuple[Tensor, Tensor]:
+        """Nodes x (B, N, C), pairs e (B, N, N, C'), class embedding y (B, 64), 0 or -inf per key (B, 1, N, 1) -> new
+        nodes and pairs."""
+        dx, de = self._attend(x, e, y, blocked)
+        x, e = self.node_norms[0](x + self.dropout(dx)), self.pair_norms[0](e + self.dropout(de))
+        return self.node_norms[1](x + self.node_mlp(x)), self.pair_norms[1](e + self.pair_mlp(e))
+
+    def _attend(self, x: Tensor, e: Tensor, y: Tensor, blocked: Tensor) -> tuple[Tensor, Tensor]:
+        q, k, v = self.qkv(x).chunk(3, -1)
+        multiply, add = self.pair_to_score(e).chunk(2, -1)
+        q = q / math.sqrt(x.shape[-1] // self.heads)
+        if self.channelwise:
+            scores = q.unsqueeze(2) * k.unsqueeze(1)
+        else:
+            q, k = (z.unflatten(-1, (self.heads, -1)) for z in (q, k))
+            scores = torch.einsum("bihc,bjhc->bijh", q, k)
+        scores = torch.addcmul(scores + add, scores, multiply)  # B, N, N, channels or heads
+        weights = (scores + blocked).softmax(2)
+        if self.channelwise:
+            mixed = (weights * v.unsqueeze(1)).sum(2)
+        else:
+            mixed = torch.einsum("bijh,bjhc->bihc", weights, v.unflatten(-1, (self.heads, -1))).flatten(2)
+        return self.out(_film(mixed, self.film_nodes(y)[:, None])), self.score_to_pair(
+            _film(scores, self.film_pairs(y)[:, None, None])
+        )
+
+
+class NodeLayer(nn.Module):
+    """Head attention among nodes with an additive bias from the pairs, then a feed-forward block; normalisation comes
+    before each."""
+
+    def __init__(self, config: DenoiserConfig) -> None:
+        super().__init__()
+        d = config.node_dim
+        self.heads = config.heads
+        self.norms = nn.ModuleList(nn.LayerNorm(d) for _ in range(2))
+        self.qkv, self.out = nn.Linear(d, 3 * d), nn.Linear(d, d)
+        self.mlp = _mlp(d, config.node_hidden, d)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """Nodes x (B, N, C), bias of the scores (B, heads, N, N) -> new nodes."""
+        q, k, v = self.qkv(self.norms[0](x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        x = x + self.out(F.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2).flatten(2))
+        return x + self.mlp(self.norms[1](x))
+
+
+class Denoiser(nn.Module):
+    """Maps noisy graphs, times and classes to the logits of the clean graphs.
+
+    Args:
+        config: shape of the network.
+        node_classes: K.
+        condition_classes: number of classes d_j of each of the k conditions (the null token not counted).
+    """
+
+    def __init__(self, config: DenoiserConfig, node_classes: int, condition_classes: Sequence[int]) -> None:
+        super().__init__()
+        self.config, self.node_classes, self.condition_classes = config, node_classes, tuple(condition_classes)
+        d, p = config.node_dim, config.pair_dim
+        self.splits = [d, p, _FILM if config.pairs == "full" else 0]
+        self.node_in = ClassEmbedding(node_classes, config.node_hidden, d)
+        self.pair_in = ClassEmbedding(2, config.pair_hidden, p)
+        self.condition = ConditionEmbedding(condition_classes, config.node_hidden, sum(self.splits))
+        self.time = nn.Linear(d, sum(self.splits)) if config.time_input else None
+        self.core = _MatrixCore(config, node_classes) if config.pairs == "full" else _NodeCore(config, node_classes)
+        self._cache: dict[tuple[int, torch.device], Tensor] = {}
+
+    def forward(self, graphs: Graphs, t: Tensor, classes: Tensor) -> Logits:
+        """Predict the clean graphs.
+
+        Args:
+            graphs: noisy graphs.
+            t: time of each graph as a fraction of T, float, B (read only by networks with `time_input`).
+            classes: class of each condition, int64, B x k; `condition_classes[j]` is the null token.
+        """
+        x, e = self.node_in(graphs.nodes), self.pair_in(graphs.pairs)
+        if self.config.positions:
+            x = x + self._positions(graphs.n_nodes, x.device)
+        c = self.condition(classes)
+        if self.time is not None:
+            c = c + self.time(sinusoids(1000 * t, self.config.node_dim))
+        cx, ce, y = c.split(self.splits, -1)
+        return self.core(x, e, cx.unsqueeze(1), ce.unsqueeze(1), y, graphs.mask)
+
+    def _positions(self, n: int, device: torch.device) -> Tensor:
+        key = (n, device)
+        if key not in self._cache:
+            self._cache[key] = sinusoids(torch.arange(n, device=device), self.config.node_dim)
+        return self._cache[key]
+
+
+class _MatrixCore(nn.Module):
+    """Class embedding concatenated, DiGress layers, read-out with the two directions of a pair averaged."""
+
+    def __init__(self, config: DenoiserConfig, node_classes: int) -> None:
+        super().__init__()
+        d, p = 2 * config.node_dim, 2 * config.pair_dim
+        self.layers = nn.ModuleList(MatrixLayer(config, d, p) for _ in range(config.layers))
+        self.node_out, self.pair_out = _mlp(d, config.node_hidden, node_classes), _mlp(p, config.pair_hidden, 2)
+
+    def forward(self, x: Tensor, e: Tensor, cx: Tensor, ce: Tensor, y: Tensor, mask: Tensor) -> Logits:
+        n = x.shape[1]
+        x, e = torch.cat([x, cx.expand_as(x)], -1), _to_matrix(torch.cat([e, ce.expand_as(e)], -1), n)
+        blocked = torch.zeros_like(mask, dtype=x.dtype).masked_fill(~mask, -1e9)[:, None, :, None]
+        for layer in self.layers:
+            x, e = layer(x, e, y, blocked)
+        rows, columns = pair_indices(n, e.device)
+        pairs = self.pair_out(e)
+        return Logits(self.node_out(x), (pairs[:, rows, columns] + pairs[:, columns, rows]) / 2)
+
+
+class _NodeCore(nn.Module):
+    """Class embedding added, pairs read once as biases of all layers, node layers, pairs written once from their end
+    nodes."""
+
+    def __init__(self, config: DenoiserConfig, node_classes: int) -> None:
+        super().__init__()
+        d, p = config.node_dim, config.pair_dim
+        self.heads = config.heads
+        self.bias = nn.Linear(p, config.layers * config.heads)
+        self.layers = nn.ModuleList(NodeLayer(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(d)
+        self.ends = nn.Linear(d, 2 * p)
+        self.node_out, self.pair_out = _mlp(d, config.node_hidden, node_classes), _mlp(p, config.pair_hidden, 2)
+
+    def forward(self, x: Tensor, e: Tensor, cx: Tensor, ce: Tensor, y: Tensor, mask: Tensor) -> Logits:
+        n = x.shape[1]
+        x, e = x + cx, F.relu(e + ce)
+        biases = _to_matrix(self.bias(e), n).permute(0, 3, 1, 2)
+        biases = biases.masked_fill(~mask[:, None, None], -1e9)
+        for layer, bias in zip(self.layers, biases.split(self.heads, 1), strict=True):
+            x = layer(x, bias)
+        x = self.norm(x)
+        first, second = self.ends(x).chunk(2, -1)
+        rows, columns = pair_indices(n, x.device)
+        return Logits(self.node_out(x), self.pair_out(F.relu(e + first[:, rows] + second[:, columns])))
+
+
+def _to_matrix(pairs: Tensor, n: int) -> Tensor:
+    """Features of pairs i < j (B, P, C) -> symmetric matrices with a zero diagonal (B, N, N, C)."""
+    rows, columns = pair_indices(n, pairs.device)
+    matrix = pairs.new_zeros(pairs.shape[0], n, n, pairs.shape[-1])
+    matrix[:, rows, columns] = pairs
+    matrix[:, columns, rows] = pairs
+    return matrix
+
+
+def _film(values: Tensor, parameters: Tensor) -> Tensor:
+    shift, gain = parameters.chunk(2, -1)
+    return torch.addcmul(shift + values, values, gain)
+
+
+def _mlp(inputs: int, hidden: int, outputs: int, dropout: float = 0.0) -> nn.Sequential:
+    if not dropout:
+        return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
+    return nn.Sequential(
+        nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs), nn.Dropout(dropout)
+    )

@@ -1,0 +1,97 @@
+"""Sampling (DiNAS, Algorithm 2): from the prior to a clean graph in any number of reverse steps.
+
+The noise of architecture i depends on the seed and on i alone, so architecture 17 is the same in a batch of 1 and of
+4,096.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from nasrepro.diffusion.model import NoiseModel
+from nasrepro.diffusion.noise import categorical, posterior, reverse_times
+from nasrepro.graphs import Graphs
+from nasrepro.guidance import Guided
+from nasrepro.seeding import derive
+
+_CHUNK = 2048  # uniform numbers that one architecture draws at a time
+
+
+class ArchitectureNoise:
+    """Uniform random numbers with an own stream for every architecture of a batch."""
+
+    def __init__(self, seed: int, indices: Sequence[int], width: int) -> None:
+        self._streams = [torch.Generator().manual_seed(derive(seed, "architecture", i)) for i in indices]
+        self._width, self._rows = width, max(1, _CHUNK // width)
+        self._buffer, self._next = torch.empty(0), 0
+
+    def draw(self) -> Tensor:
+        """Return the next `width` numbers of every stream, B x width."""
+        if self._next == self._buffer.shape[0]:
+            block = [torch.rand(self._rows, self._width, generator=g) for g in self._streams]
+            self._buffer, self._next = torch.stack(block, 1), 0
+        self._next += 1
+        return self._buffer[self._next - 1]
+
+
+@torch.inference_mode()
+def sample(
+    guided: Guided,
+    noise: NoiseModel,
+    indices: Sequence[int],
+    *,
+    seed: int,
+    steps: int,
+    batch_size: int = 512,
+    device: torch.device | str = "cpu",
+    on_step: Callable[[int, int, Graphs], None] | None = None,
+) -> Graphs:
+    """Draw the architectures with the given indices of the stream `seed`.
+
+    Args:
+        guided: the denoiser with its classes and guidance scale.
+        noise: the forward process that it was trained for.
+        indices: which architectures of the stream, e.g. `range(192)`.
+        seed: names the stream.
+        steps: number of reverse steps, 1..T; fewer than T jump by the closed-form posterior between any two times.
+        batch_size: architectures per pass (twice that number of graphs under guidance).
+        device: where to compute.
+        on_step: called with (first index of the batch, time, graphs) after each reverse step.
+
+    Returns:
+        The graphs, on the CPU, in the order of `indices`; whether they are valid is for the search space to say.
+    """
+    times = reverse_times(noise.steps, steps)
+    moved = noise.to(device)
+    done = []
+    for start in range(0, len(indices), batch_size):
+        part = indices[start : start + batch_size]
+        n = len(noise.sizes) - 1
+        streams = ArchitectureNoise(seed, part, n + n * (n - 1) // 2 + 1)
+        u = streams.draw()
+        sizes = categorical(noise.sizes.expand(len(part), -1), u[:, -1])
+        mask = torch.arange(n) < sizes[:, None]
+        u = u.to(device)
+        graphs = Graphs(
+            categorical(moved.node_marginal.expand(len(part), n, -1), u[:, :n]),
+            categorical(moved.pair_marginal.expand(len(part), u.shape[1] - n - 1, -1), u[:, n:-1]),
+            mask.to(device),
+        )
+        for t, s in pairwise(times):
+            nodes, pairs = guided(graphs, torch.full((len(part),), t / noise.steps, device=device))
+            u = streams.draw().to(device)
+            keep_s, keep_t = float(noise.keep[s]), float(noise.keep[t])
+            graphs = Graphs(
+                categorical(posterior(graphs.nodes, nodes, moved.node_marginal, keep_s, keep_t), u[:, :n]),
+                categorical(posterior(graphs.pairs, pairs, moved.pair_marginal, keep_s, keep_t), u[:, n:-1]),
+                graphs.mask,
+            )
+            if on_step is not None:
+                on_step(start, s, graphs)
+        graphs = Graphs(graphs.nodes * graphs.mask, graphs.pairs * graphs.pair_mask, graphs.mask)
+        done.append(graphs.to("cpu"))
+    return Graphs.cat(done)

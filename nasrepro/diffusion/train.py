@@ -1,0 +1,258 @@
+"""Training (DiNAS, Algorithm 1): predict the clean graph from a noisy one, with the conditions dropped now and then.
+
+The whole data set lies on the device as tensors. Every random number comes from a stream named by seed and step, so a
+run that is killed and resumed ends with the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from nasrepro.diffusion.denoiser import Denoiser, DenoiserConfig, Logits
+from nasrepro.diffusion.model import DiffusionModel, NoiseModel, read_tensors, write_tensors
+from nasrepro.diffusion.noise import diffuse
+from nasrepro.errors import CorruptData, TrainingDiverged
+from nasrepro.graphs import Graphs
+from nasrepro.guidance import drop_conditions
+from nasrepro.seeding import derive
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train.
+
+    Attributes:
+        epochs: passes over the data; the last batch of a pass may be smaller.
+        batch_size: graphs per step.
+        learning_rate: peak learning rate.
+        schedule: `constant` (the public code) or `cosine` after a linear warm-up over the first tenth.
+        weight_decay: of AdamW.
+        clip_norm: largest norm of the gradient, 0 = no clipping (the public code).
+        ema_decay: decay of the moving average of the weights that is used for sampling, 0 = last weights (the public
+            code).
+        edge_weight: lambda of Eq. 2.
+        epsilon: probability of the null token.
+        joint_dropout: drop all conditions of a graph together.
+        diffusion_steps: T.
+    """
+
+    epochs: int = 100
+    batch_size: int = 16
+    learning_rate: float = 2e-4
+    schedule: Literal["constant", "cosine"] = "constant"
+    weight_decay: float = 1e-12
+    clip_norm: float = 0.0
+    ema_decay: float = 0.0
+    edge_weight: float = 5.0
+    epsilon: float = 0.1
+    joint_dropout: bool = True
+    diffusion_steps: int = 500
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a training step reports: its number from 1, the loss of Eq. 2 and its two parts (mean cross-entropy in
+    nats)."""
+
+    number: int
+    loss: float
+    node_loss: float
+    edge_loss: float
+
+
+def graph_loss(logits: Logits, clean: Graphs, edge_weight: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return (total, node part, edge part) of Eq. 2: mean cross-entropy over existing nodes and, times lambda, over
+    existing pairs."""
+    node_loss = _masked_cross_entropy(logits.nodes, clean.nodes, clean.mask)
+    edge_loss = _masked_cross_entropy(logits.pairs, clean.pairs, clean.pair_mask)
+    return node_loss + edge_weight * edge_loss, node_loss, edge_loss
+
+
+def train(
+    graphs: Graphs,
+    classes: Tensor,
+    *,
+    node_classes: int,
+    condition_classes: tuple[int, ...],
+    denoiser: DenoiserConfig,
+    config: TrainingConfig,
+    seed: int,
+    device: torch.device | str = "cpu",
+    checkpoint: Path | None = None,
+    checkpoint_every_s: float = 20.0,
+    on_step: Callable[[Step], None] | None = None,
+) -> tuple[DiffusionModel, list[Step]]:
+    """Train a denoiser on graphs whose k conditions have the given classes (int64, B x k).
+
+    With `checkpoint`, the state is saved there every `checkpoint_every_s` seconds, and training goes on from it when
+    it exists. The one before is kept too, for the case that the newest is damaged.
+
+    Returns:
+        The model (moving-average weights if asked for) and the history of steps.
+    """
+    total = config.epochs * math.ceil(len(graphs) / config.batch_size)
+    noise = NoiseModel.fit(graphs, node_classes, config.diffusion_steps)
+    with torch.random.fork_rng():
+        torch.manual_seed(derive(seed, "initial weights") % 2**63)
+        network = Denoiser(denoiser, node_classes, condition_classes).to(device).train()
+        state = _State(
+            network,
+            config,
+            total,
+            {"denoiser": asdict(denoiser), "training": asdict(config), "seed": seed, "graphs": len(graphs)},
+        )
+        if checkpoint is not None:
+            state.restore(checkpoint)
+        graphs, classes = graphs.to(device), classes.to(device)
+        node_marginal, pair_marginal = noise.node_marginal.to(device), noise.pair_marginal.to(device)
+        keep = noise.keep.to(device=device, dtype=torch.float32)
+        generator = torch.Generator(device)
+        saved = time.monotonic()
+        while state.step < total:
+            generator.manual_seed(derive(seed, "step", state.step))
+            torch.manual_seed(derive(seed, "dropout", state.step))
+            batch = state.batch(len(graphs), seed, device)
+            clean, condition = (
+                graphs[batch],
+                drop_conditions(classes[batch], condition_classes, config.epsilon, config.joint_dropout, generator),
+            )
+            t = torch.randint(1, config.diffusion_steps + 1, (len(clean),), generator=generator, device=device)
+            noisy = Graphs(
+                diffuse(clean.nodes, keep[t], node_marginal, generator),
+                diffuse(clean.pairs, keep[t], pair_marginal, generator),
+                clean.mask,
+            )
+            losses = graph_loss(network(noisy, t / config.diffusion_steps, condition), clean, config.edge_weight)
+            state.update(losses)
+            if on_step is not None:
+                on_step(state.history[-1])
+            if checkpoint is not None and time.monotonic() - saved > checkpoint_every_s:
+                state.save(checkpoint)
+                saved = time.monotonic()
+    network.load_state_dict(state.average if config.ema_decay else network.state_dict())
+    return DiffusionModel(network.cpu().eval(), noise), state.history
+
+
+class _State:
+    """Network, optimiser, moving average and history: everything that a checkpoint holds."""
+
+    def __init__(self, network: Denoiser, config: TrainingConfig, total: int, identity: dict[str, object]) -> None:
+        self.network, self.config, self.total, self.identity = network, config, total, identity
+        self.parameters = [p for p in network.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(
+            self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay, amsgrad=True, fused=True
+        )
+        self.average = {k: v.detach().clone() for k, v in network.state_dict().items()}
+        self.history: list[Step] = []
+        self._order: tuple[int, Tensor] | None = None
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return len(self.history)
+
+    def batch(self, n: int, seed: int, device: torch.device | str) -> Tensor:
+        """Return the indices of the next batch: a fresh permutation for each epoch."""
+        per_epoch = math.ceil(n / self.config.batch_size)
+        epoch, position = divmod(self.step, per_epoch)
+        if self._order is None or self._order[0] != epoch:
+            generator = torch.Generator().manual_seed(derive(seed, "order", epoch))
+            self._order = (epoch, torch.randperm(n, generator=generator).to(device))
+        return self._order[1][position * self.config.batch_size : (position + 1) * self.config.batch_size]
+
+    def update(self, losses: tuple[Tensor, Tensor, Tensor]) -> None:
+        """Take one optimiser step down the first of the losses and note all three."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._learning_rate()
+        self.optimiser.zero_grad(set_to_none=True)
+        losses[0].backward()
+        if self.config.clip_norm:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm)
+        self.optimiser.step()
+        values = torch.stack([loss.detach() for loss in losses]).tolist()
+        if not math.isfinite(values[0]):
+            raise TrainingDiverged(
+                f"The loss became {values[0]} at training step {self.step + 1}. Lower learning_rate or set clip_norm=1."
+            )
+        self.history.append(Step(self.step + 1, *values))
+        if self.config.ema_decay:
+            decay = min(self.config.ema_decay, self.step / (self.step + 10))
+            current = self.network.state_dict()
+            torch._foreach_lerp_(list(self.average.values()), [current[k] for k in self.average], 1 - decay)
+
+    def _learning_rate(self) -> float:
+        if self.config.schedule == "constant":
+            return self.config.learning_rate
+        warm_up = max(1, self.total // 10)
+        if self.step < warm_up:
+            return self.config.learning_rate * (self.step + 1) / warm_up
+        return (
+            self.config.learning_rate
+            * 0.5
+            * (1 + math.cos(math.pi * (self.step - warm_up) / max(1, self.total - warm_up)))
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the state; the checkpoint before it is kept as `<name>.previous`."""
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.items()}
+        for i, p in enumerate(self.parameters):
+            tensors |= {f"optimiser.{i}.{k}": v for k, v in self.optimiser.state[p].items()}
+        tensors["history"] = torch.tensor(
+            [[s.loss, s.node_loss, s.edge_loss] for s in self.history], dtype=torch.float64
+        )
+        if path.exists():
+            path.replace(_previous(path))
+        write_tensors(path, tensors, self.identity)
+
+    def restore(self, path: Path) -> None:
+        """Go on from the newest sound checkpoint; say so when the newest was damaged."""
+        for candidate in (path, _previous(path)):
+            if not candidate.exists():
+                continue
+            try:
+                tensors, identity = read_tensors(candidate)
+            except CorruptData as error:
+                log.warning(
+                    "%s Going on from %s.",
+                    str(error).split(". Delete")[0],
+                    "the checkpoint before it" if candidate == path else "the start",
+                )
+                continue
+            if identity != self.identity:
+                log.warning("%s belongs to another run; starting anew.", candidate)
+                continue
+            self.network.load_state_dict(_part(tensors, "network."))
+            self.average = {k: v.to(self.average[k].device) for k, v in _part(tensors, "average.").items()}
+            states = {i: _part(tensors, f"optimiser.{i}.") for i in range(len(self.parameters))}
+            self.optimiser.load_state_dict(
+                {"state": states, "param_groups": self.optimiser.state_dict()["param_groups"]}
+            )
+            self.history = [Step(i + 1, *row) for i, row in enumerate(tensors["history"].tolist())]
+            return
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(path.name + ".previous")
+
+
+def _masked_cross_entropy(logits: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    loss = F.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none")
+    weight = mask.flatten().to(loss.dtype)
+    return (loss * weight).sum() / weight.sum()
