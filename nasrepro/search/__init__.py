@@ -1,0 +1,1 @@
+"""Searchers under one ask/tell contract."""

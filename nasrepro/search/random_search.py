@@ -1,0 +1,55 @@
+"""Random search, and the control that knows the answer's class: a uniform draw from the labelled top class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nasrepro.search.base import Proposal
+from nasrepro.spaces.base import FiniteSpace, SearchSpace
+
+
+class RandomSearch:
+    """Draw distinct architectures uniformly from the space."""
+
+    name = "random"
+
+    def __init__(self, space: SearchSpace[Any], rng: np.random.Generator) -> None:
+        self._space, self._rng = space, rng
+        self._seen: set[str] = set()
+
+    def ask(self, n: int) -> list[Proposal]:
+        """Return n architectures that were not proposed before."""
+        out: list[Proposal] = []
+        while len(out) < n and (self._space.size is None or len(self._seen) < self._space.size):
+            arch = self._space.sample(self._rng)
+            key = self._space.key(arch)
+            if key not in self._seen:
+                self._seen.add(key)
+                out.append(Proposal(arch))
+        return out
+
+    def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
+        """Learn nothing."""
+
+
+class TopClassDraw:
+    """Draw uniformly, with replacement, from given rows: the cells whose label lies in the wanted class.
+
+    The control for a conditional generator that was trained on those labels: it reads the same labels, and has no
+    model at all.
+    """
+
+    name = "top_class"
+
+    def __init__(self, space: FiniteSpace[Any], rows: np.ndarray, rng: np.random.Generator) -> None:
+        self._space, self._rows, self._rng = space, rows, rng
+
+    def ask(self, n: int) -> list[Proposal]:
+        """Return n cells of the class."""
+        return [Proposal(self._space.from_index(int(row))) for row in self._rng.choice(self._rows, n)]
+
+    def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
+        """Learn nothing."""
