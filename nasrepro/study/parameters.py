@@ -1,0 +1,96 @@
+"""Parameters of a run: typed, bounded, with named profiles; anything unknown or mistyped is refused before work
+starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from nasrepro.errors import ParameterError, did_you_mean
+
+PROFILES = ("smoke", "laptop", "full")
+
+# Names that a notebook may set beside the parameters of its experiment: they say how to run, not what.
+RUN_OPTIONS = ("profile", "fresh", "device")
+
+
+class Parameters(BaseModel):
+    """Base of an experiment's parameters. Defaults of the fields are those of the `laptop` profile; `profiles`
+    overrides them.
+
+    Values are strict: no silent rounding or reading of text as numbers. An integer where a real number is asked for
+    is taken as that number.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {"smoke": {}, "laptop": {}, "full": {}}
+
+
+P = TypeVar("P", bound=Parameters)
+
+
+def resolve(model: type[P], given: Mapping[str, Any], profile: str) -> P:
+    """Return the parameters: what is given, else what the profile says, else the default.
+
+    Raises:
+        ParameterError: an unknown profile or name, a wrong type or a value outside its range; the message names all
+            that is wrong.
+    """
+    if profile not in PROFILES:
+        raise ParameterError(
+            f"There is no profile `{profile}`; there are {', '.join(PROFILES)}.{did_you_mean(profile, PROFILES)}"
+        )
+    try:
+        return model.model_validate({**model.profiles[profile], **given})
+    except ValidationError as error:
+        raise ParameterError("\n".join(_explain(model, e) for e in error.errors())) from None
+
+
+def parse_assignments(assignments: list[str]) -> dict[str, Any]:
+    """Parse `name=value` texts of the command line; values are read as YAML, as papermill does."""
+    out: dict[str, Any] = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise ParameterError(f"`-p {text}` is not of the form name=value, e.g. -p dataset=cifar100.")
+        try:
+            out[name.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ParameterError(f"The value of `-p {text}` cannot be read: {str(error).splitlines()[0]}.") from None
+    return out
+
+
+def from_notebook(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a notebook's `parameters` cell and papermill's injected cell have set.
+
+    Papermill only warns of an unknown name and sets it all the same, so every public name in the namespace counts as
+    a parameter and an unknown one is refused by `resolve`. None means: as the profile says.
+    """
+    hidden = {"In", "Out", "get_ipython", "exit", "quit", "open"}
+    return {
+        k: v
+        for k, v in namespace.items()
+        if not k.startswith("_")
+        and k not in hidden
+        and v is not None
+        and not isinstance(v, ModuleType)
+        and not callable(v)
+    }
+
+
+def _explain(model: type[Parameters], error: Mapping[str, Any]) -> str:
+    name = ".".join(str(part) for part in error["loc"]) or "parameters"
+    if error["type"] == "extra_forbidden":
+        known = sorted(model.model_fields)
+        return f"There is no parameter `{name}`.{did_you_mean(name, known)} Known parameters: {', '.join(known)}."
+    value = error["input"]
+    annotation = model.model_fields[name].annotation if name in model.model_fields else None
+    if get_origin(annotation) is Literal:
+        options = [str(o) for o in get_args(annotation)]
+        hint = did_you_mean(str(value), options)
+        return f"{name}={value}: there is no such {name}.{hint} Choose one of {', '.join(options)}."
+    return f"{name}={value!r} is refused: {error['msg'][0].lower()}{error['msg'][1:]}."

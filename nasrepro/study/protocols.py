@@ -1,0 +1,90 @@
+"""From traces of search to rows of a table: the paper's protocol and the distinct one.
+
+A trace has one row per draw: `searcher, training, run, query, row, reason, value`, row -1 and value NaN where the
+draw is no architecture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nasrepro.benchmarks.ledger import Ledger
+from nasrepro.study.statistics import FAILED_RUN, summarise
+
+PAPER = "paper"  # every draw is a query: an invalid or repeated one too
+DISTINCT = "distinct"  # draws go on until the budget of distinct valid architectures is filled, or the bound on draws
+
+TestLabels = Callable[[str, np.ndarray], np.ndarray]
+
+
+def run_rows(trace: pd.DataFrame, protocol: str, queries: int, test: TestLabels | None) -> pd.DataFrame:
+    """Return one row per run: the best cell by validation accuracy among its queries, its test accuracy, and the
+    counts.
+
+    Args:
+        trace: draws of one or more searchers.
+        protocol: `paper` keeps the first `queries` draws of each run, `distinct` all of them.
+        queries: the budget.
+        test: accounted look-up of test accuracies (reader, rows), None where there are none (column `test` is then
+            NaN).
+    """
+    out = []
+    for (searcher, training, run), draws in trace.groupby(["searcher", "training", "run"], sort=False):
+        kept = draws[draws["query"] < queries] if protocol == PAPER else draws
+        sound = kept[kept["row"] >= 0]
+        best = sound.iloc[int(sound["value"].to_numpy().argmax())] if len(sound) else None
+        tested = np.nan
+        if test is not None:
+            tested = (
+                FAILED_RUN if best is None else float(test(str(searcher), np.array([best["row"]], dtype=np.int64))[0])
+            )
+        out.append(
+            {
+                "searcher": searcher,
+                "protocol": protocol,
+                "training": training,
+                "run": run,
+                "best_valid": FAILED_RUN if best is None else float(best["value"]),
+                "test": tested,
+                "row": -1 if best is None else int(best["row"]),
+                "samples": len(kept),
+                "valid_samples": len(sound),
+                "distinct_valid": int(sound["row"].nunique()),
+            }
+        )
+    return pd.DataFrame(out)
+
+
+def summary_rows(runs: pd.DataFrame, queries: int, ledger: Ledger) -> list[dict[str, Any]]:
+    """Summarise runs: one dictionary per searcher and protocol, each figure as mean, 95 % interval (over trainings
+    and runs), median, n."""
+    out = []
+    for (searcher, protocol), part in runs.groupby(["searcher", "protocol"], sort=False):
+
+        def figure(values: pd.Series, part: pd.DataFrame = part) -> dict[str, Any]:
+            return summarise(values.to_numpy(dtype=float), part["training"].to_numpy()).as_dict()
+
+        trainings = part["training"].nunique()
+        out.append(
+            {
+                "searcher": searcher,
+                "protocol": protocol,
+                "trainings": int(trainings),
+                "runs": len(part) // trainings,
+                "queries": queries,
+                "best_valid": figure(part["best_valid"]),
+                "test": None if part["test"].isna().any() else figure(part["test"]),
+                "samples": figure(part["samples"]),
+                "distinct_valid": figure(part["distinct_valid"]),
+                "validity": figure(part["valid_samples"] / part["samples"]),
+                "failed_runs": int((part["row"] < 0).sum()),
+                "filled_runs": int((part["distinct_valid"] >= queries).sum()),
+                "labels_before_search": ledger.distinct(reader=str(searcher), purposes=["train", "threshold"]),
+                "labels_in_search": figure(part["distinct_valid"]),
+            }
+        )
+    return out
