@@ -1,0 +1,151 @@
+"""The command line: `nasrepro run | records | publish | claims | book | data | query`."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import webbrowser
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from nasrepro import __version__, paths
+from nasrepro.cli_data import app as data_app
+from nasrepro.cli_data import query
+from nasrepro.errors import NasreproError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app.add_typer(data_app, name="data", help="Benchmark files: what is here, what is missing, how to get it.")
+app.command("query")(query)
+
+_screen = Console(soft_wrap=True)
+
+
+@app.callback()
+def _options(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell more.")] = False) -> None:
+    handler = RichHandler(
+        console=Console(stderr=True, soft_wrap=True), show_time=False, show_path=False, show_level=False
+    )
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(message)s", handlers=[handler])
+    for noisy in ("matplotlib", "asyncio", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+@app.command()
+def run(
+    experiment: Annotated[str, typer.Argument(help="Which experiment, e.g. nb201.")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter; repeatable.")
+    ] = None,
+    profile: Annotated[
+        str, typer.Option(help="smoke (seconds), laptop (minutes on 2 cores) or full (the paper's scale).")
+    ] = "laptop",
+    fresh: Annotated[bool, typer.Option(help="Run anew although there is a record of yours or of the book.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    describe: Annotated[bool, typer.Option(help="List the experiment's parameters and stop.")] = False,
+) -> None:
+    """Run an experiment and write its record; a repeated command resumes, or shows the record that is there."""
+    from nasrepro import experiments
+    from nasrepro.study import records, tables
+    from nasrepro.study.parameters import parse_assignments
+    from nasrepro.study.run import deviation
+    from nasrepro.study.run import run as run_experiment
+
+    chosen = experiments.load(experiment)
+    if describe:
+        for name, field in chosen.parameters.model_fields.items():
+            _screen.print(f"[bold]{name}[/] = {field.default}  [dim]{field.description}[/]", highlight=False)
+        return
+    given = parse_assignments(parameter or [])
+    profile = str(given.pop("profile", profile))
+    folder, record = run_experiment(chosen, given, profile=profile, fresh=fresh, device=device)
+    _screen.print(tables.run_table(record).to_text(), highlight=False, markup=False)
+    reference = paths.records_dir() / record.experiment / record.key
+    if folder == reference:
+        _screen.print(f"This run is committed with the book: {folder}. To run it on this machine, add --fresh.")
+    elif (reference / "record.json").is_file():
+        gap = deviation(record.metrics, records.load(reference).metrics)
+        _screen.print(
+            "Every figure equals the committed record's."
+            if gap == 0
+            else f"Largest difference from the committed record: {gap:.3g}."
+        )
+    _screen.print(f"Record: {folder / 'record.json'}")
+
+
+@app.command("records")
+def list_records() -> None:
+    """List the finished runs, yours and those committed with the book."""
+    from nasrepro.study import records, tables
+
+    for name, root in (("Yours", paths.runs_dir()), ("Committed", paths.records_dir())):
+        _screen.print(f"[bold]{name}[/] ({root})")
+        _screen.print(tables.runs_overview([r for _, r in records.find(root)]).to_text(), highlight=False, markup=False)
+
+
+@app.command()
+def publish(key: Annotated[str, typer.Argument(help="Key of a finished run, or its beginning.")]) -> None:
+    """Copy a finished run to the committed records, from which the book is built."""
+    from nasrepro.study.run import publish as publish_run
+
+    _screen.print(f"Committed record: {publish_run(key)}. `nasrepro book` shows it.")
+
+
+@app.command()
+def claims(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Hold every printed number against ours."""
+    from nasrepro.study import claims as claims_module
+    from nasrepro.study import tables
+
+    if as_json:
+        sys.stdout.write(claims_module.claims_json() + "\n")
+        return
+    _screen.print(tables.claims_table(claims_module.committed_results()).to_text(), highlight=False, markup=False)
+
+
+@app.command()
+def book(open_page: Annotated[bool, typer.Option("--open", help="Open the book in a browser.")] = False) -> None:
+    """Build the book from the records; runs no experiment."""
+    from nasrepro.study.book import build
+
+    page = build()
+    _screen.print(f"The book is built. Open {page}")
+    if open_page:
+        webbrowser.open(page.as_uri())
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    _screen.print(__version__)
+
+
+def main() -> None:
+    """Run the command line; errors that a user can mend are printed without a traceback (exit status 2), Ctrl-C is
+    130."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        result: Any = app(standalone_mode=False)
+        sys.exit(result if isinstance(result, int) else 0)
+    except NasreproError as error:
+        Console(stderr=True, soft_wrap=True).print(f"[red]nasrepro:[/] {error}", highlight=False, markup=True)
+        sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
+        Console(stderr=True).print("Interrupted. What was finished is kept: repeat the command to go on.")
+        sys.exit(130)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except Exception as error:
+        import click
+
+        if isinstance(error, click.ClickException):
+            error.show()
+            sys.exit(error.exit_code)
+        raise
+
+
+if __name__ == "__main__":
+    main()
