@@ -1,0 +1,284 @@
+"""From records to the book: assemble the pages with their tables and figures, build them, look at the result.
+
+The source tree is only read. A staging folder receives `_config.yml`, `_toc.yml` and `book/`, and in `book/_generated`
+what is made from records: tables, figures with their data, claims, the values behind the numbers in sentences. Nothing
+is executed and torch is not imported; from committed records the whole takes seconds.
+"""
+
+from __future__ import annotations
+
+import html
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from nasrepro import paths
+from nasrepro.errors import CorruptData, NasreproError
+from nasrepro.study import claims, drawing, figures, records, tables
+from nasrepro.study.bookcheck import check_built
+from nasrepro.study.fragments import Fragments, Run, arranged, command, plain_table, provenance, raw, table
+from nasrepro.study.listings import write_listings
+from nasrepro.study.tables import DATASET_NAMES as DATASETS
+
+_SUMMARY = ("mean", "low", "high", "median", "n")
+_ROW_SUMMARIES = ("best_valid", "test", "samples", "distinct_valid", "validity", "in_top_class", "labels_in_search")
+_ROW_NUMBERS = ("trainings", "runs", "queries", "failed_runs", "filled_runs", "labels_before_search")
+_ROWS = [(s, p) for s in ("dinas", "random", "evolution", "top_class") for p in ("paper", "distinct")]
+_FRONT = ("Claim", "Verdict", "Printed", "Ours [95 % interval]")  # what a phone shows first of the claims
+_DETAILED = 12  # local runs that get a section of their own; the overview lists all
+_INSTALL = "pip install -c constraints.txt -e '.[book]'"
+
+
+class BookError(NasreproError):
+    """The book could not be built, or the built book lacks something."""
+
+
+def build(root: Path | None = None, reference: Path | None = None, local: Path | None = None) -> Path:
+    """Build the book and return the page to open: your runs if there are any, else the front page.
+
+    Args:
+        root: receives `_build/book-src` (staging) and `_build/html`; default: the source checkout.
+        reference: folder of committed records; default `data/records`.
+        local: folder of your own runs; default as `paths.runs_dir`.
+
+    Raises:
+        BookError: no source checkout, no jupyter-book, a Sphinx warning, or a built page without what it must show.
+    """
+    source = _source()
+    if importlib.util.find_spec("jupyter_book") is None:
+        raise BookError(f"Building the book needs jupyter-book, which is not installed here. Run `{_INSTALL}`.")
+    out = (root or source) / "_build"
+    staging, built = out / "book-src", out / "html"
+    shutil.rmtree(staging, ignore_errors=True)
+    shutil.rmtree(built, ignore_errors=True)
+    expected = assemble(staging, reference, local)
+    script = "from jupyter_book.cli.main import main; main()"
+    arguments = ["build", str(staging), "--path-output", str(out.parent), "-W", "-n", "--keep-going", "-q"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        capture_output=True, text=True, check=False, env=os.environ | {"NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    if done.returncode:
+        raise BookError(f"The book was not built without warnings:\n{_warnings(done.stdout + done.stderr)}")
+    if defects := check_built(built, staging / "_toc.yml", expected):
+        raise BookError("The built book is not whole:\n" + "\n".join(f"- {d}" for d in defects))
+    own = any(Path(local or paths.runs_dir()).glob("*/*/record.json"))
+    return built / "book" / ("runs.html" if own else "index.html")
+
+
+def assemble(staging: Path, reference: Path | None = None, local: Path | None = None) -> dict[str, list[str]]:
+    """Write everything that the book is built from into a staging folder.
+
+    Args:
+        staging: folder to write, created if needed.
+        reference: folder of committed records; default `data/records`.
+        local: folder of your own runs; default as `paths.runs_dir`.
+
+    Returns:
+        Page (as in `_toc.yml`) -> ids of the tables and figures that the built page must show.
+    """
+    source = _source()
+    staging.mkdir(parents=True, exist_ok=True)
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(source / name, staging / name)
+    shutil.copytree(source / "book", staging / "book", ignore=_ignored, dirs_exist_ok=True)
+    committed = list(records.find(reference or paths.records_dir()))
+    own, broken = _local_runs(local or paths.runs_dir())
+
+    out = Fragments(staging / "book" / "_generated")
+    write_listings(source, staging / "book" / "_static" / "code", out.folder / "sources.json")
+    chosen = {name: reference_run(committed, name) for name in DATASETS}
+    verdicts = tables.claims_table(claims.evaluate([r for _, r in committed]))
+    out.write_json("results", result_values({name: run[1] for name, run in chosen.items() if run}))
+    out.write("claims", [table("claims", arranged(verdicts, _FRONT))], ["table-claims"])
+    method = drawing.method_figure()
+    caption = "Training (a) and sampling (b). Our drawing of the paper's Figure 1."
+    out.write("method-figure", [out.figure("method", method, caption)], ["figure-method"])
+    table2 = tables.table2([r for _, r in committed])
+    for name, run in chosen.items():
+        _dataset(out, name, table2[name], run)
+    out.write("data-files", [_data_files()], ["table-data-files"])
+    _runs_page(out, own, broken, committed)
+
+    expected = {}
+    for page in sorted(staging.glob("book/**/*.md")):
+        included = re.findall(r"\{include\} \S*_generated/(\S+)\.md", page.read_text(encoding="utf-8"))
+        if included:
+            expected[page.relative_to(staging).with_suffix("").as_posix()] = [i for f in included for i in out.ids[f]]
+    return expected
+
+
+def reference_run(runs: Iterable[Run], dataset: str) -> Run | None:
+    """Return the committed run that speaks for a data set: the one that answers its claim on validation accuracy."""
+    by_key = {run[1].key: run for run in runs}
+    claim = next(c for c in claims.load_claims() if c.id == f"dinas.table2.{dataset}.val")
+    record = claims.answering_record(claim, [r for _, r in by_key.values()])
+    return by_key[record.key] if record else None
+
+
+def result_values(chosen: Mapping[str, records.Record]) -> dict[str, float | int | str | None]:
+    """Return every number that a sentence can refer to.
+
+    Keys are `nb201.<data set>.<searcher>.<protocol>.<field>[.<statistic>]`, and a few more of a data set. The value is
+    None where there is no record; the text "not measured" where the record has no such value.
+    """
+    values: dict[str, float | int | str | None] = {}
+    for name in DATASETS:
+        record, prefix = chosen.get(name), f"nb201.{name}"
+        metrics: Mapping[str, Any] = record.metrics if record else {}
+        missing = "not measured" if record else None
+
+        def put(key: str, value: float | int | str | None, prefix: str = prefix, missing: str | None = missing) -> None:
+            values[f"{prefix}.{key}"] = missing if value is None else value
+
+        by_row = {(row["searcher"], row["protocol"]): row for row in metrics.get("rows", ())}
+        for searcher, protocol in _ROWS:
+            row = by_row.get((searcher, protocol), {})
+            for field in _ROW_NUMBERS:
+                put(f"{searcher}.{protocol}.{field}", row.get(field))
+            for field in _ROW_SUMMARIES:
+                for statistic in _SUMMARY:
+                    put(f"{searcher}.{protocol}.{field}.{statistic}", (row.get(field) or {}).get(statistic))
+        for group, fields in {
+            "optimum": ("valid", "test_of_it", "best_test"),
+            "speed": ("seconds_per_architecture", "training_steps"),
+        }.items():
+            for field in fields:
+                put(f"{group}.{field}", metrics.get(group, {}).get(field))
+        put("record", record.key if record else None)
+        put("wall_s", record.cost.wall_s if record else None)
+    return values
+
+
+def _source() -> Path:
+    source = paths.checkout()
+    if source is None or not (source / "_toc.yml").is_file():
+        raise BookError(
+            "The book is built from a source checkout, and this nasrepro was installed without one. "
+            f"Clone the repository and run `{_INSTALL}` there."
+        )
+    return source
+
+
+def _ignored(_folder: str, names: Sequence[str]) -> set[str]:
+    return {n for n in names if n in {"_generated", "_build", "__pycache__", ".ipynb_checkpoints"}}
+
+
+def _warnings(output: str) -> str:
+    """Return the warnings and errors of a Sphinx output, or all of it if it has none."""
+    lines = [line for line in output.splitlines() if re.search(r"WARNING|ERROR|SEVERE", line)]
+    return "\n".join(lines) or output.strip()
+
+
+def _local_runs(root: Path) -> tuple[list[Run], list[str]]:
+    """Return your runs, the newest first, and a line for each unreadable record, which must not cost the book."""
+    runs, broken = [], []
+    for path in root.glob("*/*/record.json"):
+        try:
+            runs.append((path.parent, records.load(path.parent)))
+        except CorruptData:
+            broken.append(
+                f"`{path.parent.parent.name}/{path.parent.name}` cannot be read; delete the folder and repeat the run."
+            )
+    return sorted(runs, key=lambda run: run[1].created, reverse=True), sorted(broken)
+
+
+def _dataset(out: Fragments, dataset: str, content: tables.Table, run: Run | None) -> None:
+    name = f"nb201-{dataset}"
+    parts, ids = [table(name, content)], [f"table-{name}"]
+    if run is None:
+        parts += ["There is no committed record for this data set yet. This makes one of your own:",
+                  command(f"nasrepro run nb201 -p dataset={dataset} --profile laptop")]  # fmt: skip
+    else:
+        more, more_ids = _figures(out, name, DATASETS[dataset], run)
+        parts += [provenance(run[1]), *more]
+        ids += more_ids
+    out.write(name, parts, ids)
+
+
+def _figures(out: Fragments, name: str, title: str, run: Run, *, loss: bool = False) -> tuple[list[str], list[str]]:
+    """Return the figures of one run as MyST, and their ids."""
+    folder, _record = run
+    parts = [
+        out.figure(
+            f"{name}-curve", figures.best_so_far(folder), f"{title}: best validation accuracy so far against queries."
+        ),
+        out.figure(f"{name}-cells", figures.best_cells(folder), f"{title}: the best cells that DiNAS found."),
+    ]
+    ids = [f"figure-{name}-curve", f"figure-{name}-cells"]
+    if loss:
+        parts.append(out.figure(f"{name}-loss", figures.loss_curve(folder), f"{title}: training loss."))
+        ids.append(f"figure-{name}-loss")
+    return parts, ids
+
+
+def _runs_page(out: Fragments, own: Sequence[Run], broken: Sequence[str], committed: Sequence[Run]) -> None:
+    parts, ids = ["## Your runs"], []
+    parts += [f"```{{warning}}\n{line}\n```" for line in broken]
+    if own:
+        parts.append(table("own-runs", tables.runs_overview([r for _, r in own])))
+        ids.append("table-own-runs")
+    else:
+        parts += ["There are none on this machine yet. This makes one, in a few minutes on two CPU cores:",
+                  command("nasrepro run nb201 -p dataset=cifar100 --profile laptop\nnasrepro book")]  # fmt: skip
+    for run in own[:_DETAILED]:
+        _run_section(out, "own", run, parts, ids)
+    parts.append("## Committed runs")
+    if committed:
+        parts.append(table("committed-runs", tables.runs_overview([r for _, r in committed])))
+        ids.append("table-committed-runs")
+    else:
+        parts.append("There are none yet.")
+    for run in committed:
+        _run_section(out, "ref", run, parts, ids)
+    out.write("runs", parts, ids)
+
+
+def _run_section(out: Fragments, kind: str, run: Run, parts: list[str], ids: list[str]) -> None:
+    record = run[1]
+    name, title = f"{kind}-{record.key}", DATASETS.get(record.parameters.get("dataset", ""), record.experiment)
+    parts.append(f"### {title}, {record.profile}, {record.created[:10]}, {record.key[:8]}")
+    parts += [table(name, tables.run_table(record)), provenance(record)]
+    ids.append(f"table-{name}")
+    if record.experiment == "nb201":
+        more, more_ids = _figures(out, name, title, run, loss=True)
+        parts += more
+        ids += more_ids
+
+
+def _data_files() -> str:
+    """Return the registry of benchmark files as a table."""
+    registry = yaml.safe_load((paths.data_dir() / "registry.yml").read_text(encoding="utf-8"))
+    rows = [
+        {
+            "File": f"<code>{html.escape(f['name'])}</code>",
+            "What": html.escape(f["what"]),
+            "Source": _link(f["url"], f.get("package") or "/".join(f["url"].split("/")[3:5])),
+            "Licence": html.escape(f["licence"]),
+            "Size": f"{f['bytes'] / 1e6:.1f} MB",
+            "SHA-256": f"<code>{f['sha256'][:12]}…</code>",
+        }
+        for f in registry["files"]
+    ]
+    cited = "\n".join(f"- {html.escape(text)}" for text in registry["citations"].values())
+    caption = "The files behind this study, with the beginning of the checksum against which each is checked."
+    return plain_table("data-files", pd.DataFrame(rows), caption) + f"\n\nPlease cite with them:\n\n{cited}"
+
+
+def _link(url: str, text: str) -> str:
+    return f'<a href="{html.escape(url, quote=True)}">{html.escape(text)}</a>'
+
+
+__all__ = ["BookError", "assemble", "build", "check_built", "raw", "reference_run", "result_values"]
+
+if __name__ == "__main__":  # draws the picture of the README
+    (_source() / "book" / "_static" / "method.svg").write_text(drawing.method_figure().svg, encoding="utf-8")

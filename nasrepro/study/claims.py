@@ -1,0 +1,229 @@
+"""The papers' claims, fixed in `data/claims.yml`, and the verdicts that the committed records give them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from nasrepro import paths
+from nasrepro.errors import CorruptData
+from nasrepro.study import records
+from nasrepro.study.records import Record
+from nasrepro.study.statistics import Summary
+
+Verdict = Literal["reproduced", "better", "worse", "not comparable", "not run"]
+FETCH_TEST = "nasrepro data fetch nb201-test"
+_ROUNDING = 1e-9  # so that a difference of exactly the tolerance counts as within it
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Select(_Model):
+    """Which number of a record answers the claim: the row of `metrics["rows"]`, and the field of that row."""
+
+    searcher: str
+    protocol: str
+    field: str
+
+
+class NotRun(_Model):
+    """Why a claim has no answer yet, and the command that would give one."""
+
+    reason: str
+    command: str
+
+
+class Claim(_Model):
+    """One printed number with everything that decides its verdict; `data/claims.yml` explains the fields."""
+
+    id: str
+    paper: str
+    location: str
+    statement: str
+    printed: float
+    unit: str
+    direction: Literal["higher", "lower"]
+    tolerance: float = Field(ge=0)
+    tolerance_reason: str
+    experiment: str | None = None
+    match: dict[str, Any] = {}
+    at_least: dict[str, float] = {}
+    profiles: tuple[str, ...] = ("full", "laptop")
+    select: Select | None = None
+    command: str | None = None
+    not_run: NotRun | None = None
+    not_comparable: str | None = None
+
+    @model_validator(mode="after")
+    def _answerable_or_not_run(self) -> Claim:
+        runnable = self.experiment is not None and self.select is not None and self.command is not None
+        if runnable == (self.not_run is not None):
+            raise ValueError("a claim has either experiment, select and command, or not_run")
+        return self
+
+
+@dataclass(frozen=True)
+class ClaimResult:
+    """The verdict on a claim.
+
+    Attributes:
+        claim: the claim.
+        verdict: see `Verdict`.
+        ours: our mean in the claim's unit, None where not run.
+        ci95: ends of its 95 % interval, None where not run or where one run says nothing about the spread.
+        n: number of runs behind the mean.
+        runs: keys of the records that answer.
+        reason: why there is no number, or what the reader should know about it; may be empty.
+        command: what to do about a missing number, else None.
+    """
+
+    claim: Claim
+    verdict: Verdict
+    ours: float | None = None
+    ci95: tuple[float, float] | None = None
+    n: int = 0
+    runs: tuple[str, ...] = ()
+    reason: str = ""
+    command: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the seven keys that `nasrepro claims --json` prints."""
+        return {
+            "id": self.claim.id,
+            "printed": self.claim.printed,
+            "ours": self.ours,
+            "ci95": list(self.ci95) if self.ci95 else None,
+            "n": self.n,
+            "verdict": self.verdict,
+            "runs": list(self.runs),
+        }
+
+
+def load_claims(path: Path | None = None) -> list[Claim]:
+    """Read the claims, in the order of the file; raise `CorruptData` when the file is not what it should be."""
+    path = path or paths.data_dir() / "claims.yml"
+    try:
+        claims = [Claim.model_validate(entry) for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]]
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValidationError) as error:
+        raise CorruptData(
+            f"{path} does not hold the claims: {error}. Restore it: `git checkout data/claims.yml`."
+        ) from error
+    names = [claim.id for claim in claims]
+    if repeated := sorted({n for n in names if names.count(n) > 1}):
+        raise CorruptData(f"{path} states a claim twice: {', '.join(repeated)}. Remove one of them.")
+    return claims
+
+
+def mismatches(record: Record, match: Mapping[str, Any], at_least: Mapping[str, float] | None = None) -> list[str]:
+    """Return what keeps a record from answering: one phrase per parameter that differs or falls short."""
+    found = record.parameters
+    wrong = [f"{name} is {found.get(name)}, not {value}" for name, value in match.items() if found.get(name) != value]
+    for name, least in (at_least or {}).items():
+        if not isinstance(found.get(name), int | float) or found[name] < least:
+            wrong.append(f"{name} is {found.get(name)}, less than {least:g}")
+    return wrong
+
+
+def answering_record(claim: Claim, candidates: Iterable[Record]) -> Record | None:
+    """Return the record that answers a claim: the first profile of its list that exists, the newest of several."""
+    fitting = [
+        record
+        for record in candidates
+        if record.experiment == claim.experiment
+        and record.profile in claim.profiles
+        and not mismatches(record, claim.match, claim.at_least)
+    ]
+    if not fitting:
+        return None
+    best_profile = min((r.profile for r in fitting), key=claim.profiles.index)
+    return max((r for r in fitting if r.profile == best_profile), key=lambda r: (r.created, r.key))
+
+
+def metric_row(record: Record, searcher: str, protocol: str) -> dict[str, Any] | None:
+    """Return the row of `metrics["rows"]` of a searcher under a protocol, None when the record has none."""
+    rows: list[dict[str, Any]] = record.metrics.get("rows", [])
+    return next((r for r in rows if r["searcher"] == searcher and r["protocol"] == protocol), None)
+
+
+def judge(claim: Claim, ours: float) -> Verdict:
+    """Return the verdict on a claim for one number of ours."""
+    difference = ours - claim.printed
+    if claim.not_comparable:
+        return "not comparable"
+    if abs(difference) <= claim.tolerance + _ROUNDING:
+        return "reproduced"
+    return "better" if (difference > 0) == (claim.direction == "higher") else "worse"
+
+
+def answer(claim: Claim, candidates: Sequence[Record]) -> ClaimResult:
+    """Return the verdict on a claim."""
+    if claim.not_run:
+        return ClaimResult(claim, "not run", reason=claim.not_run.reason, command=claim.not_run.command)
+    record = answering_record(claim, candidates)
+    if record is None or claim.select is None:
+        return ClaimResult(claim, "not run", reason=_why_none(claim, candidates), command=claim.command)
+    row = metric_row(record, claim.select.searcher, claim.select.protocol)
+    values = row.get(claim.select.field) if row else None
+    if not values or values.get("mean") is None:
+        lacks_test = claim.select.field == "test" and row is not None
+        reason = f"run {record.key} had no test accuracy" if lacks_test else f"run {record.key} has no such number"
+        command = f"{FETCH_TEST} && {claim.command}" if lacks_test else claim.command
+        return ClaimResult(claim, "not run", reason=reason, command=command)
+    ours = Summary.of(values)
+    assert ours.mean is not None
+    return ClaimResult(
+        claim,
+        judge(claim, ours.mean),
+        ours=ours.mean,
+        ci95=None if ours.low is None or ours.high is None else (ours.low, ours.high),
+        n=ours.n,
+        runs=(record.key,),
+        reason=claim.not_comparable or _remark(claim, record),
+    )
+
+
+def _why_none(claim: Claim, candidates: Sequence[Record]) -> str:
+    """Say why no record answers; name the nearest one, so that a changed default does not look like a missing run."""
+    dataset = claim.match.get("dataset")
+    same = [r for r in candidates if r.experiment == claim.experiment and r.parameters.get("dataset") == dataset]
+    if not same:
+        return f"no committed run of {claim.experiment} on {dataset}"
+    nearest = min(same, key=lambda r: len(mismatches(r, claim.match, claim.at_least)))
+    wrong = mismatches(nearest, claim.match, claim.at_least)
+    return f"no committed run fits; in run {nearest.key} {'; '.join(wrong) or f'the profile is {nearest.profile}'}"
+
+
+def _remark(claim: Claim, record: Record) -> str:
+    """Say what the printed test accuracies of Table 2 are compared with: no searcher can choose by test accuracy."""
+    optimum = record.metrics.get("optimum", {})
+    if claim.select is None or claim.select.field != "test" or optimum.get("test_of_it") is None:
+        return ""
+    text = f"the cell with the best validation accuracy has {optimum['test_of_it']:.2f} {claim.unit} test accuracy"
+    if optimum.get("best_test") is not None:
+        text += f"; the highest of any cell is {optimum['best_test']:.2f} {claim.unit}"
+    return text
+
+
+def evaluate(candidates: Iterable[Record], claims: Sequence[Claim] | None = None) -> list[ClaimResult]:
+    """Return the verdict on every claim (by default those of `data/claims.yml`) from finished records."""
+    known = list(candidates)
+    return [answer(claim, known) for claim in (load_claims() if claims is None else claims)]
+
+
+def committed_results() -> list[ClaimResult]:
+    """Return the verdict on every claim from the committed records."""
+    return evaluate(record for _, record in records.find(paths.records_dir()))
+
+
+def claims_json(results: Iterable[ClaimResult] | None = None) -> str:
+    """Return what `nasrepro claims --json` prints: a JSON list of objects with the keys of `ClaimResult.to_json`."""
+    results = committed_results() if results is None else results
+    return json.dumps([result.to_json() for result in results], indent=1)

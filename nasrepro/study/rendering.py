@@ -1,0 +1,144 @@
+"""A neutral `Table` of text that renders to accessible HTML, to MyST and to the terminal, and numbers as text.
+
+A cell is never a bare dash: where there is no number, the cell says why.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+DATASET_NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16-120": "ImageNet16-120"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its heading, and whether its cells are numbers (aligned to the right)."""
+
+    name: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row: the text of each cell, and its kind (`printed`, `ours`, a verdict or empty), which becomes a CSS class."""
+
+    cells: tuple[str, ...]
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text. The first cell of each row is its heading; `code` in backquotes is rendered as code."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    caption: str
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row.cells) != len(self.columns):
+                raise ValueError(
+                    f"a row has {len(row.cells)} cells, the table {len(self.columns)} columns: {row.cells}"
+                )
+
+    def to_html(self, name: str | None = None) -> str:
+        """Return the table as HTML: a region that scrolls on narrow screens, its notes below; `name` becomes its id."""
+        head = "".join(f'<th scope="col"{_numeric(c)}>{_inline(c.name)}</th>' for c in self.columns)
+        body = "\n".join(_html_row(self.columns, row) for row in self.rows)
+        label = html.escape(self.caption.replace("`", "").split(". ")[0], quote=True)
+        anchor = f' id="{html.escape(name, quote=True)}"' if name else ""
+        notes = "".join(f"<li>{_inline(note)}</li>" for note in self.notes)
+        return (
+            f'<div class="nr-table"{anchor} role="region" aria-label="{label}" tabindex="0">\n<table>\n'
+            f"<caption>{_inline(self.caption)}</caption>\n<thead><tr>{head}</tr></thead>\n"
+            f"<tbody>\n{body}\n</tbody>\n</table>\n</div>\n" + (f'<ul class="nr-notes">{notes}</ul>\n' if notes else "")
+        )
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def to_myst(self, name: str | None = None) -> str:
+        """Return the HTML wrapped for a MyST page."""
+        return f"```{{raw}} html\n{self.to_html(name)}```\n"
+
+    def to_rich(self) -> RichTable:
+        """Return the table for the terminal."""
+        from rich.markup import escape
+        from rich.table import Table as RichTable
+
+        table = RichTable(
+            caption="\n".join([escape(self.caption), *map(escape, self.notes)]),
+            caption_justify="left",
+            show_lines=False,
+        )
+        for column in self.columns:
+            table.add_column(column.name, justify="right" if column.numeric else "left", overflow="fold")
+        for row in self.rows:
+            table.add_row(*map(escape, row.cells))
+        return table
+
+    def to_text(self, width: int = 160) -> str:
+        """Return the table as plain text of a given width."""
+        from rich.console import Console
+
+        console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False)
+        console.print(self.to_rich())
+        text: str = console.file.getvalue()  # type: ignore[attr-defined]
+        return text
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the cells as a data frame of text."""
+        return pd.DataFrame([list(row.cells) for row in self.rows], columns=[c.name for c in self.columns])
+
+
+def _numeric(column: Column) -> str:
+    return ' class="num"' if column.numeric else ""
+
+
+def _inline(text: str) -> str:
+    """Escape a text for HTML and set what stands in backquotes as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+
+
+def _html_row(columns: Sequence[Column], row: Row) -> str:
+    heading = f'<th scope="row"{_numeric(columns[0])}>{_inline(row.cells[0])}</th>'
+    cells = "".join(
+        f"<td{_numeric(column)}>{_chip(text) if column.name == 'Verdict' else _inline(text)}</td>"
+        for column, text in zip(columns[1:], row.cells[1:], strict=True)
+    )
+    kind = f' class="{row.kind}"' if row.kind else ""
+    return f"<tr{kind}>{heading}{cells}</tr>"
+
+
+def _chip(verdict: str) -> str:
+    return f'<span class="nr-chip {verdict.replace(" ", "-")}">{html.escape(verdict)}</span>'
+
+
+def with_interval(summary: dict[str, Any], digits: int) -> str:
+    """Return 'mean [low, high]' of a stored summary, without the interval where one run gives none."""
+    mean, low, high = summary["mean"], summary["low"], summary["high"]
+    if mean is None:
+        return "no run"
+    if low is None or high is None:
+        return f"{mean:.{digits}f}"
+    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a short text in a fitting unit."""
+    if seconds < 1:
+        return f"{1000 * seconds:.3g} ms"
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
