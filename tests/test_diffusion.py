@@ -1,0 +1,206 @@
+"""Training and sampling: the exact law of a tiny model, resumed trainings, damaged files, independence of the batch."""
+
+from dataclasses import replace
+from itertools import pairwise, product
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from nasrepro.diffusion.denoiser import DEFAULT, PAPER, Denoiser, Logits
+from nasrepro.diffusion.model import DiffusionModel, NoiseModel
+from nasrepro.diffusion.noise import posterior, reverse_times
+from nasrepro.diffusion.sample import sample
+from nasrepro.diffusion.train import TrainingConfig, graph_loss, train
+from nasrepro.errors import CorruptData, TrainingDiverged
+from nasrepro.graphs import Graphs
+from nasrepro.guidance import Guided
+
+SMALL = {"layers": 1, "heads": 2, "node_dim": 8, "pair_dim": 4, "node_hidden": 8, "pair_hidden": 4}
+TINY = replace(DEFAULT, **SMALL)
+
+
+def _toy_data(n: int = 64) -> tuple[Graphs, torch.Tensor]:
+    g = torch.Generator().manual_seed(0)
+    nodes = torch.randint(3, (n, 4), generator=g)
+    pairs = torch.randint(2, (n, 6), generator=g)
+    return Graphs(nodes, pairs, torch.ones(n, 4, dtype=torch.bool)), (nodes[:, :1] == 2).long()
+
+
+def _train(denoiser=TINY, **changes) -> tuple[DiffusionModel, list]:
+    graphs, classes = _toy_data()
+    config = {"epochs": 3, "batch_size": 20, "learning_rate": 1e-2, "ema_decay": 0.9, "diffusion_steps": 10}
+    options = {k: changes.pop(k) for k in ("checkpoint", "checkpoint_every_s", "on_step", "seed") if k in changes}
+    return train(
+        graphs,
+        classes,
+        node_classes=3,
+        condition_classes=(2,),
+        denoiser=denoiser,
+        config=TrainingConfig(**(config | changes)),
+        **({"seed": 1} | options),
+    )
+
+
+def _weights(model: DiffusionModel) -> torch.Tensor:
+    return torch.cat([p.flatten() for p in model.denoiser.state_dict().values()])
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 2.5])
+@torch.no_grad()
+def test_samples_follow_the_exact_law_of_a_tiny_model(scale: float):
+    """Two nodes, one pair: the reverse chain is an 8 x 8 matrix per jump. Chi-square of 8,000 samples, 3 jumps."""
+    torch.manual_seed(3)
+    network = Denoiser(TINY, 2, (2,)).eval()
+    for p in network.parameters():
+        p.mul_(2.0)  # far from uniform
+    states = torch.tensor(list(product(range(2), range(2), range(2))))
+    space = Graphs(states[:, :2], states[:, 2:], torch.ones(8, 2, dtype=torch.bool))
+    noise = NoiseModel(
+        NoiseModel.fit(space, 2, 6).keep, torch.tensor([0.7, 0.3]), torch.tensor([0.6, 0.4]), torch.tensor([0.0, 0, 1])
+    )
+    guided = Guided(network, [1], scale)
+
+    law = noise.node_marginal[space.nodes].prod(1) * noise.pair_marginal[space.pairs[:, 0]]
+    times = reverse_times(6, 3)
+    for t, s in pairwise(times):
+        nodes, pairs = guided(space, torch.full((8,), t / 6))
+        keep_s, keep_t = float(noise.keep[s]), float(noise.keep[t])
+        p_nodes = posterior(space.nodes, nodes, noise.node_marginal, keep_s, keep_t)
+        p_pairs = posterior(space.pairs, pairs, noise.pair_marginal, keep_s, keep_t)
+        step = torch.stack(
+            [p_nodes[:, 0, a] * p_nodes[:, 1, b] * p_pairs[:, 0, c] for a, b, c in product(range(2), repeat=3)], 1
+        )
+        law = law @ (step / step.sum(1, keepdim=True))
+
+    n = 8_000
+    drawn = sample(guided, noise, range(n), seed=0, steps=3, batch_size=4_000)
+    codes = drawn.nodes[:, 0] * 4 + drawn.nodes[:, 1] * 2 + drawn.pairs[:, 0]
+    counts = np.bincount(codes, minlength=8)
+    expected = n * (law / law.sum()).double().numpy()
+    assert expected.min() > 5
+    assert stats.chisquare(counts, expected * counts.sum() / expected.sum()).pvalue > 1e-3
+    assert stats.chisquare(counts, np.full(8, n / 8)).pvalue < 1e-6  # the test can tell
+
+
+def test_an_architecture_does_not_depend_on_the_batch_it_is_drawn_in():
+    model, _ = _train()
+    guided = Guided(model.denoiser, [1], 2.0)
+    together = sample(guided, model.noise, range(40), seed=5, steps=10)
+    for batch in (1, 7):
+        apart = sample(guided, model.noise, range(40), seed=5, steps=10, batch_size=batch)
+        assert torch.equal(together.nodes, apart.nodes) and torch.equal(together.pairs, apart.pairs)
+    tail = sample(guided, model.noise, [39, 3], seed=5, steps=10)
+    assert torch.equal(tail.nodes, together.nodes[[39, 3]])
+    other = sample(guided, model.noise, range(40), seed=6, steps=10)
+    assert not torch.equal(together.nodes, other.nodes)
+
+
+def test_cells_of_several_sizes_are_drawn_in_the_shares_of_the_training_set():
+    graphs, _ = _toy_data(60)
+    mask = torch.arange(4) < torch.tensor([2, 3, 4, 4]).repeat(15)[:, None]
+    data = Graphs(graphs.nodes * mask, graphs.pairs, mask)
+    noise = NoiseModel.fit(data, 3, 8)
+    torch.manual_seed(0)
+    drawn = sample(Guided(Denoiser(TINY, 3, (2,)).eval(), [1], 1.0), noise, range(2_000), seed=0, steps=2)
+    sizes = np.bincount(drawn.mask.sum(1), minlength=5)
+    assert sizes[:2].sum() == 0
+    assert stats.chisquare(sizes[2:], [500, 500, 1000]).pvalue > 1e-3
+    assert (drawn.nodes[~drawn.mask] == 0).all() and (drawn.pairs[~drawn.pair_mask] == 0).all()
+
+
+def test_training_learns_and_the_loss_is_the_weighted_sum_of_its_parts():
+    _, history = _train(epochs=30)
+    assert history[-1].loss < 0.8 * history[0].loss
+    for step in history:
+        assert step.loss == pytest.approx(step.node_loss + 5 * step.edge_loss, rel=1e-5)
+
+
+def test_the_loss_counts_existing_slots_only():
+    graphs, _ = _toy_data(2)
+    mask = torch.tensor([[True, True, True, False], [True, True, False, False]])
+    cut = Graphs(graphs.nodes, graphs.pairs, mask)
+    logits = Logits(torch.randn(2, 4, 3), torch.randn(2, 6, 2))
+    total, nodes, edges = graph_loss(logits, cut, 5.0)
+    by_hand = [-logits.nodes[b, i].log_softmax(-1)[graphs.nodes[b, i]] for b, i in mask.nonzero().tolist()]
+    pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+    edge_terms = [
+        -logits.pairs[b, p].log_softmax(-1)[graphs.pairs[b, p]]
+        for b in range(2)
+        for p, (i, j) in enumerate(pairs)
+        if mask[b, i] and mask[b, j]
+    ]
+    assert len(edge_terms) == 4
+    assert nodes == pytest.approx(float(torch.stack(by_hand).mean()), rel=1e-5)
+    assert edges == pytest.approx(float(torch.stack(edge_terms).mean()), rel=1e-5)
+    assert total == pytest.approx(float(nodes + 5 * edges), rel=1e-5)
+
+
+class _Killed(BaseException):
+    """Stands for kill -9: nothing of the training may catch it."""
+
+
+@pytest.mark.parametrize("denoiser", [TINY, replace(PAPER, **SMALL)], ids=["default", "paper with dropout"])
+def test_a_killed_and_resumed_training_ends_with_the_same_weights(tmp_path: Path, denoiser):
+    whole, history = _train(denoiser)
+    checkpoint = tmp_path / "checkpoint"
+
+    def kill(step) -> None:
+        if step.number == 7:
+            raise _Killed
+
+    with pytest.raises(_Killed):
+        _train(denoiser, checkpoint=checkpoint, checkpoint_every_s=0.0, on_step=kill)
+    first: list[int] = []
+    resumed, again = _train(denoiser, checkpoint=checkpoint, on_step=lambda step: first.append(step.number))
+    assert first[0] == 7  # step 6 was saved
+    assert torch.equal(_weights(whole), _weights(resumed))
+    assert history == again
+
+
+def test_a_truncated_checkpoint_falls_back_on_the_one_before_and_says_so(tmp_path: Path, caplog):
+    whole, _ = _train()
+    checkpoint = tmp_path / "checkpoint"
+
+    def kill(step) -> None:
+        if step.number == 7:
+            raise _Killed
+
+    with pytest.raises(_Killed):
+        _train(checkpoint=checkpoint, checkpoint_every_s=0.0, on_step=kill)
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    first: list[int] = []
+    resumed, _ = _train(checkpoint=checkpoint, on_step=lambda step: first.append(step.number))
+    assert "damaged" in caplog.text and "the checkpoint before it" in caplog.text
+    assert first[0] == 6
+    assert torch.equal(_weights(whole), _weights(resumed))
+
+
+def test_a_checkpoint_of_another_run_is_not_taken(tmp_path: Path, caplog):
+    checkpoint = tmp_path / "checkpoint"
+    _train(seed=2, checkpoint=checkpoint, checkpoint_every_s=0.0)
+    assert checkpoint.exists()
+    resumed, _ = _train(checkpoint=checkpoint)
+    assert "another run" in caplog.text
+    assert torch.equal(_weights(_train()[0]), _weights(resumed))
+
+
+def test_a_diverging_training_says_what_to_change():
+    with pytest.raises(TrainingDiverged, match="learning_rate"):
+        _train(epochs=200, learning_rate=1e30)
+
+
+def test_a_model_survives_its_file_and_an_altered_file_is_refused(tmp_path: Path):
+    model, _ = _train()
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    loaded = DiffusionModel.load(path)
+    assert torch.equal(_weights(model), _weights(loaded))
+    assert loaded.denoiser.config == TINY and torch.equal(loaded.noise.keep, model.noise.keep)
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CorruptData, match=r"model\.safetensors is damaged"):
+        DiffusionModel.load(path)
