@@ -95,7 +95,7 @@ def execute(p: NB201Parameters, context: RunContext) -> Outcome:
     everything = np.arange(space.size or 0)
     labels = context.ledger.open(benchmark, valid, "dinas")
     discretiser = percentile_discretiser(labels, everything, [p.percentile])
-    top = discretiser.n_classes - 1
+    top, cut = discretiser.n_classes - 1, discretiser.cuts[-1]
 
     def training_data() -> tuple[Any, torch.Tensor]:
         classes = discretiser(benchmark.query_many(everything, valid))
@@ -138,9 +138,7 @@ def execute(p: NB201Parameters, context: RunContext) -> Outcome:
             )
             traces.append(trace)
 
-    winners = np.flatnonzero(
-        context.ledger.open(benchmark, valid, "top_class").read(everything, "threshold") > discretiser.cuts[-1]
-    )
+    winners = np.flatnonzero(context.ledger.open(benchmark, valid, "top_class").read(everything, "threshold") > cut)
     controls: dict[str, Callable[[np.random.Generator], Searcher]] = {
         "random": lambda rng: RandomSearch(space, rng),
         "evolution": lambda rng: RegularisedEvolution(space, rng),
@@ -156,15 +154,16 @@ def execute(p: NB201Parameters, context: RunContext) -> Outcome:
     trace = pd.concat(traces, ignore_index=True)
     test = _test_labels(context.ledger, benchmark, p.dataset)
     runs = pd.concat(
-        [run_rows(trace, PAPER, p.queries, test), run_rows(trace[trace.searcher == "dinas"], DISTINCT, p.queries, test)]
+        [
+            run_rows(trace, PAPER, p.queries, cut, test),
+            run_rows(trace[trace.searcher == "dinas"], DISTINCT, p.queries, cut, test),
+        ]
     )
-    rows = summary_rows(runs, p.queries, context.ledger)
-    in_top = {s: float((g.value.dropna() > discretiser.cuts[-1]).mean()) for s, g in trace.groupby("searcher")}
     metrics = {
         "column": str(valid),
         "cuts": list(discretiser.cuts),
         "optimum": _optimum(benchmark, valid, test),
-        "rows": [{**row, "in_top_class": in_top[row["searcher"]]} for row in rows],
+        "rows": summary_rows(runs, p.queries, context.ledger),
         "best_found": _best_found(benchmark, trace, valid, test),
         "invalid": trace[trace.searcher == "dinas"].query("reason != ''").reason.value_counts().to_dict(),
         "speed": {

@@ -33,6 +33,7 @@ _SUMMARY = ("mean", "low", "high", "median", "n")
 _ROW_SUMMARIES = ("best_valid", "test", "samples", "distinct_valid", "validity", "in_top_class", "labels_in_search")
 _ROW_NUMBERS = ("trainings", "runs", "queries", "failed_runs", "filled_runs", "labels_before_search")
 _ROWS = [(s, p) for s in ("dinas", "random", "evolution", "top_class") for p in ("paper", "distinct")]
+_PARAMETERS = ("percentile", "guidance_scale", "reverse_steps", "queries", "runs", "trainings", "epochs", "batch_size")
 _FRONT = ("Claim", "Verdict", "Printed", "Ours [95 % interval]")  # what a phone shows first of the claims
 _DETAILED = 12  # local runs that get a section of their own; the overview lists all
 _INSTALL = "pip install -c constraints.txt -e '.[book]'"
@@ -146,14 +147,18 @@ def result_values(chosen: Mapping[str, records.Record]) -> dict[str, float | int
             for field in _ROW_NUMBERS:
                 put(f"{searcher}.{protocol}.{field}", row.get(field))
             for field in _ROW_SUMMARIES:
+                value = row.get(field)
+                summary = value if isinstance(value, Mapping) else {"mean": value}
                 for statistic in _SUMMARY:
-                    put(f"{searcher}.{protocol}.{field}.{statistic}", (row.get(field) or {}).get(statistic))
+                    put(f"{searcher}.{protocol}.{field}.{statistic}", summary.get(statistic))
         for group, fields in {
             "optimum": ("valid", "test_of_it", "best_test"),
             "speed": ("seconds_per_architecture", "training_steps"),
         }.items():
             for field in fields:
                 put(f"{group}.{field}", metrics.get(group, {}).get(field))
+        for field in _PARAMETERS:
+            put(f"parameters.{field}", record.parameters.get(field) if record else None)
         put("record", record.key if record else None)
         put("wall_s", record.cost.wall_s if record else None)
     return values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -56,7 +56,7 @@ class Claim(_Model):
     experiment: str | None = None
     match: dict[str, Any] = {}
     at_least: dict[str, float] = {}
-    profiles: tuple[str, ...] = ("full", "laptop")
+    profiles: dict[str, dict[str, Any]] = {}
     select: Select | None = None
     command: str | None = None
     not_run: NotRun | None = None
@@ -122,29 +122,27 @@ def load_claims(path: Path | None = None) -> list[Claim]:
     return claims
 
 
-def mismatches(record: Record, match: Mapping[str, Any], at_least: Mapping[str, float] | None = None) -> list[str]:
-    """Return what keeps a record from answering: one phrase per parameter that differs or falls short."""
-    found = record.parameters
-    wrong = [f"{name} is {found.get(name)}, not {value}" for name, value in match.items() if found.get(name) != value]
-    for name, least in (at_least or {}).items():
+def shortfalls(claim: Claim, record: Record) -> list[str]:
+    """Return what keeps a run of the claim's experiment from answering it, one phrase each; empty when it answers."""
+    found, wrong = record.parameters, []
+    if record.profile not in claim.profiles:
+        wrong.append(f"profile is {record.profile}, not {' or '.join(claim.profiles)}")
+    for name, value in (claim.match | claim.profiles.get(record.profile, {})).items():
+        if found.get(name) != value:
+            wrong.append(f"{name} is {found.get(name)}, not {value}")
+    for name, least in claim.at_least.items():
         if not isinstance(found.get(name), int | float) or found[name] < least:
             wrong.append(f"{name} is {found.get(name)}, less than {least:g}")
     return wrong
 
 
 def answering_record(claim: Claim, candidates: Iterable[Record]) -> Record | None:
-    """Return the record that answers a claim: the first profile of its list that exists, the newest of several."""
-    fitting = [
-        record
-        for record in candidates
-        if record.experiment == claim.experiment
-        and record.profile in claim.profiles
-        and not mismatches(record, claim.match, claim.at_least)
-    ]
-    if not fitting:
-        return None
-    best_profile = min((r.profile for r in fitting), key=claim.profiles.index)
-    return max((r for r in fitting if r.profile == best_profile), key=lambda r: (r.created, r.key))
+    """Return the record that answers a claim: of the first profile in its order that has one, the newest."""
+    fitting = [r for r in candidates if r.experiment == claim.experiment and not shortfalls(claim, r)]
+    for profile in claim.profiles:
+        if of_profile := [r for r in fitting if r.profile == profile]:
+            return max(of_profile, key=lambda r: (r.created, r.key))
+    return None
 
 
 def metric_row(record: Record, searcher: str, protocol: str) -> dict[str, Any] | None:
@@ -196,9 +194,8 @@ def _why_none(claim: Claim, candidates: Sequence[Record]) -> str:
     same = [r for r in candidates if r.experiment == claim.experiment and r.parameters.get("dataset") == dataset]
     if not same:
         return f"no committed run of {claim.experiment} on {dataset}"
-    nearest = min(same, key=lambda r: len(mismatches(r, claim.match, claim.at_least)))
-    wrong = mismatches(nearest, claim.match, claim.at_least)
-    return f"no committed run fits; in run {nearest.key} {'; '.join(wrong) or f'the profile is {nearest.profile}'}"
+    nearest = min(((shortfalls(claim, r), r.key) for r in same), key=lambda pair: (len(pair[0]), pair[1]))
+    return f"no committed run fits; in run {nearest[1]} {'; '.join(nearest[0])}"
 
 
 def _remark(claim: Claim, record: Record) -> str:
@@ -206,10 +203,11 @@ def _remark(claim: Claim, record: Record) -> str:
     optimum = record.metrics.get("optimum", {})
     if claim.select is None or claim.select.field != "test" or optimum.get("test_of_it") is None:
         return ""
-    text = f"the cell with the best validation accuracy has {optimum['test_of_it']:.2f} {claim.unit} test accuracy"
-    if optimum.get("best_test") is not None:
-        text += f"; the highest of any cell is {optimum['best_test']:.2f} {claim.unit}"
-    return text
+    of_it, best = optimum["test_of_it"], optimum["best_test"]
+    if of_it >= best:
+        return f"the cell with the best validation accuracy also has the best test accuracy, {best:.2f} {claim.unit}"
+    text = f"the cell with the best validation accuracy has {of_it:.2f} {claim.unit} test accuracy"
+    return f"{text}; the highest of any cell is {best:.2f} {claim.unit}"
 
 
 def evaluate(candidates: Iterable[Record], claims: Sequence[Claim] | None = None) -> list[ClaimResult]:

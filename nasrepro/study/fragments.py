@@ -7,22 +7,25 @@ built page can be asked whether it shows them.
 
 from __future__ import annotations
 
+import ast
 import html
 import json
 import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from nasrepro.study.claims import load_claims
 from nasrepro.study.figures import Figure
 from nasrepro.study.records import Record
 from nasrepro.study.tables import Table
 
 Run = tuple[Path, Record]
+_UNKNOWN = object()
 _INTERVAL = re.compile(r'(<td class="num">[^<\[]*)(\[[^\]<]*\])')  # goes below its mean, on a line of its own
 _LONG = re.compile(r"<td>(?=[^<]{50})")  # sentences, which need room
 _DOTTED = re.compile(r'(?<=<th scope="row">)[\w-]+(?:\.[\w-]+)+(?=</th>)')  # names that may break after a dot
@@ -60,13 +63,13 @@ class Fragments:
 def raw(text: str) -> str:
     """Return HTML as MyST passes it through; a caption gets a box of its own, which stays put on scrolling."""
     text = re.sub(r"<caption>(.*?)</caption>", r"<caption><span>\1</span></caption>", text, flags=re.DOTALL)
+    text = _LONG.sub('<td class="nr-long">', text)
     return f"````{{raw}} html\n{text}\n````"
 
 
 def table(name: str, content: Table) -> str:
     """Return a table with the id `table-<name>`, in a box that scrolls sideways on narrow screens."""
     text = _INTERVAL.sub(r'\1<span class="nr-interval">\2</span>', content.to_html(f"table-{name}"))
-    text = _LONG.sub('<td class="nr-long">', text)
     return raw(_DOTTED.sub(lambda match: match[0].replace(".", ".<wbr>"), text))
 
 
@@ -98,13 +101,34 @@ def command(text: str) -> str:
 
 
 def run_command(record: Record) -> str:
-    """Return the command that repeats a run: data set, and every parameter that the claims do not take for granted."""
-    dataset = record.parameters.get("dataset")
-    same = (c.match for c in load_claims() if c.experiment == record.experiment and c.match.get("dataset") == dataset)
-    usual = {name: value for name, value in next(same, {}).items() if name != "dataset"}
-    told = {n: v for n, v in record.parameters.items() if v is not None and usual.get(n) != v}
+    """Return the command that repeats a run: every parameter that is not what its profile says anyway."""
+    usual = profile_parameters(record.experiment, record.profile)
+    given = record.parameters
+    told = {n: v for n, v in given.items() if n == "dataset" or (v is not None and usual.get(n, _UNKNOWN) != v)}
     options = " ".join(f"-p {n}={shlex.quote(_literal(v))}" for n, v in told.items())
     return f"nasrepro run {record.experiment} {options} --profile {record.profile}"
+
+
+@lru_cache
+def profile_parameters(experiment: str, profile: str) -> dict[str, Any]:
+    """Return the default of each parameter under a profile, as far as an experiment's source states it literally.
+
+    The source is read and not imported: experiments need torch, and the book does without.
+    """
+    path = Path(__file__).parent.parent / "experiments" / f"{experiment}.py"
+    if not path.is_file():
+        return {}
+    found: dict[str, Any] = {}
+    profiles: dict[str, dict[str, Any]] = {}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef) and any(isinstance(b, ast.Name) and b.id == "Parameters" for b in node.bases):
+            for field in (f for f in node.body if isinstance(f, ast.AnnAssign) and isinstance(f.target, ast.Name)):
+                assert isinstance(field.target, ast.Name)
+                if isinstance(field.value, ast.Call) and field.value.args:
+                    found[field.target.id] = ast.literal_eval(field.value.args[0])
+                elif field.target.id == "profiles" and field.value is not None:
+                    profiles = ast.literal_eval(field.value)
+    return found | profiles.get(profile, {})
 
 
 def _literal(value: object) -> str:

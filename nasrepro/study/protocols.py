@@ -21,7 +21,7 @@ DISTINCT = "distinct"  # draws go on until the budget of distinct valid architec
 TestLabels = Callable[[str, np.ndarray], np.ndarray]
 
 
-def run_rows(trace: pd.DataFrame, protocol: str, queries: int, test: TestLabels | None) -> pd.DataFrame:
+def run_rows(trace: pd.DataFrame, protocol: str, queries: int, cut: float, test: TestLabels | None) -> pd.DataFrame:
     """Return one row per run: the best cell by validation accuracy among its queries, its test accuracy, and the
     counts.
 
@@ -29,6 +29,7 @@ def run_rows(trace: pd.DataFrame, protocol: str, queries: int, test: TestLabels 
         trace: draws of one or more searchers.
         protocol: `paper` keeps the first `queries` draws of each run, `distinct` all of them.
         queries: the budget.
+        cut: cells with a value above it are the wanted class.
         test: accounted look-up of test accuracies (reader, rows), None where there are none (column `test` is then
             NaN).
     """
@@ -54,6 +55,7 @@ def run_rows(trace: pd.DataFrame, protocol: str, queries: int, test: TestLabels 
                 "samples": len(kept),
                 "valid_samples": len(sound),
                 "distinct_valid": int(sound["row"].nunique()),
+                "in_top_class": int((sound["value"] > cut).sum()),
             }
         )
     return pd.DataFrame(out)
@@ -81,6 +83,7 @@ def summary_rows(runs: pd.DataFrame, queries: int, ledger: Ledger) -> list[dict[
                 "samples": figure(part["samples"]),
                 "distinct_valid": figure(part["distinct_valid"]),
                 "validity": figure(part["valid_samples"] / part["samples"]),
+                "in_top_class": figure(part["in_top_class"] / part["valid_samples"].clip(lower=1)),
                 "failed_runs": int((part["row"] < 0).sum()),
                 "filled_runs": int((part["distinct_valid"] >= queries).sum()),
                 "labels_before_search": ledger.distinct(reader=str(searcher), purposes=["train", "threshold"]),

@@ -48,9 +48,7 @@ class Table:
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row.cells) != len(self.columns):
-                raise ValueError(
-                    f"a row has {len(row.cells)} cells, the table {len(self.columns)} columns: {row.cells}"
-                )
+                raise ValueError(f"{len(row.cells)} cells for {len(self.columns)} columns: {row.cells}")
 
     def to_html(self, name: str | None = None) -> str:
         """Return the table as HTML: a region that scrolls on narrow screens, its notes below; `name` becomes its id."""

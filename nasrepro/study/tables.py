@@ -17,7 +17,7 @@ from nasrepro.study.claims import (
     answering_record,
     load_claims,
     metric_row,
-    mismatches,
+    shortfalls,
 )
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, duration, with_interval
@@ -134,7 +134,10 @@ def _note(row: dict[str, Any], record: Record) -> str:
         else:
             filled = f"{row['filled_runs']} of {runs} runs filled the budget"
             parts.append(f"a query is a new valid cell; {row['samples']['mean']:.0f} samples per run; {filled}")
-        if (share := (row["in_top_class"] or {}).get("mean")) is not None:
+        share = row["in_top_class"]
+        if isinstance(share, dict):
+            share = share["mean"]
+        if share is not None:
             parts.append(f"{100 * share:.1f} % of valid samples in the target class")
     elif row["searcher"] == "top_class":
         percentile = float(record.parameters.get("percentile", 95.0))
@@ -150,7 +153,7 @@ def _optimum_row(record: Record) -> Row:
     note = (
         "best validation of all 15,625 cells; to a method that has read all labels it is known before the first query"
     )
-    if best["best_test"] is not None:
+    if best["best_test"] is not None and best["test_of_it"] < best["best_test"]:
         note += f"; the highest test accuracy of any cell is {best['best_test']:.2f}"
     none = "none"
     return Row(
@@ -283,7 +286,7 @@ def runs_overview(candidates: Iterable[Record]) -> Table:
         Column("DiNAS, best validation, %", numeric=True),
         Column("Time", numeric=True),
         Column("Device"),
-        Column("Compared with the claim's parameters"),
+        Column("Compared with what answers the claims"),
     )
     claims = {c.match.get("dataset"): c for c in load_claims() if c.experiment == "nb201"}
     known = sorted(candidates, key=lambda r: (r.created, r.key), reverse=True)
@@ -295,9 +298,7 @@ def _overview_cells(record: Record, claims: dict[Any, Claim]) -> tuple[str, ...]
     row = metric_row(record, "dinas", "paper")
     dataset = record.parameters.get("dataset")
     claim = claims.get(dataset) if record.experiment == "nb201" else None
-    differs = ["no claim"] if claim is None else mismatches(record, claim.match, claim.at_least)
-    if claim is not None and record.profile not in claim.profiles:
-        differs.append(f"profile {record.profile}")
+    differs = ["no claim"] if claim is None else shortfalls(claim, record)
     return (
         f"`{record.key}`",
         record.experiment,
