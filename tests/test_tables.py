@@ -1,0 +1,147 @@
+"""Tables: printed numbers, rows of a record, accessible HTML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from factories import OPTIMA, fake_nb201_record
+
+from nasrepro.study import claims, records, tables
+from nasrepro.study.records import Record
+from nasrepro.study.rendering import Column, Row, Table, duration, with_interval
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    return records.load(fake_nb201_record(tmp_path_factory.mktemp("runs")))
+
+
+@pytest.fixture(scope="module")
+def untested(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    folder = tmp_path_factory.mktemp("runs")
+    return records.load(fake_nb201_record(folder, dataset="cifar100", trainings=1, with_test=False))
+
+
+def test_printed_table_has_all_cells_once() -> None:
+    frame = tables.printed_table2()
+    assert len(frame) == 8 * 3 * 2
+    assert not frame.duplicated(["method", "dataset", "split"]).any()
+    assert set(frame.loc[frame["value"].isna(), "method"]) == {"GANAS"}
+    assert set(frame.loc[frame["queries"].isna(), "method"]) == {"Optimum", "SGNAS"}
+
+
+@pytest.mark.parametrize("dataset", OPTIMA)
+def test_no_printed_value_exceeds_the_printed_optimum(dataset: str) -> None:
+    frame = tables.printed_table2().query("dataset == @dataset")
+    for _, part in frame.groupby("split"):
+        optimum = part.loc[part["method"] == "Optimum", "value"].iloc[0]
+        assert part["value"].max() == optimum
+        starred = part[part["mark"].str.contains("*", regex=False)]
+        assert (starred["value"] == optimum).all()
+
+
+def test_table_2_has_printed_and_own_rows_with_the_record_values(record: Record) -> None:
+    table = tables.dataset_table("cifar10", record)
+    frame = table.to_frame()
+    assert frame["Source"].value_counts().to_dict() == {"printed": 8, "ours": 6}
+    row = claims.metric_row(record, "dinas", "distinct")
+    ours = frame[frame["Method"] == "DiNAS, distinct cells"].iloc[0]
+    assert ours["Best validation, %"].startswith(f"{row['best_valid']['mean']:.3f} [")
+    assert ours["Distinct valid cells queried"].startswith("192.0")
+    assert "30 of 30 runs filled" in ours["Note"]
+    assert f"`{record.key}`" in table.caption
+    assert "3 trainings x 10 runs" in table.caption
+
+
+def test_no_cell_of_a_number_is_empty_or_a_bare_dash(record: Record, untested: Record) -> None:
+    made = [tables.dataset_table("cifar10", record), tables.dataset_table("cifar100", untested)]
+    made += [tables.dataset_table("cifar10", None), tables.run_table(record), tables.runs_overview([record, untested])]
+    for table in made:
+        for row in table.rows:
+            for column, cell in zip(table.columns, row.cells, strict=True):
+                assert cell.strip() not in {"-", "–", "nan", "None"}
+                assert cell or column.name in {"Note", "Remark"}
+
+
+def test_without_test_data_the_table_names_the_command(untested: Record) -> None:
+    table = tables.dataset_table("cifar100", untested)
+    assert "`nasrepro data fetch nb201-test`" in table.caption
+    assert set(table.to_frame().query("Source == 'ours'")["Its test, %"]) == {"no test data"}
+
+
+def test_table_2_picks_the_answering_record_and_says_not_run_elsewhere(record: Record) -> None:
+    made = tables.table2([record])
+    assert list(made) == list(OPTIMA)
+    assert record.key in made["cifar10"].caption
+    assert "No run of ours" in made["cifar100"].caption
+    assert "`nasrepro run nb201 -p dataset=cifar100 --profile laptop`" in made["cifar100"].rows[-1].cells
+
+
+def test_html_has_caption_scopes_and_numeric_cells(record: Record) -> None:
+    soup = BeautifulSoup(tables.dataset_table("cifar10", record).to_html("table-cifar10"), "html.parser")
+    region = soup.find(id="table-cifar10")
+    assert (region["role"], region["tabindex"], region["aria-label"]) == ("region", "0", "DiNAS, Table 2, CIFAR-10")
+    assert soup.caption.get_text().startswith("DiNAS, Table 2")
+    assert len(soup.thead.find_all("th", scope="col")) == 9
+    body = soup.tbody.find_all("tr")
+    assert all(len(tr.find_all("th", scope="row")) == 1 and len(tr.find_all("td")) == 8 for tr in body)
+    assert {c for tr in body for c in tr["class"]} == {"printed", "ours"}
+    assert all(len(tr.find_all("td", class_="num")) == 6 for tr in body)
+
+
+def test_html_escapes_what_it_is_given() -> None:
+    table = Table((Column("a<b"), Column("x")), (Row(("<script>", "`p & q`")),), "c < d")
+    markup = table.to_html('"quoted"')
+    assert "<script>" not in markup
+    assert "<code>p &amp; q</code>" in markup
+    assert 'id="&quot;quoted&quot;"' in markup
+    assert table.to_myst().startswith("```{raw} html\n")
+
+
+def test_a_row_of_the_wrong_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="1 cells for 2 columns"):
+        Table((Column("a"), Column("b")), (Row(("x",)),), "caption")
+
+
+def test_verdicts_are_chips_with_words(record: Record) -> None:
+    results = claims.evaluate([record])
+    table = tables.claims_table(results)
+    soup = BeautifulSoup(table.to_html(), "html.parser")
+    chips = soup.select("span.nr-chip")
+    assert [c.get_text() for c in chips] == [r.verdict for r in results]
+    assert chips[-1]["class"] == ["nr-chip", "not-run"]
+    assert "1 reproduced" in table.caption
+    assert "4 not run" in table.caption
+
+
+def test_run_table_tells_parameters_data_code_and_labels(record: Record) -> None:
+    facts = dict(row.cells for row in tables.run_table(record).rows)
+    assert facts["Parameter guidance_scale"] == str(record.parameters["guidance_scale"])
+    assert facts["Data nb201_valid_cifar10.pkl"] == f"sha256 `{'0' * 16}`"
+    assert "clean tree" in facts["Code"]
+    assert facts["Labels read by dinas to train"].startswith("15,625 distinct")
+
+
+def test_overview_tells_what_keeps_a_run_from_answering(record: Record, tmp_path: Path) -> None:
+    other = records.load(fake_nb201_record(tmp_path, trainings=1, runs=2, queries=20, denoiser="paper"))
+    frame = tables.runs_overview([record, other]).to_frame().set_index("Run")
+    last = "Compared with what answers the claims"
+    assert frame.loc[f"`{record.key}`", last] == "the same"
+    for phrase in ("denoiser is paper, not default", "queries is 20, not 192", "runs is 2, less than 10"):
+        assert phrase in frame.loc[f"`{other.key}`", last]
+
+
+def test_terminal_text_keeps_brackets_and_caption(record: Record) -> None:
+    row = claims.metric_row(record, "random", "paper")["best_valid"]
+    text = tables.dataset_table("cifar10", record).to_text(240)
+    assert with_interval(row, 3) in text
+    assert "Queries" in text
+    assert "200 epochs" in text
+
+
+def test_numbers_as_text() -> None:
+    assert with_interval({"mean": 1.23456, "low": None, "high": None}, 2) == "1.23"
+    assert with_interval({"mean": None, "low": None, "high": None}, 2) == "no run"
+    assert [duration(s) for s in (0.00312, 5.0, 150.0, 7200.0)] == ["3.12 ms", "5.0 s", "2.5 min", "2.0 h"]
