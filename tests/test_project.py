@@ -1,0 +1,150 @@
+"""Laws of the project itself: room order, module size, dependencies, pins, paired notebooks."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "nasrepro"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+# A room imports only rooms of lower rank. Rooms of one rank do not know each other.
+RANKS = {
+    "errors": 0,
+    "paths": 0,
+    "seeding": 0,
+    "storage": 1,
+    "graphs": 1,
+    "spaces": 2,
+    "benchmarks": 3,
+    "diffusion": 4,
+    "guidance": 4,  # a wrapper around the denoiser; training asks it to drop conditions
+    "proxies": 4,
+    "encodings": 5,
+    "predictors": 6,
+    "search": 7,
+    "study": 8,
+    "experiments": 9,
+    "cli_data": 9,
+    "notebook": 10,
+    "cli": 10,
+}
+SAME_RANK = {("diffusion", "guidance"), ("guidance", "diffusion"), ("storage", "errors")}
+OPTIONAL = ("papermill", "jupytext", "xgboost", "matplotlib", "nbformat", "jupyter_book", "sphinx", "torch_geometric")
+
+
+def room(module: str) -> str:
+    """Return the room of a dotted module name under nasrepro."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def imports(source: str) -> set[str]:
+    """Return the dotted names of nasrepro that a module imports, wherever in the module the statement stands."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.startswith("nasrepro.")}
+
+
+def breaches(path: Path, source: str) -> list[str]:
+    """Return the imports of a module that lead to a room of the same or a higher rank."""
+    here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if here in {"__init__", "__main__"}:
+        return []
+    there = {room(name) for name in imports(source)} - {here}
+    return [f"{here} imports {r}" for r in sorted(there & set(RANKS))
+            if RANKS[r] >= RANKS[here] and (here, r) not in SAME_RANK]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_a_room_imports_only_earlier_rooms(path: Path):
+    assert breaches(path, path.read_text(encoding="utf-8")) == []
+
+
+def test_an_import_of_a_later_room_is_noticed():
+    source = "def f():\n    from nasrepro.study import records\n"
+    assert breaches(PACKAGE / "spaces" / "x.py", source) == ["spaces imports study"]
+
+
+def test_every_room_has_a_rank():
+    rooms = {p.relative_to(PACKAGE).parts[0].removesuffix(".py") for p in MODULES} - {"__init__", "__main__"}
+    assert rooms <= set(RANKS), f"give a rank to {rooms - set(RANKS)}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_a_module_is_short_enough_to_be_read_in_a_sitting(path: Path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 380
+
+
+def test_the_package_imports_without_optional_libraries():
+    """Every module but the command line's entry point of the book is imported with the optional libraries blocked."""
+    names = [".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for p in MODULES]
+    script = (
+        "import importlib, sys\n"
+        f"blocked = {OPTIONAL!r}\n"
+        "class Block:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] in blocked:\n"
+        "            raise ModuleNotFoundError(f'blocked: {name}', name=name)\n"
+        "sys.meta_path.insert(0, Block())\n"
+        f"for name in {names!r}:\n"
+        "    if not name.endswith('__main__'):\n"
+        "        importlib.import_module(name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_constraints_are_exact_versions_of_published_packages():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split("\n")
+    pins = [line for line in lines if line.strip() and not line.startswith("#")]
+    assert [line for line in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!_]+", line)] == []
+
+
+def test_every_dependency_is_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *(d for extra in project["optional-dependencies"].values() for d in extra)]
+    names = {canonical(re.split(r"[\[<>=!~ ]", d)[0]) for d in wanted} - {"nasrepro"}
+    pinned = {canonical(line.split("==")[0]) for line in (ROOT / "constraints.txt").read_text().split()}
+    assert names - pinned == set()
+
+
+def canonical(name: str) -> str:
+    """Return a package name as pip compares names."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_page_of_the_table_of_contents_is_in_the_book():
+    from nasrepro.study.bookcheck import toc_pages
+
+    pages = toc_pages(ROOT / "_toc.yml")
+    assert len(pages) == len(set(pages)) >= 7
+    assert [p for p in pages if not any((ROOT / f"{p}{suffix}").is_file() for suffix in (".md", ".ipynb"))] == []
+
+
+def test_the_book_never_executes_a_notebook():
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    assert config["execute"]["execute_notebooks"] == "off"
+    assert config["only_build_toc_files"] is True
+
+
+@pytest.mark.parametrize("source", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda p: p.name)
+def test_a_notebook_is_paired_and_without_outputs(source: Path):
+    notebook = json.loads(source.with_suffix(".ipynb").read_text(encoding="utf-8"))
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert code
+    assert all(not cell["outputs"] and cell["execution_count"] is None for cell in code)
+    text = re.sub(r"\s|#", "", source.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        assert re.sub(r"\s|#", "", "".join(cell["source"])) in text, "run `jupytext --sync` on the notebook"
