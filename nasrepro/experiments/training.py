@@ -77,6 +77,7 @@ def trained(
             seed=seed,
             device=context.device,
             checkpoint=checkpoint,
+            checkpoint_every_s=context.checkpoint_every_s,
             on_step=lambda step: advance(step.number),
         )
     model.save(model_path)

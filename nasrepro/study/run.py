@@ -70,6 +70,7 @@ class RunContext:
         folder: the run's own folder.
         models: folder of trained models, shared between runs.
         device: torch device.
+        checkpoint_every_s: seconds between checkpoints of a training.
         ledger: every label that was read.
         stages: wall seconds by kind of stage.
         cpu_s: CPU seconds of all stages.
@@ -78,6 +79,7 @@ class RunContext:
     folder: Path
     models: Path
     device: str
+    checkpoint_every_s: float = 20.0
     ledger: Ledger = field(default_factory=Ledger)
     stages: dict[str, float] = field(default_factory=dict)
     cpu_s: float = 0.0
@@ -121,6 +123,7 @@ def run(
     fresh: bool = False,
     device: str = "auto",
     root: Path | None = None,
+    checkpoint_every_s: float = 20.0,
 ) -> tuple[Path, Record]:
     """Run an experiment, or return its record if it is there already (yours first, then the one committed with the
     book).
@@ -133,6 +136,7 @@ def run(
             one goes on.
         device: `auto`, `cpu`, `cuda`, ...
         root: folder of runs (default: `paths.runs_dir()`).
+        checkpoint_every_s: how much training a kill may cost.
 
     Returns:
         The folder of the record, and the record.
@@ -155,7 +159,7 @@ def run(
             if (place / "record.json").is_file():
                 return place, records.load(place)
     sittings, code = _begin(folder), provenance.code()
-    context = RunContext(folder, folder / "models" if fresh else root / "models", pick_device(device))
+    context = RunContext(folder, folder / "models" if fresh else root / "models", pick_device(device), checkpoint_every_s)
     with provenance.stopwatch() as watch:
         outcome = experiment.execute(parameters, context)
     artefacts = [_write_artefact(folder, name, table) for name, table in outcome.tables.items()]
