@@ -191,7 +191,7 @@ def _metrics(
                 "samples": s(part["samples"]),
                 "distinct_valid": s(part["distinct_valid"]),
                 "validity": s(share),
-                "in_top_class": float(0.9 * share.mean()),
+                "in_top_class": summarise(0.9 * share).as_dict(),
                 "failed_runs": int((part["valid_samples"] == 0).sum()),
                 "filled_runs": int((part["distinct_valid"] >= queries).sum()),
                 "labels_before_search": N_CELLS if searcher in ("dinas", "top_class") else 0,

@@ -18,7 +18,7 @@ from factories import fake_nb201_record
 
 from nasrepro.study import book, records
 from nasrepro.study.bookcheck import check_built, toc_pages
-from nasrepro.study.fragments import arranged, profile_parameters, run_command, table
+from nasrepro.study.fragments import profile_parameters, run_command, table
 from nasrepro.study.listings import definitions
 from nasrepro.study.rendering import Column, Row, Table
 
@@ -212,13 +212,6 @@ def test_defaults_read_from_the_source_are_those_of_the_experiment(profile):
     from nasrepro.study.parameters import resolve
 
     assert profile_parameters("nb201", profile) == resolve(NB201Parameters, {}, profile).model_dump()
-
-
-def test_columns_are_put_first_together_with_their_cells():
-    content = Table((Column("a"), Column("b"), Column("c")), (Row(("1", "2", "3"), "ours"),), "caption")
-    moved = arranged(content, ("c", "none of these"))
-    assert [c.name for c in moved.columns] == ["c", "a", "b"]
-    assert moved.rows == (Row(("3", "1", "2"), "ours"),)
 
 
 def test_an_interval_stands_below_its_mean():

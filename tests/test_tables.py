@@ -45,12 +45,12 @@ def test_no_printed_value_exceeds_the_printed_optimum(dataset: str) -> None:
 def test_table_2_has_printed_and_own_rows_with_the_record_values(record: Record) -> None:
     table = tables.dataset_table("cifar10", record)
     frame = table.to_frame()
-    assert frame["Source"].value_counts().to_dict() == {"printed": 8, "ours": 6}
+    assert [row.kind for row in table.rows] == ["printed"] * 8 + ["ours"] * 6
     row = claims.metric_row(record, "dinas", "distinct")
     ours = frame[frame["Method"] == "DiNAS, distinct cells"].iloc[0]
     assert ours["Best validation, %"].startswith(f"{row['best_valid']['mean']:.3f} [")
-    assert ours["Distinct valid cells queried"].startswith("192.0")
-    assert "30 of 30 runs filled" in ours["Note"]
+    assert ours["Distinct valid cells"].startswith("192.0")
+    assert any(n.startswith("DiNAS, distinct cells: ") and "30 of 30 runs filled" in n for n in table.notes)
     assert f"`{record.key}`" in table.caption
     assert "3 trainings x 10 runs" in table.caption
 
@@ -68,7 +68,7 @@ def test_no_cell_of_a_number_is_empty_or_a_bare_dash(record: Record, untested: R
 def test_without_test_data_the_table_names_the_command(untested: Record) -> None:
     table = tables.dataset_table("cifar100", untested)
     assert "`nasrepro data fetch nb201-test`" in table.caption
-    assert set(table.to_frame().query("Source == 'ours'")["Its test, %"]) == {"no test data"}
+    assert {row.cells[2] for row in table.rows if row.kind == "ours"} == {"no test data"}
 
 
 def test_table_2_picks_the_answering_record_and_says_not_run_elsewhere(record: Record) -> None:
@@ -76,7 +76,7 @@ def test_table_2_picks_the_answering_record_and_says_not_run_elsewhere(record: R
     assert list(made) == list(OPTIMA)
     assert record.key in made["cifar10"].caption
     assert "No run of ours" in made["cifar100"].caption
-    assert "`nasrepro run nb201 -p dataset=cifar100 --profile laptop`" in made["cifar100"].rows[-1].cells
+    assert "`nasrepro run nb201 -p dataset=cifar100 --profile laptop`" in made["cifar100"].notes[0]
 
 
 def test_html_has_caption_scopes_and_numeric_cells(record: Record) -> None:
@@ -84,9 +84,9 @@ def test_html_has_caption_scopes_and_numeric_cells(record: Record) -> None:
     region = soup.find(id="table-cifar10")
     assert (region["role"], region["tabindex"], region["aria-label"]) == ("region", "0", "DiNAS, Table 2, CIFAR-10")
     assert soup.caption.get_text().startswith("DiNAS, Table 2")
-    assert len(soup.thead.find_all("th", scope="col")) == 9
+    assert len(soup.thead.find_all("th", scope="col")) == 7
     body = soup.tbody.find_all("tr")
-    assert all(len(tr.find_all("th", scope="row")) == 1 and len(tr.find_all("td")) == 8 for tr in body)
+    assert all(len(tr.find_all("th", scope="row")) == 1 and len(tr.find_all("td")) == 6 for tr in body)
     assert {c for tr in body for c in tr["class"]} == {"printed", "ours"}
     assert all(len(tr.find_all("td", class_="num")) == 6 for tr in body)
 

@@ -25,7 +25,7 @@ from nasrepro import paths
 from nasrepro.errors import CorruptData, NasreproError
 from nasrepro.study import claims, drawing, figures, records, tables
 from nasrepro.study.bookcheck import check_built
-from nasrepro.study.fragments import Fragments, Run, arranged, command, plain_table, provenance, raw, table
+from nasrepro.study.fragments import Fragments, Run, command, plain_table, provenance, raw, table
 from nasrepro.study.listings import write_listings
 from nasrepro.study.tables import DATASET_NAMES as DATASETS
 
@@ -34,7 +34,6 @@ _ROW_SUMMARIES = ("best_valid", "test", "samples", "distinct_valid", "validity",
 _ROW_NUMBERS = ("trainings", "runs", "queries", "failed_runs", "filled_runs", "labels_before_search")
 _ROWS = [(s, p) for s in ("dinas", "random", "evolution", "top_class") for p in ("paper", "distinct")]
 _PARAMETERS = ("percentile", "guidance_scale", "reverse_steps", "queries", "runs", "trainings", "epochs", "batch_size")
-_FRONT = ("Claim", "Verdict", "Printed", "Ours [95 % interval]")  # what a phone shows first of the claims
 _DETAILED = 12  # local runs that get a section of their own; the overview lists all
 _INSTALL = "pip install -c constraints.txt -e '.[book]'"
 
@@ -100,13 +99,15 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     chosen = {name: reference_run(committed, name) for name in DATASETS}
     verdicts = tables.claims_table(claims.evaluate([r for _, r in committed]))
     out.write_json("results", result_values({name: run[1] for name, run in chosen.items() if run}))
-    out.write("claims", [table("claims", arranged(verdicts, _FRONT))], ["table-claims"])
+    out.write("claims", [table("claims", verdicts)], ["table-claims"])
     method = drawing.method_figure()
     caption = "Training (a) and sampling (b). Our drawing of the paper's Figure 1."
     out.write("method-figure", [out.figure("method", method, caption)], ["figure-method"])
     table2 = tables.table2([r for _, r in committed])
     for name, run in chosen.items():
         _dataset(out, name, table2[name], run)
+    settings = tables.settings_table([r for _, r in committed])
+    out.write("nb201-settings", [table("nb201-settings", settings)], ["table-nb201-settings"])
     out.write("data-files", [_data_files()], ["table-data-files"])
     _runs_page(out, own, broken, committed)
 

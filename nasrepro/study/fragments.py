@@ -12,8 +12,7 @@ import html
 import json
 import re
 import shlex
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -71,14 +70,6 @@ def table(name: str, content: Table) -> str:
     """Return a table with the id `table-<name>`, in a box that scrolls sideways on narrow screens."""
     text = _INTERVAL.sub(r'\1<span class="nr-interval">\2</span>', content.to_html(f"table-{name}"))
     return raw(_DOTTED.sub(lambda match: match[0].replace(".", ".<wbr>"), text))
-
-
-def arranged(content: Table, first: Sequence[str]) -> Table:
-    """Return a table with the named columns first, in that order; a name that it does not have is passed over."""
-    names = [c.name for c in content.columns]
-    order = [names.index(n) for n in first if n in names] + [i for i, n in enumerate(names) if n not in first]
-    rows = tuple(replace(row, cells=tuple(row.cells[i] for i in order)) for row in content.rows)
-    return replace(content, columns=tuple(content.columns[i] for i in order), rows=rows)
 
 
 def plain_table(name: str, frame: pd.DataFrame, caption: str) -> str:

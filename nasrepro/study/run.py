@@ -159,7 +159,9 @@ def run(
             if (place / "record.json").is_file():
                 return place, records.load(place)
     sittings, code = _begin(folder), provenance.code()
-    context = RunContext(folder, folder / "models" if fresh else root / "models", pick_device(device), checkpoint_every_s)
+    context = RunContext(
+        folder, folder / "models" if fresh else root / "models", pick_device(device), checkpoint_every_s
+    )
     with provenance.stopwatch() as watch:
         outcome = experiment.execute(parameters, context)
     artefacts = [_write_artefact(folder, name, table) for name, table in outcome.tables.items()]

@@ -22,22 +22,21 @@ from nasrepro.study.claims import (
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, duration, with_interval
 
-NOT_PRINTED = "not printed"
+NOT_PRINTED = "n.p."  # explained in a note under the table
 
 
 # ---- Table 2 of DiNAS ----
 
 _TABLE2_COLUMNS = (
     Column("Method"),
-    Column("Source"),
     Column("Best validation, %", numeric=True),
     Column("Its test, %", numeric=True),
     Column("Queries", numeric=True),
-    Column("Distinct valid cells queried", numeric=True),
-    Column("Labels read before the search", numeric=True),
+    Column("Distinct valid cells", numeric=True),
+    Column("Labels read before", numeric=True),
     Column("Valid samples, %", numeric=True),
-    Column("Note"),
 )
+OPTIMUM = "Optimum of the table"
 _OUR_ROWS = (
     ("dinas", "paper", "DiNAS, the paper's protocol"),
     ("dinas", "distinct", "DiNAS, distinct cells"),
@@ -70,22 +69,24 @@ def dataset_table(dataset: str, record: Record | None) -> Table:
     name = DATASET_NAMES[dataset]
     if record is None:
         command = f"nasrepro run nb201 -p dataset={dataset} --profile laptop"
-        ours = Row(("DiNAS", "ours", *["not run"] * 6, f"`{command}`"), "ours")
-        return Table(
-            _TABLE2_COLUMNS, (*printed, ours), f"DiNAS, Table 2, {name}. No run of ours to show.", _PRINTED_NOTES
-        )
-    ours_rows = tuple(
-        _our_row(label, row, record)
+        ours = Row(("DiNAS, ours", *["not run"] * 6), "ours")
+        notes = (f"To run it: `{command}`.", *_PRINTED_NOTES)
+        return Table(_TABLE2_COLUMNS, (*printed, ours), f"DiNAS, Table 2, {name}. No run of ours to show.", notes)
+    ours = [
+        (label, row)
         for searcher, protocol, label in _OUR_ROWS
         if (row := metric_row(record, searcher, protocol)) is not None
-    )
-    rows = (*printed, *ours_rows, _optimum_row(record))
-    return Table(_TABLE2_COLUMNS, rows, _caption(name, record), (*_our_notes(record), *_PRINTED_NOTES))
+    ]
+    rows = (*printed, *(_our_row(label, row) for label, row in ours), _optimum_row(record))
+    said = tuple(f"{label}: {note}." for label, row in ours if (note := _note(row, record)))
+    notes = (*said, f"{OPTIMUM}: {_optimum_note(record)}.", *_our_notes(record), *_PRINTED_NOTES)
+    return Table(_TABLE2_COLUMNS, rows, _caption(name, record), notes)
 
 
 _PRINTED_NOTES = (
-    "The paper prints neither spread, nor validity, nor how many distinct cells were queried, nor the labels read "
-    "before the search. * marked as equal to the optimum; † taken by the paper from Lukasik et al. (2022).",
+    "n.p.: not printed. The paper prints neither spread, nor validity, nor how many distinct cells were queried, nor "
+    "the labels read before the search. Its optimum is the best value of each column. * marked there as equal to the "
+    "optimum; † taken by the paper from Lukasik et al. (2022).",
 )
 
 
@@ -97,8 +98,7 @@ def _printed_rows(dataset: str) -> Iterable[Row]:
         cells = [_printed_value(part[part["split"] == split].iloc[0]) for split in ("valid", "test")]
         label = f"{method} †" if part["mark"].str.contains("†").any() else str(method)
         shown = NOT_PRINTED if pd.isna(queries) else f"{queries:.0f}"
-        note = "best value of each column" if method == "Optimum" else ""
-        yield Row((label, "printed", *cells, shown, NOT_PRINTED, NOT_PRINTED, NOT_PRINTED, note), "printed")
+        yield Row((f"{label}, printed", *cells, shown, NOT_PRINTED, NOT_PRINTED, NOT_PRINTED), "printed")
 
 
 def _printed_value(entry: pd.Series) -> str:
@@ -107,25 +107,23 @@ def _printed_value(entry: pd.Series) -> str:
     return f"{entry['value']:.2f}{'*' if '*' in entry['mark'] else ''}"
 
 
-def _our_row(label: str, row: dict[str, Any], record: Record) -> Row:
+def _our_row(label: str, row: dict[str, Any]) -> Row:
     """Return one row of ours; shares become per cent."""
     validity = row["validity"] and {k: v if k == "n" or v is None else 100 * v for k, v in row["validity"].items()}
     cells = (
         label,
-        "ours",
         with_interval(row["best_valid"], 3),
         with_interval(row["test"], 2) if row["test"] else "no test data",
         f"{row['queries']}",
         with_interval(row["distinct_valid"], 1),
         f"{row['labels_before_search']:,}",
         with_interval(validity, 1) if validity else "not measured",
-        _note(row, record),
     )
     return Row(cells, "ours")
 
 
 def _note(row: dict[str, Any], record: Record) -> str:
-    """Say in a row what its numbers hide: what a query was, how many runs failed, how much lay in the top class."""
+    """Say of a row what its numbers hide: what a query was, how many runs failed, how much lay in the top class."""
     runs = row["trainings"] * row["runs"]
     parts = []
     if row["searcher"] == "dinas":
@@ -134,11 +132,7 @@ def _note(row: dict[str, Any], record: Record) -> str:
         else:
             filled = f"{row['filled_runs']} of {runs} runs filled the budget"
             parts.append(f"a query is a new valid cell; {row['samples']['mean']:.0f} samples per run; {filled}")
-        share = row["in_top_class"]
-        if isinstance(share, dict):
-            share = share["mean"]
-        if share is not None:
-            parts.append(f"{100 * share:.1f} % of valid samples in the target class")
+        parts.append(f"{100 * row['in_top_class']['mean']:.1f} % of valid samples in the wanted class")
     elif row["searcher"] == "top_class":
         percentile = float(record.parameters.get("percentile", 95.0))
         parts.append(f"what the labels alone give: any of the best {100 - percentile:g} %, without a model")
@@ -150,15 +144,17 @@ def _note(row: dict[str, Any], record: Record) -> str:
 def _optimum_row(record: Record) -> Row:
     best = record.metrics["optimum"]
     test = "no test data" if best["test_of_it"] is None else f"{best['test_of_it']:.2f}"
+    return Row((OPTIMUM, f"{best['valid']:.3f}", test, "none", "none", "15,625", "100.0"), "ours")
+
+
+def _optimum_note(record: Record) -> str:
+    best = record.metrics["optimum"]
     note = (
         "best validation of all 15,625 cells; to a method that has read all labels it is known before the first query"
     )
     if best["best_test"] is not None and best["test_of_it"] < best["best_test"]:
         note += f"; the highest test accuracy of any cell is {best['best_test']:.2f}"
-    none = "none"
-    return Row(
-        ("Optimum of the table", "ours", f"{best['valid']:.3f}", test, none, none, "15,625", "100.0", note), "ours"
-    )
+    return note
 
 
 def _caption(name: str, record: Record) -> str:
@@ -199,12 +195,12 @@ def claims_table(results: Sequence[ClaimResult]) -> Table:
     """Return the claims with their verdicts."""
     columns = (
         Column("Claim"),
-        Column("Statement"),
         Column("Printed", numeric=True),
-        Column("Ours [95 % interval]", numeric=True),
-        Column("Runs", numeric=True),
+        Column("Ours", numeric=True),
         Column("Tolerance", numeric=True),
         Column("Verdict"),
+        Column("Runs", numeric=True),
+        Column("Statement"),
         Column("Remark"),
     )
     rows = tuple(_claim_row(result) for result in results)
@@ -213,7 +209,8 @@ def claims_table(results: Sequence[ClaimResult]) -> Table:
     }
     tally = ", ".join(f"{n} {verdict}" for verdict, n in count.items() if n)
     caption = (
-        f"Claims of the papers and what our runs say: {tally or 'no claims'}. Tolerances were fixed before the runs."
+        f"Claims of the papers and what our runs say: {tally or 'no claims'}. Ours: mean [95 % interval]. "
+        "Tolerances were fixed before the committed runs."
     )
     return Table(columns, rows, caption)
 
@@ -228,15 +225,55 @@ def _claim_row(result: ClaimResult) -> Row:
     remark = result.reason + (f": `{result.command}`" if result.command else "")
     cells = (
         f"{claim.id}",
-        f"{claim.statement} ({claim.paper}, {claim.location})",
         f"{claim.printed:.2f} {claim.unit}",
         ours,
-        f"{result.n}" if result.n else "none",
         f"± {claim.tolerance:.2f}",
         result.verdict,
+        f"{result.n}" if result.n else "none",
+        f"{claim.statement} ({claim.paper}, {claim.location})",
         remark,
     )
     return Row(cells, result.verdict.replace(" ", "-"))
+
+
+def settings_table(candidates: Iterable[Record]) -> Table:
+    """Return what the settings of DiNAS on NAS-Bench-201 do: a row per run, by data set, denoiser and guidance."""
+    columns = (
+        Column("Data set"),
+        Column("Guidance scale", numeric=True),
+        Column("Denoiser"),
+        Column("Epochs", numeric=True),
+        Column("Steps", numeric=True),
+        Column("Best validation, %", numeric=True),
+        Column("Distinct valid cells", numeric=True),
+        Column("Valid samples, %", numeric=True),
+        Column("In the wanted class, %", numeric=True),
+        Column("Runs", numeric=True),
+    )
+    rows = []
+    for record in candidates:
+        p, row = record.parameters, metric_row(record, "dinas", "paper")
+        if row is None:
+            continue
+        cells = (
+            DATASET_NAMES[p["dataset"]],
+            f"{p['guidance_scale']:g}",
+            str(p["denoiser"]),
+            f"{p['epochs']}",
+            f"{p['reverse_steps']}",
+            with_interval(row["best_valid"], 3),
+            f"{row['distinct_valid']['mean']:.1f}",
+            f"{100 * row['validity']['mean']:.1f}",
+            f"{100 * row['in_top_class']['mean']:.1f}",
+            f"{row['trainings']} x {row['runs']}",
+        )
+        order = (list(DATASET_NAMES).index(p["dataset"]), p["denoiser"], p["guidance_scale"])
+        rows.append((order, Row(cells)))
+    caption = (
+        "DiNAS under other settings, the paper's protocol. Best validation accuracy as mean [95 % interval]; distinct "
+        "cells per run; shares of all samples and of the valid samples; runs as trainings x runs."
+    )
+    return Table(columns, tuple(row for _, row in sorted(rows, key=lambda r: r[0])), caption)
 
 
 def run_table(record: Record) -> Table:
