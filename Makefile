@@ -11,7 +11,7 @@ PINS := pyproject.toml constraints.txt
 PAGE := _build/html/book/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help book read test clean distclean
+.PHONY: help book read test bench clean distclean
 .NOTPARALLEL:
 
 help: ## Show this list
@@ -33,6 +33,9 @@ test: $(VENV)/.stamp-test ## Check style and types, run all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy nasrepro
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+bench: $(VENV)/.stamp-test ## Measure the speed of both denoisers, as ratios (minutes; run it alone)
+	$(BIN)/python -m pytest benchmarks --benchmark-enable
 
 clean: ## Remove the built book and caches (keeps .venv and your runs)
 	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache .benchmarks .hypothesis

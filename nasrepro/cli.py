@@ -1,4 +1,4 @@
-"""The command line: `nasrepro run | records | publish | claims | book | data | query`."""
+"""The command line: `nasrepro run | notebook | records | publish | claims | book | data | query`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import webbrowser
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -74,6 +75,22 @@ def run(
             else f"Largest difference from the committed record: {gap:.3g}."
         )
     _screen.print(f"Record: {folder / 'record.json'}")
+
+
+@app.command()
+def notebook(
+    experiment: Annotated[str, typer.Argument(help="Which experiment, e.g. nb201.")],
+    out: Annotated[Path, typer.Argument(help="The executed notebook to write.")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter; repeatable.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Another title for the page.")] = None,
+) -> None:
+    """Execute the notebook of an experiment through papermill; parameters are checked first."""
+    from nasrepro.notebook import execute
+    from nasrepro.study.parameters import parse_assignments
+
+    _screen.print(f"Executed: {execute(experiment, parse_assignments(parameter or []), out, title)}")
 
 
 @app.command("records")

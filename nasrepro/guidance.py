@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nasrepro.diffusion.denoiser import Denoiser, Logits
+from nasrepro.diffusion.denoiser import Denoiser
 from nasrepro.graphs import Graphs
 
 
@@ -58,19 +58,6 @@ def threshold_discretiser(bound: float) -> Discretiser:
     return Discretiser((float(bound),))
 
 
-def drop_conditions(
-    classes: Tensor, n_classes: Sequence[int], epsilon: float, joint: bool, generator: torch.Generator
-) -> Tensor:
-    """Replace conditions by the null token with probability epsilon (Algorithm 1, line 2).
-
-    `joint` drops all k conditions of a graph together. The public code draws for each condition separately, so with k
-    conditions the state "all null", which sampling uses, has probability epsilon^k only.
-    """
-    b, k = classes.shape
-    u = torch.rand(b, 1 if joint else k, generator=generator, device=classes.device)
-    return torch.where(u < epsilon, torch.as_tensor(tuple(n_classes), device=classes.device), classes)
-
-
 class Guided:
     """A denoiser with classifier-free guidance towards given classes.
 
@@ -115,6 +102,3 @@ class Guided:
         if self.on == "logits":
             return torch.lerp(null, conditional, self.scale).softmax(-1)
         return torch.lerp(null.softmax(-1), conditional.softmax(-1), self.scale).clamp_min(0)
-
-
-__all__ = ["Discretiser", "Guided", "Logits", "drop_conditions", "percentile_discretiser", "threshold_discretiser"]

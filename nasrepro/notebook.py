@@ -1,4 +1,7 @@
-"""What a notebook calls: its parameters are checked, then the same run is made as by the command line."""
+"""Notebooks: what one calls to run its experiment, and executing one into a page of the book.
+
+A notebook makes the same run as the command line does, with its parameters checked first.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nasrepro.study.parameters import RUN_OPTIONS, from_notebook
+from nasrepro import experiments, paths
+from nasrepro.errors import MissingData, NasreproError
+from nasrepro.storage import write_atomically
+from nasrepro.study.parameters import RUN_OPTIONS, from_notebook, resolve
 from nasrepro.study.records import Record
+from nasrepro.study.run import run
 
 
 def run_here(experiment: str, namespace: Mapping[str, Any]) -> tuple[Path, Record]:
@@ -20,9 +27,50 @@ def run_here(experiment: str, namespace: Mapping[str, Any]) -> tuple[Path, Recor
     Raises:
         ParameterError: a parameter is unknown or mistyped (papermill itself only warns of that).
     """
-    from nasrepro import experiments
-    from nasrepro.study.run import run
-
-    given = {k: v for k, v in from_notebook(namespace).items() if k != "run_here"}
+    given = from_notebook(namespace)
     options = {name: given.pop(name) for name in RUN_OPTIONS if name in given}
     return run(experiments.load(experiment), given, **options)
+
+
+def execute(experiment: str, given: Mapping[str, Any], out: Path, title: str | None = None) -> Path:
+    """Execute the notebook of an experiment through papermill and write it, with its outputs, to `out`.
+
+    Args:
+        experiment: name of the experiment; its notebook is `notebooks/<name>.ipynb` of the checkout.
+        given: parameters, and `profile`, `fresh` or `device`; checked before a kernel is started.
+        out: where the executed notebook goes; written only when every cell ran.
+        title: replaces the notebook's title, so that several pages from one notebook can be told apart.
+
+    Raises:
+        ParameterError: as `run_here`.
+        MissingData: papermill or the checkout is not there.
+    """
+    chosen = experiments.load(experiment)
+    parameters = {k: v for k, v in given.items() if k not in RUN_OPTIONS}
+    resolve(chosen.parameters, parameters, str(given.get("profile", "laptop")))
+    root = paths.checkout()
+    if root is None:
+        raise MissingData("The notebooks are part of the source checkout, and this nasrepro was installed without one.")
+    try:
+        import nbformat
+        import papermill
+    except ModuleNotFoundError as error:
+        raise MissingData(
+            f"Executing a notebook needs {error.name}: `pip install 'nasrepro[run,notebook]'`."
+        ) from error
+    try:
+        notebook = papermill.execute_notebook(
+            root / "notebooks" / f"{experiment}.ipynb", None, dict(given), log_output=False, progress_bar=False
+        )
+    except papermill.PapermillExecutionError as error:
+        raise NasreproError(f"The notebook of {experiment} stopped: {error.ename}: {error.evalue}") from error
+    del notebook.metadata["papermill"]  # names of files on this machine, and times
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+    if title is not None:
+        heading, *rest = notebook.cells[0].source.split("\n")
+        assert heading.startswith("# "), "the first cell of a notebook is its title"
+        notebook.cells[0].source = "\n".join([f"# {title}", *rest])
+    write_atomically(out, nbformat.writes(notebook).encode())
+    return out

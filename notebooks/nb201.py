@@ -21,7 +21,7 @@
 # Cost on two CPU cores: `smoke` about 15 seconds, `laptop` about 5 minutes, `full` (the paper's recipe) days; a GPU is
 # used when there is one. A run that is already recorded is shown at once, and an unfinished one goes on where it was.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 profile: str = "laptop"  # smoke, laptop or full: sets every parameter below that is None
 dataset: str = "cifar10"  # cifar10, cifar100 or imagenet16-120
 percentile: float = None  # cells above this percentile of validation accuracy are the wanted class

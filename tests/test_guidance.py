@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from nasrepro.diffusion.denoiser import DEFAULT, Denoiser, Logits
+from nasrepro.diffusion.train import drop_conditions
 from nasrepro.graphs import Graphs
 from nasrepro.guidance import (
     Discretiser,
     Guided,
-    drop_conditions,
     percentile_discretiser,
     threshold_discretiser,
 )

@@ -26,7 +26,7 @@ RANKS = {
     "spaces": 2,
     "benchmarks": 3,
     "diffusion": 4,
-    "guidance": 4,  # a wrapper around the denoiser; training asks it to drop conditions
+    "guidance": 5,
     "proxies": 4,
     "encodings": 5,
     "predictors": 6,
@@ -35,9 +35,9 @@ RANKS = {
     "experiments": 9,
     "cli_data": 9,
     "notebook": 10,
-    "cli": 10,
+    "cli": 11,
 }
-SAME_RANK = {("diffusion", "guidance"), ("guidance", "diffusion"), ("storage", "errors")}
+SAME_RANK = {("storage", "errors")}
 OPTIONAL = ("papermill", "jupytext", "xgboost", "matplotlib", "nbformat", "jupyter_book", "sphinx", "torch_geometric")
 
 

@@ -15,8 +15,10 @@ from torch import Tensor
 from nasrepro.diffusion.model import NoiseModel
 from nasrepro.diffusion.noise import categorical, posterior, reverse_times
 from nasrepro.graphs import Graphs
-from nasrepro.guidance import Guided
 from nasrepro.seeding import derive
+
+# Noisy graphs, times as fractions of T (B) -> probabilities of the clean nodes (B x N x K) and pairs (B x P x 2).
+Predictor = Callable[[Graphs, Tensor], tuple[Tensor, Tensor]]
 
 _CHUNK = 2048  # uniform numbers that one architecture draws at a time
 
@@ -40,7 +42,7 @@ class ArchitectureNoise:
 
 @torch.inference_mode()
 def sample(
-    guided: Guided,
+    predict: Predictor,
     noise: NoiseModel,
     indices: Sequence[int],
     *,
@@ -53,7 +55,7 @@ def sample(
     """Draw the architectures with the given indices of the stream `seed`.
 
     Args:
-        guided: the denoiser with its classes and guidance scale.
+        predict: a denoiser with its classes, e.g. `guidance.Guided`.
         noise: the forward process that it was trained for.
         indices: which architectures of the stream, e.g. `range(192)`.
         seed: names the stream.
@@ -82,7 +84,7 @@ def sample(
             mask.to(device),
         )
         for t, s in pairwise(times):
-            nodes, pairs = guided(graphs, torch.full((len(part),), t / noise.steps, device=device))
+            nodes, pairs = predict(graphs, torch.full((len(part),), t / noise.steps, device=device))
             u = streams.draw().to(device)
             keep_s, keep_t = float(noise.keep[s]), float(noise.keep[t])
             graphs = Graphs(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,7 +23,6 @@ from nasrepro.diffusion.model import DiffusionModel, NoiseModel, read_tensors, w
 from nasrepro.diffusion.noise import diffuse
 from nasrepro.errors import CorruptData, TrainingDiverged
 from nasrepro.graphs import Graphs
-from nasrepro.guidance import drop_conditions
 from nasrepro.seeding import derive
 
 log = logging.getLogger(__name__)
@@ -70,6 +69,19 @@ class Step:
     loss: float
     node_loss: float
     edge_loss: float
+
+
+def drop_conditions(
+    classes: Tensor, n_classes: Sequence[int], epsilon: float, joint: bool, generator: torch.Generator
+) -> Tensor:
+    """Replace conditions by the null token with probability epsilon (Algorithm 1, line 2).
+
+    `joint` drops all k conditions of a graph together. The public code draws for each condition separately, so with k
+    conditions the state "all null", which sampling uses, has probability epsilon^k only.
+    """
+    b, k = classes.shape
+    u = torch.rand(b, 1 if joint else k, generator=generator, device=classes.device)
+    return torch.where(u < epsilon, torch.as_tensor(tuple(n_classes), device=classes.device), classes)
 
 
 def graph_loss(logits: Logits, clean: Graphs, edge_weight: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,0 +1,46 @@
+"""Prints what the benchmarks found as ratios, beside the figures of Table 2, at the end of the run."""
+
+from __future__ import annotations
+
+import pytest
+from _pytest.terminal import TerminalReporter
+
+from nasrepro import paths
+from nasrepro.study import records
+from nasrepro.study.claims import metric_row
+
+STEPS = 500  # of the paper's sampler
+SECONDS: dict[tuple[str, str, int], float] = {}  # (what, configuration, batch) -> seconds
+
+
+@pytest.fixture
+def seconds() -> dict[tuple[str, str, int], float]:
+    return SECONDS
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    if not SECONDS:
+        return
+    from nasrepro.experiments.nb201 import NB201Parameters
+    from nasrepro.study.parameters import resolve
+
+    steps = resolve(NB201Parameters, {}, "laptop").reverse_steps
+    say = terminalreporter.write_line
+    terminalreporter.section("paper and default denoiser, medians of this run")
+    for batch in sorted({b for _, _, b in SECONDS}):
+        for what, unit in (("train", "s per training step"), ("sample", f"s per architecture, {STEPS} reverse steps")):
+            paper, default = (SECONDS.get((what, name, batch)) for name in ("paper", "default"))
+            if paper is None or default is None:
+                continue
+            say(f"batch {batch:>3}  {unit}: paper {paper:.4g}, default {default:.4g}, ratio {paper / default:.1f}")
+            if what == "sample":
+                few = default * steps / STEPS
+                say(f"batch {batch:>3}  default, {steps} steps: {few:.3g} s per architecture, ratio {paper / few:.0f}")
+    for _, record in records.find(paths.records_dir(), "nb201"):
+        row, p = metric_row(record, "dinas", "paper"), record.parameters
+        if row is not None:
+            say(
+                f"Table 2, {p['dataset']}, denoiser {p['denoiser']}, guidance {p['guidance_scale']:g}, "
+                f"{p['reverse_steps']} steps: best validation {row['best_valid']['mean']:.3f} % "
+                f"({row['trainings']} x {row['runs']} runs, {record.key})"
+            )
