@@ -49,7 +49,7 @@ def hashes(folder: Path) -> dict[str, str]:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """A book with records of two of the three data sets, and one run of one's own without test data."""
     root = tmp_path_factory.mktemp("book")
-    folders = {d: fake_nb201_record(root / "reference", d, trainings=2, runs=10) for d in ("cifar10", "cifar100")}
+    folders = {d: fake_nb201_record(root / "reference", d, trainings=3, runs=10) for d in ("cifar10", "cifar100")}
     own = fake_nb201_record(root / "own", "cifar10", trainings=1, runs=10, seed=7, with_test=False)
     before = hashes(ROOT / "book")
     page = book.build(root, root / "reference", root / "own")

@@ -109,17 +109,24 @@ def test_settings_of_the_claims_are_those_of_the_experiments_profiles() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [{"denoiser": "paper"}, {"guidance_scale": 1.0}, {"queries": 20}, {"runs": 2}, {"profile": "smoke"}],
+    [
+        {"denoiser": "paper"},
+        {"guidance_scale": 1.0},
+        {"queries": 20},
+        {"runs": 2},
+        {"trainings": 1},
+        {"profile": "smoke"},
+    ],
 )
 def test_runs_with_other_parameters_do_not_answer(tmp_path: Path, other: dict) -> None:
-    fake_nb201_record(tmp_path, trainings=1, **other)
+    fake_nb201_record(tmp_path, **other)
     result = evaluate(_load(tmp_path), [_claim()])[0]
     assert result.verdict == "not run"
     assert next(iter(other)).replace("queries", "queries is 20") in result.reason
 
 
 def test_full_goes_before_laptop_and_new_before_old(tmp_path: Path) -> None:
-    small = {"trainings": 1, "queries": 192}
+    small = {"trainings": 3, "queries": 192}
     fake_nb201_record(tmp_path, profile="full", seed=1, created="2026-01-01T00:00:00+00:00", **small)
     fake_nb201_record(tmp_path, profile="laptop", seed=2, created="2026-03-01T00:00:00+00:00", **small)
     fake_nb201_record(tmp_path, profile="laptop", seed=3, created="2026-02-01T00:00:00+00:00", **small)

@@ -195,13 +195,12 @@ def claims_table(results: Sequence[ClaimResult]) -> Table:
     """Return the claims with their verdicts."""
     columns = (
         Column("Claim"),
+        Column("Where"),
         Column("Printed", numeric=True),
         Column("Ours", numeric=True),
         Column("Tolerance", numeric=True),
         Column("Verdict"),
         Column("Runs", numeric=True),
-        Column("Statement"),
-        Column("Remark"),
     )
     rows = tuple(_claim_row(result) for result in results)
     count = {
@@ -212,7 +211,8 @@ def claims_table(results: Sequence[ClaimResult]) -> Table:
         f"Claims of the papers and what our runs say: {tally or 'no claims'}. Ours: mean [95 % interval]. "
         "Tolerances were fixed before the committed runs."
     )
-    return Table(columns, rows, caption)
+    remarks = [(r.claim.id, r.reason + (f": `{r.command}`" if r.command else "")) for r in results if r.reason]
+    return Table(columns, rows, caption, tuple(f"`{name}`: {remark}." for name, remark in remarks))
 
 
 def _claim_row(result: ClaimResult) -> Row:
@@ -222,16 +222,14 @@ def _claim_row(result: ClaimResult) -> Row:
     if result.ours is not None:
         low, high = result.ci95 or (None, None)
         ours = with_interval({"mean": result.ours, "low": low, "high": high}, digits)
-    remark = result.reason + (f": `{result.command}`" if result.command else "")
     cells = (
-        f"{claim.id}",
+        claim.id,
+        f"{claim.paper}, {claim.location}",
         f"{claim.printed:.2f} {claim.unit}",
         ours,
         f"± {claim.tolerance:.2f}",
         result.verdict,
         f"{result.n}" if result.n else "none",
-        f"{claim.statement} ({claim.paper}, {claim.location})",
-        remark,
     )
     return Row(cells, result.verdict.replace(" ", "-"))
 
