@@ -7,7 +7,7 @@ import signal
 import sys
 import webbrowser
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -140,28 +140,27 @@ def version() -> None:
     _screen.print(__version__)
 
 
-def main() -> None:
-    """Run the command line; errors that a user can mend are printed without a traceback (exit status 2), Ctrl-C is
-    130."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        result: Any = app(standalone_mode=False)
-        sys.exit(result if isinstance(result, int) else 0)
-    except NasreproError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]nasrepro:[/] {error}", highlight=False, markup=True)
-        sys.exit(2)
-    except (KeyboardInterrupt, typer.Abort):
-        Console(stderr=True).print("Interrupted. What was finished is kept: repeat the command to go on.")
-        sys.exit(130)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
-    except Exception as error:
-        import click
+class _Interrupted(NasreproError):
+    """Ctrl-C or a polite kill; an error of ours, so that it reaches `main` through everything."""
 
-        if isinstance(error, click.ClickException):
-            error.show()
-            sys.exit(error.exit_code)
-        raise
+    def __init__(self, signal_number: int) -> None:
+        super().__init__("Interrupted. What was finished is kept: repeat the command to go on.")
+        self.status = 128 + signal_number
+
+
+def _interrupt(signal_number: int, _frame: object) -> None:
+    raise _Interrupted(signal_number)
+
+
+def main() -> None:
+    """Run the command line; an error that a user can mend is printed without a traceback and gives exit status 2."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        app()
+    except NasreproError as error:
+        Console(stderr=True, soft_wrap=True).print("nasrepro:", error, style="red", highlight=False, markup=False)
+        sys.exit(error.status if isinstance(error, _Interrupted) else 2)
 
 
 if __name__ == "__main__":

@@ -232,14 +232,39 @@ def test_the_command_line_says_what_is_wrong_in_one_message(tmp_path: Path, para
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_usage_error_shows_no_traceback(tmp_path: Path):
+    done = _command("run", "--profil", "smoke", runs=tmp_path)
+    assert done.returncode == 2 and "Traceback" not in done.stderr and "--profil" in done.stderr
+
+
+def test_ctrl_c_says_how_to_go_on_and_the_repeated_command_does(tmp_path: Path):
+    arguments = ["run", "nb201", "--profile", "smoke", *(x for k, v in SMOKE.items() for x in ("-p", f"{k}={v}"))]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nasrepro.cli", *arguments],
+        cwd=ROOT, stderr=subprocess.PIPE, text=True, env=os.environ | {"NASREPRO_RUNS": str(tmp_path)},
+    )  # fmt: skip
+    while not any(tmp_path.glob("nb201/*/sittings")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "repeat the command" in said and "Traceback" not in said
+    assert _command(*arguments, runs=tmp_path).returncode == 0
+    assert next(iter(records.find(tmp_path)))[1].cost.sittings == 2
+
+
 def test_an_unknown_experiment_is_refused():
     with pytest.raises(ParameterError, match="Did you mean `nb201`"):
         experiments.load("nb20")
 
 
+# As on a bare machine: without notebooks and figures.
 _RUN = """
 import json, sys
 from pathlib import Path
+for name in ("papermill", "jupytext", "xgboost", "matplotlib", "nbformat", "IPython"):
+    sys.modules[name] = None
 from nasrepro import experiments
 from nasrepro.study.run import run
 run(experiments.load("nb201"), json.loads(sys.argv[2]), profile="smoke", root=Path(sys.argv[1]), checkpoint_every_s=0.0)
