@@ -23,6 +23,7 @@ import yaml
 
 from nasrepro import paths
 from nasrepro.errors import CorruptData, NasreproError
+from nasrepro.spaces.nb201 import N_FUNCTIONS
 from nasrepro.study import claims, drawing, figures, records, tables
 from nasrepro.study.bookcheck import check_built
 from nasrepro.study.fragments import Fragments, Run, command, plain_table, provenance, raw, table
@@ -133,7 +134,7 @@ def result_values(chosen: Mapping[str, records.Record]) -> dict[str, float | int
     Keys are `nb201.<data set>.<searcher>.<protocol>.<field>[.<statistic>]`, and a few more of a data set. The value is
     None where there is no record; the text "not measured" where the record has no such value.
     """
-    values: dict[str, float | int | str | None] = {}
+    values: dict[str, float | int | str | None] = {"nb201.functions": N_FUNCTIONS}
     for name in DATASETS:
         record, prefix = chosen.get(name), f"nb201.{name}"
         metrics: Mapping[str, Any] = record.metrics if record else {}
