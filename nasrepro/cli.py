@@ -31,7 +31,7 @@ def _options(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell
         console=Console(stderr=True, soft_wrap=True), show_time=False, show_path=False, show_level=False
     )
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(message)s", handlers=[handler])
-    for noisy in ("matplotlib", "asyncio", "urllib3"):
+    for noisy in ("matplotlib", "asyncio", "urllib3", "papermill"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -54,13 +54,23 @@ def execute(experiment: str, given: Mapping[str, Any], out: Path, title: str | N
     try:
         import nbformat
         import papermill
+        from jupyter_client.manager import AsyncKernelManager
     except ModuleNotFoundError as error:
         raise MissingData(
             f"Executing a notebook needs {error.name}: `pip install 'nasrepro[run,notebook]'`."
         ) from error
+
+    class LocalKernel(AsyncKernelManager):  # sockets instead of TCP ports, for which kernels started together race
+        transport = "ipc"
+
     try:
         notebook = papermill.execute_notebook(
-            root / "notebooks" / f"{experiment}.ipynb", None, dict(given), log_output=False, progress_bar=False
+            root / "notebooks" / f"{experiment}.ipynb",
+            None,
+            dict(given),
+            kernel_manager_class=LocalKernel,
+            log_output=False,
+            progress_bar=False,
         )
     except papermill.PapermillExecutionError as error:
         raise NasreproError(f"The notebook of {experiment} stopped: {error.ename}: {error.evalue}") from error

@@ -51,9 +51,9 @@ _STYLE: Any = {
 class Figure:
     """A finished figure: SVG text, a text alternative made from the data, and the data that it shows."""
 
-    svg: str
+    svg: str = field(repr=False)
     alt: str
-    data: pd.DataFrame = field(default_factory=pd.DataFrame)
+    data: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
 
     def _repr_html_(self) -> str:
         source = base64.b64encode(self.svg.encode()).decode()
