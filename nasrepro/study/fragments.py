@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import html
 import json
-import re
 import shlex
 from collections.abc import Iterable
 from functools import lru_cache
@@ -25,9 +24,6 @@ from nasrepro.study.tables import Table
 
 Run = tuple[Path, Record]
 _UNKNOWN = object()
-_INTERVAL = re.compile(r'(<td class="num">[^<\[]*)(\[[^\]<]*\])')  # goes below its mean, on a line of its own
-_LONG = re.compile(r"<td>(?=[^<]{50})")  # sentences, which need room
-_DOTTED = re.compile(r'(?<=<th scope="row">)[\w-]+(?:\.[\w-]+)+(?=</th>)')  # names that may break after a dot
 SOURCE_PREFIX = "/book/_generated"  # how a page names the folder, whatever its own depth
 
 
@@ -60,16 +56,13 @@ class Fragments:
 
 
 def raw(text: str) -> str:
-    """Return HTML as MyST passes it through; a caption gets a box of its own, which stays put on scrolling."""
-    text = re.sub(r"<caption>(.*?)</caption>", r"<caption><span>\1</span></caption>", text, flags=re.DOTALL)
-    text = _LONG.sub('<td class="nr-long">', text)
+    """Return HTML as MyST passes it through."""
     return f"````{{raw}} html\n{text}\n````"
 
 
 def table(name: str, content: Table) -> str:
     """Return a table with the id `table-<name>`, in a box that scrolls sideways on narrow screens."""
-    text = _INTERVAL.sub(r'\1<span class="nr-interval">\2</span>', content.to_html(f"table-{name}"))
-    return raw(_DOTTED.sub(lambda match: match[0].replace(".", ".<wbr>"), text))
+    return raw(content.to_html(f"table-{name}"))
 
 
 def plain_table(name: str, frame: pd.DataFrame, caption: str) -> str:

@@ -17,6 +17,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
+_SENTENCE = ' class="nr-long"'
 DATASET_NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16-120": "ImageNet16-120"}
 
 
@@ -59,7 +60,7 @@ class Table:
         notes = "".join(f"<li>{_inline(note)}</li>" for note in self.notes)
         return (
             f'<div class="nr-table"{anchor} role="region" aria-label="{label}" tabindex="0">\n<table>\n'
-            f"<caption>{_inline(self.caption)}</caption>\n<thead><tr>{head}</tr></thead>\n"
+            f"<caption><span>{_inline(self.caption)}</span></caption>\n<thead><tr>{head}</tr></thead>\n"
             f"<tbody>\n{body}\n</tbody>\n</table>\n</div>\n" + (f'<ul class="nr-notes">{notes}</ul>\n' if notes else "")
         )
 
@@ -110,13 +111,23 @@ def _inline(text: str) -> str:
 
 
 def _html_row(columns: Sequence[Column], row: Row) -> str:
-    heading = f'<th scope="row"{_numeric(columns[0])}>{_inline(row.cells[0])}</th>'
-    cells = "".join(
-        f"<td{_numeric(column)}>{_chip(text) if column.name == 'Verdict' else _inline(text)}</td>"
-        for column, text in zip(columns[1:], row.cells[1:], strict=True)
-    )
+    name = _inline(row.cells[0])
+    if re.fullmatch(r"[\w-]+(\.[\w-]+)+", name):  # an identifier may break after a dot
+        name = name.replace(".", ".<wbr>")
+    heading = f'<th scope="row"{_numeric(columns[0])}>{name}</th>'
+    cells = "".join(_html_cell(column, text) for column, text in zip(columns[1:], row.cells[1:], strict=True))
     kind = f' class="{row.kind}"' if row.kind else ""
     return f"<tr{kind}>{heading}{cells}</tr>"
+
+
+def _html_cell(column: Column, text: str) -> str:
+    """Return a cell; an interval goes below its mean on a line of its own, and sentences get room."""
+    if column.name == "Verdict":
+        return f"<td>{_chip(text)}</td>"
+    if column.numeric:
+        content = re.sub(r"(\[.*\])$", r'<span class="nr-interval">\1</span>', _inline(text))
+        return f'<td class="num">{content}</td>'
+    return f"<td{_SENTENCE if len(text) > 50 else ''}>{_inline(text)}</td>"
 
 
 def _chip(verdict: str) -> str:
