@@ -15,7 +15,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 _TINY = 1e-20  # keeps 0 / 0 out of states that the forward process cannot reach
 
@@ -75,15 +74,15 @@ def posterior(noisy: Tensor, prediction: Tensor, marginal: Tensor, keep_s: float
     Args:
         noisy: classes at time t, int64, (...).
         prediction: predicted probabilities of the clean class, (..., K).
-        marginal: the distribution m, (K) or broadcastable to (..., K).
+        marginal: the distribution m, (K).
         keep_s: abar_s.
         keep_t: abar_t.
 
     Returns:
         Unnormalised probabilities, (..., K); they sum to 1 where the prediction does and state z_t can be reached.
     """
-    one_hot = F.one_hot(noisy, prediction.shape[-1]).to(prediction.dtype)
-    m_i = (one_hot * marginal).sum(-1, keepdim=True)
+    one_hot = torch.eye(len(marginal), dtype=prediction.dtype, device=noisy.device)[noisy]
+    m_i = marginal[noisy].unsqueeze(-1)
     weight = prediction / (keep_t * one_hot + (1 - keep_t) * m_i).clamp_min(_TINY)
     arrive = keep_s * weight + (1 - keep_s) * marginal * weight.sum(-1, keepdim=True)
     a = keep_t / keep_s

@@ -238,28 +238,38 @@ def _runs_page(out: Fragments, own: Sequence[Run], broken: Sequence[str], commit
         parts += ["There are none on this machine yet. This makes one, in a few minutes on two CPU cores:",
                   command("nasrepro run nb201 -p dataset=cifar100 --profile laptop\nnasrepro book")]  # fmt: skip
     for run in own[:_DETAILED]:
-        _run_section(out, "own", run, parts, ids)
+        _run_section(out, run, parts, ids)
     parts.append("## Committed runs")
     if committed:
         parts.append(table("committed-runs", tables.runs_overview([r for _, r in committed])))
         ids.append("table-committed-runs")
     else:
         parts.append("There are none yet.")
-    for run in committed:
-        _run_section(out, "ref", run, parts, ids)
+    for _, record in committed:
+        _details(f"ref-{record.key}", record, parts, ids)
     out.write("runs", parts, ids)
 
 
-def _run_section(out: Fragments, kind: str, run: Run, parts: list[str], ids: list[str]) -> None:
+def _run_section(out: Fragments, run: Run, parts: list[str], ids: list[str]) -> None:
+    """Add what one of your runs found: its result beside the printed one, its figures, and where it comes from."""
     record = run[1]
-    name, title = f"{kind}-{record.key}", DATASETS.get(record.parameters.get("dataset", ""), record.experiment)
+    dataset = str(record.parameters.get("dataset", ""))
+    name, title = f"own-{record.key}", DATASETS.get(dataset, record.experiment)
     parts.append(f"### {title}, {record.profile}, {record.created[:10]}, {record.key[:8]}")
-    parts += [table(name, tables.run_table(record)), provenance(record)]
-    ids.append(f"table-{name}")
     if record.experiment == "nb201":
         more, more_ids = _figures(out, name, title, run, loss=True)
-        parts += more
-        ids += more_ids
+        parts += [table(f"{name}-result", tables.dataset_table(dataset, record)), *more]
+        ids += [f"table-{name}-result", *more_ids]
+    parts.append(provenance(record))
+    _details(name, record, parts, ids)
+
+
+def _details(name: str, record: records.Record, parts: list[str], ids: list[str]) -> None:
+    """Add the whole provenance of a run, folded away."""
+    summary = f"Everything about run <code>{record.key}</code>"
+    parts += [raw(f'<details class="nr-details"><summary>{summary}</summary>'), table(name, tables.run_table(record))]
+    parts.append(raw("</details>"))
+    ids.append(f"table-{name}")
 
 
 def _data_files() -> str:

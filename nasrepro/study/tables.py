@@ -314,13 +314,11 @@ def runs_overview(candidates: Iterable[Record]) -> Table:
     """Return one row per run, newest first, with what keeps it from answering a claim."""
     columns = (
         Column("Run"),
-        Column("Experiment"),
         Column("Data set"),
         Column("Profile"),
         Column("Finished"),
         Column("DiNAS, best validation, %", numeric=True),
         Column("Time", numeric=True),
-        Column("Device"),
         Column("Compared with what answers the claims"),
     )
     claims = {c.match.get("dataset"): c for c in load_claims() if c.experiment == "nb201"}
@@ -336,12 +334,10 @@ def _overview_cells(record: Record, claims: dict[Any, Claim]) -> tuple[str, ...]
     differs = ["no claim"] if claim is None else shortfalls(claim, record)
     return (
         f"`{record.key}`",
-        record.experiment,
         DATASET_NAMES.get(str(dataset), str(dataset)),
         record.profile,
         record.created[:16].replace("T", " "),
         with_interval(row["best_valid"], 3) if row else "no such row",
         duration(record.cost.wall_s),
-        record.environment.device,
         "; ".join(differs) or "the same",
     )
