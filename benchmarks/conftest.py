@@ -26,7 +26,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
 
     steps = resolve(NB201Parameters, {}, "laptop").reverse_steps
     say = terminalreporter.write_line
-    terminalreporter.section("paper and default denoiser, medians of this run")
+    terminalreporter.section("paper and default denoiser, one thread, medians of this run")
     for batch in sorted({b for _, _, b in SECONDS}):
         for what, unit in (("train", "s per training step"), ("sample", f"s per architecture, {STEPS} reverse steps")):
             paper, default = (SECONDS.get((what, name, batch)) for name in ("paper", "default"))
