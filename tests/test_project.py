@@ -82,6 +82,19 @@ def test_every_room_has_a_rank():
     assert rooms <= set(RANKS), f"give a rank to {rooms - set(RANKS)}"
 
 
+def test_the_executed_notebooks_of_the_book_show_the_records_that_answer_the_claims():
+    from nasrepro import paths
+    from nasrepro.study import records
+    from nasrepro.study.book import reference_run
+
+    committed = list(records.find(paths.records_dir()))
+    for dataset in ("cifar10", "cifar100", "imagenet16-120"):
+        run = reference_run(committed, dataset)
+        assert run is not None
+        page = ROOT / "book" / "dinas" / f"nb201-{dataset}.ipynb"
+        assert run[1].key in page.read_text(encoding="utf-8"), f"{page.name} is out of date: make notebooks"
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
 def test_a_module_is_short_enough_to_be_read_in_a_sitting(path: Path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 380
