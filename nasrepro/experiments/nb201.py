@@ -21,6 +21,7 @@ from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.diffusion.denoiser import CONFIGS
+from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.diffusion.train import TrainingConfig
 from nasrepro.experiments.training import trained
 from nasrepro.guidance import Guided, percentile_discretiser
@@ -83,6 +84,9 @@ class NB201Parameters(Parameters):
     }  # fmt: skip
 
 
+CONTROLS = ("random", "evolution", "top_class")
+
+
 def column(dataset: str, split: str) -> Column:
     """Return the column of Table 2: accuracy after 200 epochs, mean over the seeds of a cell."""
     return Column(dataset=dataset, metric="accuracy", split=split, epochs=200, seed=MEAN)
@@ -90,121 +94,117 @@ def column(dataset: str, split: str) -> Column:
 
 def execute(p: NB201Parameters, context: RunContext) -> Outcome:
     """Train, sample, query; then the controls on the same budget."""
-    benchmark = NB201Benchmark()
-    space, valid = benchmark.space, column(p.dataset, "valid")
-    everything = np.arange(space.size or 0)
-    labels = context.ledger.open(benchmark, valid, "dinas")
-    discretiser = percentile_discretiser(labels, everything, [p.percentile])
-    top, cut = discretiser.n_classes - 1, discretiser.cuts[-1]
-
-    def training_data() -> tuple[Any, torch.Tensor]:
-        classes = discretiser(benchmark.query_many(everything, valid))
-        return space.encode([space.from_index(row) for row in everything.tolist()]), torch.from_numpy(classes)[:, None]
-
-    traces, losses = [], []
-    for training in range(p.trainings):
-        labels.read(everything, "train")
-        model, loss = trained(
-            context,
-            f"training {training + 1} of {p.trainings}",
-            {
-                "space": space.name,
-                "column": str(valid),
-                "cuts": list(discretiser.cuts),
-                "data": benchmark.checksums([valid]),
-            },
-            training_data,
-            node_classes=len(space.node_classes),
-            condition_classes=(discretiser.n_classes,),
-            denoiser=replace(CONFIGS[p.denoiser], positions=p.positions, time_input=p.time_input),
-            config=_training_config(p),
-            seed=derive(p.seed, "training", training),
-        )
-        losses.append(loss.assign(training=training))
-        guided = Guided(model.denoiser.to(context.device), [top], p.guidance_scale, p.guide_on)
-        for run in range(p.runs):
-            seed = derive(p.seed, "samples", training, run)
-            searcher = DiNAS(guided, model.noise, space, seed=seed, steps=p.reverse_steps, device=context.device)
-            trace = _search(
-                context,
-                benchmark,
-                valid,
-                p,
-                searcher,
-                training,
-                run,
-                batch=p.queries,
-                most_draws=p.most_draws * p.queries,
-            )
-            traces.append(trace)
-
-    winners = np.flatnonzero(context.ledger.open(benchmark, valid, "top_class").read(everything, "threshold") > cut)
-    controls: dict[str, Callable[[np.random.Generator], Searcher]] = {
-        "random": lambda rng: RandomSearch(space, rng),
-        "evolution": lambda rng: RegularisedEvolution(space, rng),
-        "top_class": lambda rng: TopClassDraw(space, winners, rng),
-    }
-    for name, make in controls.items():
-        for run in range(p.runs * p.trainings):
-            rng = numpy_stream(p.seed, name, run)
-            traces.append(
-                _search(context, benchmark, valid, p, make(rng), 0, run, batch=p.queries if name == "top_class" else 1)
-            )
-
-    trace = pd.concat(traces, ignore_index=True)
-    test = _test_labels(context.ledger, benchmark, p.dataset)
+    task = _Task(p, context)
+    dinas, loss = task.dinas()
+    trace = pd.concat([*dinas, *task.controls()], ignore_index=True)
+    sampled = trace[trace.searcher == "dinas"]
+    test = _test_labels(context.ledger, task.benchmark, p.dataset)
     runs = pd.concat(
-        [
-            run_rows(trace, PAPER, p.queries, cut, test),
-            run_rows(trace[trace.searcher == "dinas"], DISTINCT, p.queries, cut, test),
-        ]
+        [run_rows(trace, PAPER, p.queries, task.cut, test), run_rows(sampled, DISTINCT, p.queries, task.cut, test)]
     )
     metrics = {
-        "column": str(valid),
-        "cuts": list(discretiser.cuts),
-        "optimum": _optimum(benchmark, valid, test),
+        "column": str(task.valid),
+        "cuts": list(task.discretiser.cuts),
+        "optimum": _optimum(task.benchmark, task.valid, test),
         "rows": summary_rows(runs, p.queries, context.ledger),
-        "best_found": _best_found(benchmark, trace, valid, test),
-        "invalid": trace[trace.searcher == "dinas"].query("reason != ''").reason.value_counts().to_dict(),
+        "best_found": _best_found(task, sampled, test),
+        "invalid": sampled.query("reason != ''").reason.value_counts().to_dict(),
         "speed": {
             "training_s": context.stages["training"] / p.trainings,
-            "training_steps": len(losses[0]),
-            "seconds_per_architecture": context.stages["sampling"] / int((trace.searcher == "dinas").sum()),
+            "training_steps": int(loss.step.max()),
+            "seconds_per_architecture": context.stages["sampling"] / len(sampled),
         },
     }
-    return Outcome(
-        metrics,
-        {"trace": trace, "runs": runs, "loss": pd.concat(losses, ignore_index=True)},
-        {"master": p.seed, "trainings": [derive(p.seed, "training", k) for k in range(p.trainings)]},
-    )
+    seeds: dict[str, int | list[int]] = {"master": p.seed, "trainings": [task.seed(k) for k in range(p.trainings)]}
+    return Outcome(metrics, {"trace": trace, "runs": runs, "loss": loss}, seeds)
 
 
-def _training_config(p: NB201Parameters) -> TrainingConfig:
-    shared = {name: getattr(p, name) for name in TrainingConfig.__dataclass_fields__ if hasattr(p, name)}
-    return TrainingConfig(**shared)
+class _Task:
+    """One data set with its labels, read through the ledger, and the searches on it."""
 
+    def __init__(self, p: NB201Parameters, context: RunContext) -> None:
+        self.p, self.context = p, context
+        self.benchmark = NB201Benchmark()
+        self.space, self.valid = self.benchmark.space, column(p.dataset, "valid")
+        self.everything = np.arange(self.space.size or 0)
+        self.labels = context.ledger.open(self.benchmark, self.valid, "dinas")
+        self.discretiser = percentile_discretiser(self.labels, self.everything, [p.percentile])
+        self.values = np.empty(0)  # of all cells, once a training has read them
+        self.top, self.cut = self.discretiser.n_classes - 1, self.discretiser.cuts[-1]
 
-def _search(
-    context: RunContext,
-    benchmark: NB201Benchmark,
-    valid: Column,
-    p: NB201Parameters,
-    searcher: Searcher,
-    training: int,
-    run: int,
-    *,
-    batch: int,
-    most_draws: int | None = None,
-) -> pd.DataFrame:
-    def compute(ledger: Ledger) -> pd.DataFrame:
-        labels = ledger.open(benchmark, valid, searcher.name)
-        bound = most_draws or p.queries
-        with progress.task(f"{searcher.name}, training {training + 1}, run {run + 1}", bound) as advance:
-            return spend(searcher, benchmark.space, labels, p.queries, batch=batch, most_draws=bound, on_draw=advance)
+    def seed(self, training: int) -> int:
+        """Return the seed of a training."""
+        return derive(self.p.seed, "training", training)
 
-    kind = "sampling" if searcher.name == "dinas" else "controls"
-    trace = context.stage(kind, f"{searcher.name}-{training}-{run}", compute)
-    return trace.assign(searcher=searcher.name, training=training, run=run)
+    def dinas(self) -> tuple[list[pd.DataFrame], pd.DataFrame]:
+        """Train and sample as often as asked; return the traces and the loss curves."""
+        p, traces, losses = self.p, [], []
+        for training in range(p.trainings):
+            model, loss = self._train(training)
+            losses.append(loss.assign(training=training))
+            guided = Guided(model.denoiser.to(self.context.device), [self.top], p.guidance_scale, p.guide_on)
+            for run in range(p.runs):
+                searcher = DiNAS(
+                    guided,
+                    model.noise,
+                    self.space,
+                    seed=derive(p.seed, "samples", training, run),
+                    steps=p.reverse_steps,
+                    device=self.context.device,
+                )
+                traces.append(self._search(searcher, training, run, p.queries, p.most_draws * p.queries))
+        return traces, pd.concat(losses, ignore_index=True)
+
+    def controls(self) -> list[pd.DataFrame]:
+        """Return the traces of random search, evolution and the draw from the top class, as many runs as DiNAS has."""
+        p, space = self.p, self.space
+        labels = self.context.ledger.open(self.benchmark, self.valid, "top_class")
+        winners = np.flatnonzero(labels.read(self.everything, "threshold") > self.cut)
+        traces = []
+        for run in range(p.runs * p.trainings):
+            random, evolution, top_class = (numpy_stream(p.seed, n, run) for n in ("random", "evolution", "top_class"))
+            traces += [
+                self._search(RandomSearch(space, random), 0, run),
+                self._search(RegularisedEvolution(space, evolution), 0, run),
+                self._search(TopClassDraw(space, winners, top_class), 0, run, p.queries),
+            ]
+        return sorted(traces, key=lambda trace: CONTROLS.index(trace.searcher.iloc[0]))
+
+    def _train(self, training: int) -> tuple[DiffusionModel, pd.DataFrame]:
+        p = self.p
+        self.values = self.labels.read(self.everything, "train")
+        classes = torch.from_numpy(self.discretiser(self.values))[:, None]
+        identity = {
+            "space": self.space.name,
+            "column": str(self.valid),
+            "cuts": list(self.discretiser.cuts),
+            "data": self.benchmark.checksums([self.valid]),
+        }
+        return trained(
+            self.context,
+            f"training {training + 1} of {p.trainings}",
+            identity,
+            lambda: (self.space.encode(self.everything), classes),
+            node_classes=len(self.space.node_classes),
+            condition_classes=(self.discretiser.n_classes,),
+            denoiser=replace(CONFIGS[p.denoiser], positions=p.positions, time_input=p.time_input),
+            config=TrainingConfig(**{n: getattr(p, n) for n in TrainingConfig.__dataclass_fields__ if hasattr(p, n)}),
+            seed=self.seed(training),
+        )
+
+    def _search(
+        self, searcher: Searcher, training: int, run: int, batch: int = 1, most_draws: int | None = None
+    ) -> pd.DataFrame:
+        queries, bound = self.p.queries, most_draws or self.p.queries
+
+        def compute(ledger: Ledger) -> pd.DataFrame:
+            labels = ledger.open(self.benchmark, self.valid, searcher.name)
+            with progress.task(f"{searcher.name}, training {training + 1}, run {run + 1}", bound) as advance:
+                return spend(searcher, self.space, labels, queries, batch=batch, most_draws=bound, on_draw=advance)
+
+        kind = "sampling" if searcher.name == "dinas" else "controls"
+        trace = self.context.stage(kind, f"{searcher.name}-{training}-{run}", compute)
+        return trace.assign(searcher=searcher.name, training=training, run=run)
 
 
 def _test_labels(
@@ -229,19 +229,18 @@ def _optimum(benchmark: NB201Benchmark, valid: Column, test: Any) -> dict[str, A
     }
 
 
-def _best_found(
-    benchmark: NB201Benchmark, trace: pd.DataFrame, valid: Column, test: Any, most: int = 6
-) -> list[dict[str, Any]]:
-    sampled = trace[(trace.searcher == "dinas") & (trace.row >= 0)]
-    best = sampled.groupby("row").value.agg(["first", "size"]).sort_values("first", ascending=False).head(most)
-    values = benchmark.query_many(np.arange(benchmark.space.size or 0), valid)
+def _best_found(task: _Task, sampled: pd.DataFrame, test: Any, most: int = 6) -> list[dict[str, Any]]:
+    """Return the best cells that DiNAS sampled, with how often, and their rank among all cells."""
+    space = task.space
+    cells = sampled[sampled.row >= 0].groupby("row").value.agg(["first", "size"])
+    best = cells.sort_values("first", ascending=False).head(most)
     return [
         {
-            "arch": benchmark.space.to_string(benchmark.space.from_index(int(row))),
+            "arch": space.to_string(space.from_index(int(row))),
             "valid": float(value),
             "test": float(test("book", np.array([row]))[0]) if test else None,
             "count": int(count),
-            "rank": int((values > value).sum()) + 1,
+            "rank": int((task.values > value).sum()) + 1,
         }
         for row, value, count in zip(best.index, best["first"], best["size"], strict=True)
     ]
