@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,10 +13,9 @@ from rich.text import Text
 
 from nasrepro import benchmarks, paths
 from nasrepro.benchmarks import registry
-from nasrepro.benchmarks.base import Column
-from nasrepro.benchmarks.nb201 import METRIC, NB201Benchmark
-from nasrepro.errors import NasreproError
-from nasrepro.spaces.nb201 import NB201
+from nasrepro.benchmarks.base import Benchmark, Column
+from nasrepro.benchmarks.tabular import TabularBenchmark
+from nasrepro.errors import NasreproError, UnknownQuery, did_you_mean
 
 app = typer.Typer(help="Benchmark files: what is here, what is missing, fetching it.", no_args_is_help=True)
 
@@ -30,7 +30,7 @@ def status() -> None:
     files.add_column("group", no_wrap=True)
     files.add_column("here")
     files.add_column("MB", justify="right")
-    files.add_column("licence")
+    files.add_column("licence", no_wrap=True)
     if wide:
         files.add_column("what")
     missing: dict[str, list[str]] = {}
@@ -61,7 +61,8 @@ def fetch(
     """Bring benchmark files to this machine: from the mirror folder, the cache, or the place of publication."""
     for entry in registry.resolve(names):
         path = registry.fetch(entry.name, progress=sys.stderr.isatty())
-        typer.echo(f"{entry.name}: verified, {path}")
+        checked = "verified" if entry.sha256 or entry.git_blob else f"no checksum known; {entry.content_check}"
+        typer.echo(f"{entry.name}: {checked}, {path}")
 
 
 @app.command()
@@ -71,25 +72,58 @@ def path(name: Annotated[str, typer.Argument(help="A file of the registry.")]) -
 
 
 def query(
-    benchmark: Annotated[str, typer.Argument(help="The benchmark, e.g. nb201.")],
-    arch: Annotated[str, typer.Argument(help="The architecture's native string (nb201 also takes six digits 0-4).")],
-    dataset: Annotated[str, typer.Option(help="cifar10, cifar100 or imagenet16-120.")],
-    split: Annotated[str, typer.Option(help="valid or test.")] = "valid",
-    epochs: Annotated[int, typer.Option(help="Training epochs of the tabulated networks: 200 or 12.")] = 200,
-    seed: Annotated[str, typer.Option(help="mean, or one seed's number.")] = "mean",
+    benchmark: Annotated[str, typer.Argument(help="The benchmark, e.g. nb201 (see `nasrepro data status`).")],
+    arch: Annotated[str, typer.Argument(help="The architecture's native string, or its published index.")],
+    dataset: Annotated[str | None, typer.Option(help="Only this data set, e.g. cifar100.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Only this metric, e.g. accuracy.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only this split, e.g. valid.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Only this number of epochs.")] = None,
+    seed: Annotated[str | None, typer.Option(help="Only this seed: mean, or a number.")] = None,
 ) -> None:
-    """Print the accuracy of one architecture, together with everything that was asked."""
+    """Print what a benchmark knows of one architecture, each value with the whole question that it answers."""
     found = benchmarks.load(benchmark)
-    cell = NB201.from_key(arch) if found.name == NB201.name and arch.isdigit() else found.space.from_string(arch)
-    column = Column(dataset, METRIC, split, epochs, int(seed) if seed.lstrip("-").isdigit() else seed)
-    result = found.query(
-        cell, dataset=column.dataset, metric=column.metric, split=split, epochs=epochs, seed=column.seed
-    )
+    asked = {"dataset": dataset, "metric": metric, "split": split, "epochs": epochs, "seed": _seed(seed)}
+    columns = _matching(found, {name: value for name, value in asked.items() if value is not None})
+    cell = found.arch_at(int(arch)) if isinstance(found, TabularBenchmark) and arch.isdigit() else found.arch(arch)
     typer.echo(found.space.to_string(cell))
-    trainings = f"{result.n_seeds} training{'s' if result.n_seeds > 1 else ''}"
-    typer.echo(f"{result.value:.3f} %  {column} ({trainings}; from {result.source})")
-    if result.cost_s is not None:
-        typer.echo(f"One such training took {result.cost_s:,.0f} s.")
+    costs = {}
+    for column in columns:
+        try:
+            result = found.query(cell, **column.__dict__)
+        except UnknownQuery as error:
+            why = f": {error}" if len(columns) == 1 else ""
+            typer.echo(f"{'not measured':>16}  {column}{why}")
+            continue
+        unit = found.metrics[column.metric].unit
+        trainings = f"{result.n_seeds} training{'s' if result.n_seeds > 1 else ''}; " if column.epochs else ""
+        note = f" {result.note}" if result.note else ""
+        typer.echo(f"{result.value:>12.3f} {unit:<3}  {column} ({trainings}from {result.source}){note}")
+        if result.cost_s is not None:
+            costs[column.dataset] = result.cost_s
+    for name, cost in costs.items():
+        typer.echo(f"One training on {name} took {cost:,.0f} s.")
+
+
+def _seed(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.lstrip("-").isdigit() else text
+
+
+def _matching(found: Benchmark[Any], asked: dict[str, Any]) -> list[Column]:
+    """Return the columns on this machine that agree with what was asked; say what exists where none does."""
+    known: Iterable[Column] = found.known_columns()
+    for name, value in asked.items():
+        have = list(dict.fromkeys(getattr(c, name) for c in known))
+        if value not in have:
+            raise UnknownQuery(
+                f"{found.title} has no {name} `{value}` here; it has {', '.join(map(str, have))}."
+                + did_you_mean(str(value), map(str, have))
+            )
+        known = [c for c in known if getattr(c, name) == value]
+    here = set(found.columns())
+    columns = [c for c in known if c in here]
+    if not columns:
+        found.optimum(next(iter(known)))  # raises with the command that mends it
+    return columns
 
 
 def _where(entry: registry.Entry) -> str:
@@ -112,16 +146,22 @@ def _folders() -> str:
 
 
 def _answers() -> Table:
-    """Return what each benchmark can answer now, one row per data set, split and number of epochs."""
+    """Return what each benchmark can answer now: a row per benchmark and split, with what is missing."""
     table = Table(title="What can be answered now", title_justify="left")
-    for heading in ("benchmark", "data set", "split", "epochs", "seed", "metric"):
-        table.add_column(heading)
-    grouped: dict[tuple[str, str, int], list[str]] = {}
-    bench = NB201Benchmark()
-    for c in bench.columns():
-        grouped.setdefault((c.dataset, c.split, c.epochs), []).append(str(c.seed))
-    for (dataset, split, epochs), seeds in grouped.items():
-        table.add_row(bench.name, dataset, split, str(epochs), ", ".join(seeds), METRIC)
-    if not grouped:
-        table.add_row(bench.name, "nothing yet", "", "", "", "")
+    for heading in ("benchmark", "split", "metrics", "data sets", "epochs", "seeds"):
+        table.add_column(heading, overflow="fold")
+    for name in benchmarks.BENCHMARKS:
+        bench = benchmarks.load(name)
+        here = bench.columns()
+        if not here:
+            table.add_row(name, "nothing yet", "", "", "", "")
+        for split in dict.fromkeys(c.split for c in here):
+            part = [c for c in here if c.split == split]
+            cells = [_listed(c.metric for c in part), _listed(c.dataset for c in part)]
+            cells += [_listed(c.epochs or "none" for c in part), _listed(c.seed for c in part)]
+            table.add_row(name, split, *cells)
     return table
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(dict.fromkeys(map(str, values)))

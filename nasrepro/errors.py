@@ -19,7 +19,15 @@ class ParameterError(NasreproError):
 
 
 class InvalidArchitecture(NasreproError):
-    """A graph or string does not describe an architecture of the space; the message is the reason."""
+    """A graph or string does not describe an architecture of the space; the message is the reason.
+
+    Attributes:
+        kind: one word for the reason, by which records count invalid samples (e.g. `edges`, `operations`).
+    """
+
+    def __init__(self, message: str, kind: str = "other") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class UnknownQuery(NasreproError):

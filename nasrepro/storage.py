@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from nasrepro.errors import StorageError
@@ -37,3 +39,23 @@ def write_atomically(path: Path, content: bytes) -> None:
             "with NASREPRO_RUNS (runs) or NASREPRO_CACHE (benchmark tables), and repeat the command: "
             "finished parts are kept."
         ) from error
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock that belongs to `path` (a file beside it) against other processes; a dead process holds none.
+
+    Without a writable folder, or on a system without `fcntl`, it does nothing: writing is atomic anyway, and the lock
+    only saves double work.
+    """
+    try:
+        import fcntl
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.with_name(f".{path.name}.lock").open("w")
+    except (ImportError, OSError):
+        yield
+        return
+    with stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

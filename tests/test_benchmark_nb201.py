@@ -7,14 +7,16 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
+from conformance import BenchmarkLaws
 from typer.testing import CliRunner
 
-from nasrepro import benchmarks, cli_data
-from nasrepro.benchmarks import nb201, registry, tables
+from nasrepro import benchmarks, cli_data, tables
+from nasrepro.benchmarks import nb201, nb201_files, registry
 from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.nb201 import DATASETS, NB201Benchmark
 from nasrepro.errors import CorruptData, InvalidArchitecture, MissingData, UnknownQuery
@@ -35,22 +37,19 @@ def bench() -> NB201Benchmark:
     return NB201Benchmark()
 
 
-@pytest.mark.parametrize(
-    ("dataset", "printed"), [("cifar10", 91.607), ("cifar100", 73.493), ("imagenet16-120", 46.733)]
-)
-def test_validation_optima_are_the_printed_column_maxima(bench: NB201Benchmark, dataset: str, printed: float):
-    best = bench.optimum(_column(dataset))
-    assert round(best.value, 3) == printed
-    values = bench.query_many(ROWS, _column(dataset))
-    assert best.value == values.max() == values[NB201.index(NB201.from_string(best.arch))]
+VALID_OPTIMA = {"cifar10": 91.607, "cifar100": 73.493, "imagenet16-120": 46.733}
+TEST_OPTIMA = {"cifar10": 94.373, "cifar100": 73.513, "imagenet16-120": 47.311}
 
 
-@pytest.mark.mirror
-@pytest.mark.parametrize(
-    ("dataset", "printed"), [("cifar10", 94.373), ("cifar100", 73.513), ("imagenet16-120", 47.311)]
-)
-def test_test_optima_are_the_printed_column_maxima(mirror: Path, bench: NB201Benchmark, dataset: str, printed: float):
-    assert round(bench.optimum(_column(dataset, "test")).value, 3) == printed
+class TestLaws(BenchmarkLaws):
+    benchmark = NB201Benchmark
+    needs_mirror = False
+    optima: ClassVar = {_column(d): value for d, value in VALID_OPTIMA.items()}
+
+
+class TestLawsOfAllFiles(BenchmarkLaws):
+    benchmark = NB201Benchmark
+    optima: ClassVar = {_column(d, "test"): value for d, value in TEST_OPTIMA.items()}
 
 
 @pytest.mark.mirror
@@ -63,6 +62,8 @@ def test_every_value_equals_the_independent_table(mirror: Path, oracle: Path, be
     short = {"cifar10": "c10", "cifar100": "c100", "imagenet16-120": "in16"}
     compared = 0
     for column in bench.columns():
+        if column.metric != "accuracy":
+            continue
         name = f"{short[column.dataset]}_{ {'valid': 'val', 'test': 'test'}[column.split] }_{column.epochs}"
         name += "" if column.seed == "mean" else f"_seed{column.seed}"
         if name in expected:
@@ -74,6 +75,39 @@ def test_every_value_equals_the_independent_table(mirror: Path, oracle: Path, be
     ]
     np.testing.assert_allclose([r.cost_s for r in first], expected["train_time_s_200_c10valid"])
     assert [r.n_seeds for r in first] == expected["n_seeds_200"].tolist()
+    for name, column in {
+        "params_M_c10": Column("cifar10", "parameters", "model", 0, "mean"),
+        "params_M_c10_api": Column("cifar10", "published_parameters", "model", 0, "mean"),
+        "flops_M_c10_computed": Column("cifar10", "flops", "model", 0, "mean"),
+        "train_time_s_200_c10valid": Column("cifar10", "train_time", "train", 200, "mean"),
+    }.items():
+        np.testing.assert_allclose(bench.query_many(rows, column), expected[name], rtol=1e-6, err_msg=name)
+
+
+def test_the_published_parameters_of_150_cells_are_not_those_of_the_cell(bench: NB201Benchmark):
+    for dataset in DATASETS:
+        counted, published = (
+            bench.query_many(ROWS, Column(dataset, metric, "model", 0, "mean"))
+            for metric in ("parameters", "published_parameters")
+        )
+        assert (np.abs(counted - published) > 1e-9).sum() == 150
+
+
+@pytest.mark.mirror
+def test_every_proxy_equals_the_independent_table(mirror: Path, oracle: Path, bench: NB201Benchmark):
+    expected = pd.read_parquet(oracle / "zc_nb201.parquet")
+    rows = NB201.rows([bench.arch_at(i) for i in expected["index"]])
+    short = {"cifar10": "c10", "cifar100": "c100", "imagenet16-120": "in16"}
+    compared = set()
+    for column in (c for c in bench.columns() if c.split == "proxy"):
+        name = f"{short[column.dataset]}_{'zen' if column.metric == 'zen' else f'zcs_{column.metric}'}"
+        np.testing.assert_allclose(bench.query_many(rows, column), expected[name], rtol=1e-6, err_msg=name)
+        compared.add(name)
+    assert len(compared) == 3 + 2 * 12
+    some, embeddings = bench.published_arch2vec()
+    theirs = expected.set_index(rows)[[f"arch2vec_{k}" for k in range(16)]]
+    assert len(some) == 9_445 == theirs.notna().all(axis=1).sum()
+    np.testing.assert_allclose(embeddings, theirs.loc[some], rtol=1e-6)
 
 
 def test_the_mean_is_that_of_the_seeds_that_exist(bench: NB201Benchmark):
@@ -96,7 +130,7 @@ def test_each_seed_is_one_evaluation_of_the_stated_number_of_images(bench: NB201
 
 @pytest.mark.mirror
 def test_test_accuracies_are_means_over_the_stated_number_of_trainings(mirror: Path, bench: NB201Benchmark):
-    trainings = bench._values_of("nb201_valid_cifar10.pkl", "n_seeds")
+    trainings = bench._array(nb201.VALID["cifar10"], "n_seeds")
     for dataset in DATASETS:
         test = bench.query_many(ROWS, _column(dataset, "test"))
         assert _on_grid(test, IMAGES[dataset][1], trainings).all()
@@ -130,7 +164,7 @@ def test_native_index_and_arch_at_are_inverse(bench: NB201Benchmark):
             bench.arch_at(wrong)
 
 
-def test_query_query_many_and_table_agree(bench: NB201Benchmark):
+def test_query_query_many_and_the_whole_table_agree(bench: NB201Benchmark):
     cells = [bench.arch_at(i) for i in (0, 1, 2, 5000)]
     table = bench.table()
     assert len(table) == 5**6 and list(table.columns) == [str(c) for c in bench.columns()]
@@ -139,7 +173,7 @@ def test_query_query_many_and_table_agree(bench: NB201Benchmark):
         np.testing.assert_array_equal(bench.query_many(cells, column), expected)
         np.testing.assert_array_equal(bench.query_many(np.array(cells), column), expected)
         np.testing.assert_array_equal(bench.query_many(NB201.rows(cells), column), expected)
-        if column.seed != 2:
+        if not np.isnan(expected).any():
             assert [bench.query(cell, **column.__dict__).value for cell in cells] == expected.tolist()
     assert table.index[1] == NB201.to_string(cells[1])
     assert bench.query_many([], VALID).shape == bench.query_many(np.array([], dtype=int), VALID).shape == (0,)
@@ -153,8 +187,8 @@ def test_query_query_many_and_table_agree(bench: NB201Benchmark):
             "no data set `cifar11`; it has cifar10, cifar100, imagenet16-120. Did you mean `cifar10`",
         ),
         ({"dataset": "ImageNet16-120"}, "Did you mean `imagenet16-120`"),
-        ({"metric": "latency"}, "no metric `latency`; it has accuracy"),
-        ({"split": "val"}, "no split `val`; it has valid, test. Did you mean `valid`"),
+        ({"metric": "acuracy"}, "no metric `acuracy`; it has accuracy, train_time"),
+        ({"split": "val"}, "no split `val` for accuracy; it has valid, test. Did you mean `valid`"),
         ({"epochs": 108}, "no number of epochs `108` for valid accuracy; it has 200, 12"),
         ({"seed": 777}, "no seed `777` for valid accuracy after 200 epochs; it has 0, 1, 2, mean"),
         ({"seed": True}, "no seed `True`"),
@@ -209,7 +243,11 @@ def test_cost_of_test_networks(mirror: Path, bench: NB201Benchmark):
 
 def test_without_test_data_the_message_names_the_command_and_validation_still_works(no_mirror: Path):
     bench = NB201Benchmark()
-    assert {(c.split, c.epochs) for c in bench.columns()} == {("valid", 200)} and len(bench.columns()) == 12
+    accuracies = [c for c in bench.columns() if c.metric == "accuracy"]
+    assert {(c.split, c.epochs) for c in accuracies} == {("valid", 200)} and len(accuracies) == 12
+    assert {c.metric for c in bench.columns()} == {
+        *("accuracy", "train_time", "parameters", "published_parameters", "latency", "flops")
+    }
     assert list(bench.checksums([_column("cifar100")])) == ["nb201_valid_cifar100.pkl"]
     for column in (TEST, _column("cifar100", "valid", 12)):
         for ask in (bench.optimum, lambda column: bench.query_many([(0,) * 6], column)):
@@ -226,7 +264,6 @@ def test_checksums_name_the_raw_files_of_the_columns(mirror: Path, bench: NB201B
     assert set(sums) == {
         "nb201_valid_imagenet16-120.pkl",
         "nb201_test_imagenet16-120.csv",
-        "nb201_valid_cifar10.pkl",
         "nb201_mini_12epochs.pd",
     }
     assert all(sha256_of(registry.use(name)) == value for name, value in sums.items())
@@ -246,9 +283,9 @@ def _cached(cache: Path) -> Path:
 
 def test_the_table_is_built_once_and_then_read(no_mirror: Path, monkeypatch):
     expected = NB201Benchmark().query_many(ROWS, VALID)
-    monkeypatch.setitem(nb201._BUILDERS, "nb201_valid_cifar10.pkl", lambda path: pytest.fail("built twice"))
+    monkeypatch.setattr(nb201_files, "complete", lambda *_: pytest.fail("built twice"))
     np.testing.assert_array_equal(NB201Benchmark().query_many(ROWS, VALID), expected)
-    assert registry.entry("nb201_valid_cifar10.pkl").sha256[:16] in _cached(no_mirror).name
+    assert _cached(no_mirror).is_file()
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "swap", "no checksum"])
@@ -287,7 +324,8 @@ def test_a_table_of_other_raw_bytes_is_not_read(no_mirror: Path, tmp_path: Path,
     monkeypatch.setattr(registry, "_member", lambda _: path)
     with pytest.raises(CorruptData, match="pip install --force-reinstall"):
         NB201Benchmark().query_many(ROWS, VALID)  # not the published bytes, whatever the cache holds
-    monkeypatch.setattr(registry, "entries", lambda: {name: other})
+    known = registry.entries()
+    monkeypatch.setattr(registry, "entries", lambda: {**known, name: other})
     assert NB201Benchmark().query_many(ROWS, VALID).max() == pytest.approx(91.607 / 2, abs=1e-3)
 
 
@@ -309,7 +347,7 @@ def test_two_processes_may_build_at_once(no_mirror: Path):
         "from nasrepro.benchmarks.nb201 import *\n"
         "import logging\n"
         "b = NB201Benchmark()\n"
-        "print(*(round(b.optimum(c).value, 3) for c in b.columns() if c.seed == 'mean'))"
+        "print(*(round(b.optimum(c).value, 3) for c in b.columns() if c.seed == 'mean' and c.split == 'valid'))"
     )
     processes = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -319,7 +357,8 @@ def test_two_processes_may_build_at_once(no_mirror: Path):
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0 and out.split() == ["91.607", "73.493", "46.733"], err
         assert err == ""
-    assert sorted(p.suffix for p in (no_mirror / "tables").iterdir()) == [".parquet"] * 3 + [".sha256"] * 3
+    left = sorted(p.suffix for p in (no_mirror / "tables").iterdir())
+    assert left == [".lock"] * 3 + [".parquet"] * 3 + [".sha256"] * 3
 
 
 @pytest.mark.parametrize(
@@ -336,7 +375,7 @@ def test_a_package_file_of_another_shape_is_refused(tmp_path: Path, content: obj
     path = tmp_path / "cifar10.pkl"
     path.write_bytes(pickle.dumps(content))
     with pytest.raises(CorruptData, match=r"cifar10\.pkl does not"):
-        nb201._build_valid(path)
+        nb201_files.valid_table(path)
 
 
 @pytest.mark.parametrize("text", ["", "index,accuracy\n0,1.0\n", "a,b\n0,1\n", "index,accuracy\n" + "0,1.0\n" * 5**6])
@@ -344,7 +383,7 @@ def test_a_test_file_of_another_shape_is_refused(tmp_path: Path, text: str):
     path = tmp_path / "test.csv"
     path.write_text(text)
     with pytest.raises(CorruptData, match=r"test\.csv does not"):
-        nb201._build_test(path)
+        nb201_files.test_table(path, path)
 
 
 def test_benchmarks_are_loaded_by_name():
@@ -359,10 +398,21 @@ def test_the_query_command_prints_everything_that_was_asked():
     app = typer.Typer()
     app.command()(cli_data.query)
     text = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|"
-    for arch in (text, "421211"):
+    for arch in (text, "0"):  # 0 is its published index
         output = CliRunner().invoke(app, ["nb201", arch, "--dataset", "cifar100"]).output
         assert text in output and "52.700 %" in output
         assert "cifar100 valid accuracy, 200 epochs, mean over seeds (3 trainings" in output
+        assert "One training on cifar100 took 2,888 s." in output
     one = CliRunner().invoke(app, ["nb201", text, "--dataset", "cifar10", "--seed", "1"]).output
-    assert "81.616 %" in one and "seed 1 (1 training;" in one
+    assert "81.616 %" in one and "seed 1 (1 training;" in one and one.count("\n") == 3
     assert isinstance(CliRunner().invoke(app, ["nb201", "x", "--dataset", "cifar10"]).exception, InvalidArchitecture)
+    assert "Did you mean `cifar10`" in str(CliRunner().invoke(app, ["nb201", text, "--dataset", "cifar1"]).exception)
+
+
+def test_the_query_command_says_what_to_fetch(no_mirror: Path):
+    import typer
+
+    app = typer.Typer()
+    app.command()(cli_data.query)
+    result = CliRunner().invoke(app, ["nb201", "0", "--split", "test", "--epochs", "200"])
+    assert isinstance(result.exception, MissingData) and "nasrepro data fetch nb201-test" in str(result.exception)

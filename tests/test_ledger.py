@@ -182,3 +182,44 @@ def test_a_damaged_state_is_refused_and_changes_nothing(change):
     with pytest.raises(CorruptData, match="not the state of a ledger"):
         ledger.load_state_dict(state)
     assert ledger.state_dict() == before
+
+
+class _Endless(_Table):
+    """A benchmark of a space that is not finite; the label of a word is its length."""
+
+    name = "words"
+    space: Any = SimpleNamespace(size=None, key=lambda arch: arch.lower())
+
+    def query_many(self, archs: Any, column: Column) -> np.ndarray:
+        return np.array([float(len(arch)) for arch in archs])
+
+
+ENDLESS: Any = _Endless()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.sampled_from(["a", "A", "bb", "ccc", "dd", "e"]), max_size=6), max_size=6))
+def test_without_rows_architectures_are_told_apart_by_their_keys(reads: list[list[str]]):
+    one, parts = Ledger(), []
+    for words in reads:
+        np.testing.assert_array_equal(one.open(ENDLESS, A).read(words, "select"), [len(w) for w in words])
+        parts.append(Ledger())
+        parts[-1].open(ENDLESS, A).read(words, "select")
+    different = len({w.lower() for words in reads for w in words})
+    assert one.distinct() == different
+    merged = Ledger()
+    for part in parts:
+        merged.merge(part)
+    assert merged.counts() == one.counts() and merged.distinct() == different
+    again = Ledger()
+    again.load_state_dict(json.loads(json.dumps(one.state_dict())))
+    assert again.counts() == one.counts()
+    again.open(ENDLESS, A).read(["zzzz"], "select")
+    assert again.distinct() == different + 1
+
+
+def test_a_ledger_of_rows_does_not_take_keys():
+    ledger = Ledger()
+    ledger.open(TABLE, A).read(np.array([1]), "train")
+    with pytest.raises(ValueError, match="counts labels of toy"):
+        ledger.open(ENDLESS, A)

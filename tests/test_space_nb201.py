@@ -35,7 +35,7 @@ def test_encode_then_decode_gives_every_cell_back():
     assert rows.tolist() == list(range(5**6)) and set(reasons) == {""}
     assert NB201.decode(graphs) == CELLS
     assert [NB201.decode_one(graphs, i) for i in range(0, 5**6, 997)] == CELLS[::997]
-    from_rows = NB201.encode(np.arange(5**6))
+    from_rows = NB201.encode_rows(np.arange(5**6))
     assert torch.equal(from_rows.nodes, graphs.nodes) and torch.equal(from_rows.pairs, graphs.pairs)
 
 
@@ -169,7 +169,7 @@ def test_rows_outside_the_space_are_refused():
         with pytest.raises(InvalidArchitecture, match="rows 0 to 15624"):
             NB201.from_index(row)
         with pytest.raises(InvalidArchitecture, match="rows 0 to 15624"):
-            NB201.encode(np.array([0, row]))
+            NB201.encode_rows(np.array([0, row]))
 
 
 def test_neighbours_are_the_24_cells_at_distance_one_and_the_relation_is_symmetric():

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 from nasrepro.benchmarks.base import Benchmark
-from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.errors import UnknownQuery, did_you_mean
 
-BENCHMARKS = {NB201Benchmark.name: NB201Benchmark}
+# name -> module and class; imported when loaded, so that one benchmark costs nothing to the users of another
+BENCHMARKS = {
+    "nb201": ("nb201", "NB201Benchmark"),
+    "hw-nb201": ("hw_nb201", "HWNB201Benchmark"),
+    "tnb101-micro": ("transnas", "TNB101MicroBenchmark"),
+    "tnb101-macro": ("transnas", "TNB101MacroBenchmark"),
+}
 
 
-def load(name: str) -> Benchmark:
+def load(name: str) -> Benchmark[Any]:
     """Return a benchmark by name; its tables are read at the first query. Raise `UnknownQuery` when there is none."""
     if name not in BENCHMARKS:
         raise UnknownQuery(
             f"There is no benchmark `{name}`; there is {', '.join(BENCHMARKS)}.{did_you_mean(name, BENCHMARKS)}"
         )
-    return BENCHMARKS[name]()
+    module, class_name = BENCHMARKS[name]
+    benchmark: Benchmark[Any] = getattr(import_module(f"nasrepro.benchmarks.{module}"), class_name)()
+    return benchmark

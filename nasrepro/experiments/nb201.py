@@ -184,7 +184,7 @@ class _Task:
             self.context,
             f"training {training + 1} of {p.trainings}",
             identity,
-            lambda: (self.space.encode(self.everything), classes),
+            lambda: (self.space.encode_rows(self.everything), classes),
             node_classes=len(self.space.node_classes),
             condition_classes=(self.discretiser.n_classes,),
             denoiser=replace(CONFIGS[p.denoiser], positions=p.positions, time_input=p.time_input),

@@ -10,9 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nasrepro.benchmarks.ledger import Labels
-from nasrepro.spaces.base import FiniteSpace
-
-INVALID = -1
+from nasrepro.spaces.base import INVALID, FiniteSpace
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import torch
 from nasrepro.diffusion.model import NoiseModel
 from nasrepro.diffusion.sample import sample
 from nasrepro.guidance import Guided
-from nasrepro.search.base import INVALID, Proposal
-from nasrepro.spaces.base import FiniteSpace
+from nasrepro.search.base import Proposal
+from nasrepro.spaces.base import SearchSpace
 
 
 class DiNAS:
@@ -34,7 +34,7 @@ class DiNAS:
         self,
         guided: Guided,
         noise: NoiseModel,
-        space: FiniteSpace[Any],
+        space: SearchSpace[Any],
         *,
         seed: int,
         steps: int,
@@ -49,11 +49,8 @@ class DiNAS:
         indices = range(self._next, self._next + n)
         self._next += n
         graphs = sample(self._guided, self._noise, indices, seed=self._seed, steps=self._steps, device=self._device)
-        rows, reasons = self._space.decode_rows(graphs)
-        return [
-            Proposal(None, reason) if row == INVALID else Proposal(self._space.from_index(row))
-            for row, reason in zip(rows.tolist(), reasons, strict=True)
-        ]
+        archs, reasons = self._space.decode_with_reasons(graphs)
+        return [Proposal(arch, reason) for arch, reason in zip(archs, reasons, strict=True)]
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         """Learn nothing: all of DiNAS' labels were read in training."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from nasrepro.errors import UnknownQuery, did_you_mean
 from nasrepro.spaces.base import SearchSpace
-from nasrepro.spaces.nb201 import NB201
 
-SPACES: dict[str, SearchSpace[Any]] = {NB201.name: NB201}
+# name -> module and object; imported when loaded
+SPACES = {
+    "nb101": ("nb101", "NB101"),
+    "nb201": ("nb201", "NB201"),
+    "tnb101-micro": ("transnas", "TNB101_MICRO"),
+    "tnb101-macro": ("transnas", "TNB101_MACRO"),
+}
 
 
 def load(name: str) -> SearchSpace[Any]:
@@ -17,4 +23,6 @@ def load(name: str) -> SearchSpace[Any]:
         raise UnknownQuery(
             f"There is no search space `{name}`; there is {', '.join(SPACES)}.{did_you_mean(name, SPACES)}"
         )
-    return SPACES[name]
+    module, attribute = SPACES[name]
+    space: SearchSpace[Any] = getattr(import_module(f"nasrepro.spaces.{module}"), attribute)
+    return space
