@@ -1,0 +1,92 @@
+"""HW-NAS-Bench (Li et al., ICLR 2021): what the cells of NAS-Bench-201 cost on six devices.
+
+Latency (ms) and energy (mJ) of one image, on each data set: its image size and number of classes matter. The Edge TPU
+has no value for 4,699 cells, which the files write as -1 and this package as not measured (NaN). The published index is
+that of NAS-Bench-201.
+
+Accuracies are those of NAS-Bench-201 (`nasrepro.benchmarks.nb201`); `nasrepro.benchmarks.constraints` joins the two.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
+from nasrepro.benchmarks.tabular import Field, Source, TabularBenchmark, complete
+from nasrepro.errors import CorruptData, InvalidArchitecture
+from nasrepro.spaces.nb201 import NB201, Arch
+
+DATASETS = ("cifar10", "cifar100", "imagenet16-120")
+DEVICES = {  # device -> what is known of it
+    "edgegpu": ("latency", "energy"),
+    "raspi4": ("latency",),
+    "edgetpu": ("latency",),
+    "pixel3": ("latency",),
+    "eyeriss": ("latency", "energy"),
+    "fpga": ("latency", "energy"),
+}
+COSTS = tuple(f"{device}_{cost}" for device, costs in DEVICES.items() for cost in costs)
+
+_NOT_MEASURED = -1.0
+_UNITS = {"latency": "ms", "energy": "mJ"}
+
+
+def device_table(path: Path) -> pd.DataFrame:
+    """Parse a CSV of NASLib tuples in the order of the published index; the fields are `COSTS`."""
+    try:
+        # Not pandas: its way of parsing floats differs between versions in the last digit.
+        with path.open(newline="", encoding="utf-8") as stream:
+            lines = list(csv.DictReader(stream))
+        columns: dict[str, Any] = {"row": NB201.rows([NB201.from_naslib(ast.literal_eval(x["net"])) for x in lines])}
+        columns |= {cost: np.array([float(line[cost]) for line in lines]) for cost in COSTS}
+    except (AttributeError, KeyError, TypeError, ValueError, SyntaxError, InvalidArchitecture) as error:
+        raise CorruptData(f"{path} does not hold the table of HW-NAS-Bench: {error!r}.") from error
+    frame = complete(pd.DataFrame(columns), NB201, path).replace({cost: {_NOT_MEASURED: np.nan} for cost in COSTS})
+    if not (frame[list(COSTS)].fillna(1.0) > 0).all(axis=None):
+        raise CorruptData(f"{path} lists costs that are not positive.")
+    return frame
+
+
+TABLES = {d: Source((f"hw_nb201_{d}.csv",), device_table) for d in DATASETS}
+
+
+def device_column(dataset: str, cost: str) -> Column:
+    """Return the column of a cost (one of `COSTS`, e.g. `edgegpu_latency`)."""
+    return Column(dataset, cost, "device", 0, MEAN)
+
+
+def _metrics() -> Iterator[Metric]:
+    for device, costs in DEVICES.items():
+        for cost in costs:
+            yield Metric(f"{device}_{cost}", _UNITS[cost], False, f"{cost} of one image on {device}")
+
+
+class HWNB201Benchmark(TabularBenchmark[Arch]):
+    """HW-NAS-Bench on the space of NAS-Bench-201, behind the contract of `benchmarks.base`; see the module."""
+
+    name = "hw-nb201"
+    title = "HW-NAS-Bench"
+    space = NB201
+    metrics = by_name(_metrics())
+    fields = tuple(Field(device_column(d, cost), TABLES[d], cost) for d in DATASETS for cost in COSTS)
+    defects = (
+        "The Edge TPU has no value for 4,699 cells, which the files write as -1. Here they are not measured, and no "
+        "constraint on that device is satisfied by them.",
+        "The files also hold an arithmetic intensity of Eyeriss whose unit we could not confirm; it is left out.",
+    )
+    cannot_answer = (
+        "Energy on Raspberry Pi 4, Edge TPU and Pixel 3: not measured.",
+        "Spread over repeated measurements: one value per cell, device and data set is published.",
+    )
+
+    def native_rows(self) -> np.ndarray:
+        """Return the row of each published index (int64, 15,625), which is the index of NAS-Bench-201."""
+        rows: np.ndarray = self._frame(TABLES[DATASETS[0]])["row"].to_numpy()
+        return rows
