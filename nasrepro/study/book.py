@@ -24,7 +24,7 @@ import yaml
 from nasrepro import paths
 from nasrepro.errors import CorruptData, NasreproError
 from nasrepro.spaces.nb201 import N_FUNCTIONS
-from nasrepro.study import claims, drawing, figures, records, tables
+from nasrepro.study import cards, claims, drawing, figures, records, tables
 from nasrepro.study.bookcheck import check_built
 from nasrepro.study.fragments import Fragments, Run, command, plain_table, provenance, raw, table
 from nasrepro.study.listings import write_listings
@@ -110,6 +110,8 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     settings = tables.settings_table([r for _, r in committed])
     out.write("nb201-settings", [table("nb201-settings", settings)], ["table-nb201-settings"])
     out.write("data-files", [_data_files()], ["table-data-files"])
+    for name in cards.CARDS:
+        _card(out, name, committed)
     _runs_page(out, own, broken, committed)
 
     expected = {}
@@ -118,6 +120,33 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
         if included:
             expected[page.relative_to(staging).with_suffix("").as_posix()] = [i for f in included for i in out.ids[f]]
     return expected
+
+
+def _card(out: Fragments, name: str, committed: Sequence[Run]) -> None:
+    """Write the data card of a benchmark from its newest committed record."""
+    runs = [run for run in committed if run[1].experiment == "card" and run[1].parameters["benchmark"] == name]
+    if not runs:
+        repeat = command(f"nasrepro run card -p benchmark={name}")
+        out.write(f"card-{name}", ["There is no committed card yet. This makes one:", repeat])
+        return
+    folder, record = max(runs, key=lambda run: run[1].created)
+    parts = [cards.space_line(record), table(f"card-{name}", cards.columns_table(folder, record, proxies=False))]
+    ids = [f"table-card-{name}", f"figure-card-{name}", f"table-card-{name}-files"]
+    caption = f"{record.metrics['title']}: how the values are distributed; dashed, the best."
+    parts.append(out.figure(f"card-{name}", cards.distributions(folder, record), caption))
+    facts = cards.facts_table(record)
+    if facts is not None:
+        parts.append(table(f"card-{name}-facts", facts))
+        ids.append(f"table-card-{name}-facts")
+    proxies = cards.columns_table(folder, record, proxies=True)
+    if proxies.rows:
+        parts.append(table(f"card-{name}-proxies", proxies))
+        ids.append(f"table-card-{name}-proxies")
+    for heading, key in (("Known defects", "defects"), ("What it cannot answer", "cannot_answer")):
+        if record.metrics[key]:
+            parts += [f"## {heading}", cards.bullets(record.metrics[key])]
+    parts += ["## Files", table(f"card-{name}-files", cards.files_table(record)), provenance(record)]
+    out.write(f"card-{name}", parts, ids)
 
 
 def reference_run(runs: Iterable[Run], dataset: str) -> Run | None:
