@@ -10,6 +10,7 @@ from nasrepro.errors import UnknownQuery, did_you_mean
 
 # name -> module and class; imported when loaded, so that one benchmark costs nothing to the users of another
 BENCHMARKS = {
+    "nb101": ("nb101", "NB101Benchmark"),
     "nb201": ("nb201", "NB201Benchmark"),
     "hw-nb201": ("hw_nb201", "HWNB201Benchmark"),
     "tnb101-micro": ("transnas", "TNB101MicroBenchmark"),

@@ -57,13 +57,15 @@ def load(source: Path | bytes, allowed: Allowed = NOTHING) -> Any:
 
 
 class _Inert:
-    """Stands in for a class: keeps what the pickle says of an object, and does nothing."""
+    """Stands in for a class or a function: keeps what the pickle says of an object, and does nothing."""
 
     def __new__(cls, *args: Any, **_: Any) -> _Inert:
         self = super().__new__(cls)
+        self.arguments = args
         self.state = None
         return self
 
+    arguments: tuple[Any, ...]
     state: Any
 
     def __setstate__(self, state: Any) -> None:
@@ -76,6 +78,13 @@ class _DataFrame(_Inert):
 
 class _BlockManager(_Inert):
     pass
+
+
+class _Partial(_Inert):
+    """`functools.partial`, as newer pandas pickles use it; called, it only keeps the arguments."""
+
+    def __call__(self, *args: Any) -> tuple[Any, ...]:
+        return args
 
 
 class _Index:
@@ -105,6 +114,8 @@ def _dtype(code: str, *flags: bool) -> np.dtype:
 _FRAME_GLOBALS: dict[tuple[str, str], Callable[..., Any]] = {
     ("pandas.core.frame", "DataFrame"): _DataFrame,
     ("pandas.core.internals.managers", "BlockManager"): _BlockManager,
+    ("pandas.core.internals.blocks", "new_block"): _Inert,
+    ("functools", "partial"): _Partial,
     ("pandas.core.indexes.base", "_new_Index"): _new_index,
     ("pandas.core.indexes.base", "Index"): _Index,
     ("pandas.core.indexes.range", "RangeIndex"): _Index,
@@ -125,12 +136,15 @@ def load_frame(source: Path | bytes) -> dict[str, np.ndarray]:
     try:
         state = frame.state
         manager = state["_data"] if "_data" in state else state["_mgr"]
-        description = manager.state[-1]["0.14.1"]
-        names = description["axes"][0]
+        if manager.state is None:  # pandas 1.3 and later: the blocks and axes are the manager's arguments
+            blocks, (names, _) = manager.arguments
+        else:
+            description = manager.state[-1]["0.14.1"]
+            names = description["axes"][0]
+            blocks = [(block["values"], block["mgr_locs"]) for block in description["blocks"]]
         columns: dict[str, np.ndarray] = {}
-        for block in description["blocks"]:
-            places = np.arange(len(names))[block["mgr_locs"]]
-            for place, values in zip(places, block["values"], strict=True):
+        for block, where in blocks:
+            for place, values in zip(np.arange(len(names))[where], block, strict=True):
                 columns[str(names[place])] = values
     except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise CorruptData(

@@ -54,7 +54,9 @@ class Source:
 
     def load(self, size: int) -> pd.DataFrame:
         """Return the frame, its rows verified to lie in a space of `size` and to be distinct."""
-        made_of = fingerprint([self.build.__qualname__, self.version, *self.checksums().values()])
+        made_of = fingerprint(
+            [self.build.__module__, self.build.__qualname__, self.version, *self.checksums().values()]
+        )
         return cached_table(self.name, made_of, lambda: self._build(size))
 
     def _build(self, size: int) -> pd.DataFrame:
