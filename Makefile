@@ -32,7 +32,7 @@ test: $(VENV)/.stamp-test ## Check style and types, run all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy nasrepro
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS)
 
 bench: $(VENV)/.stamp-test ## Measure the speed of both denoisers, as ratios (minutes; run it alone)
 	$(BIN)/python -m pytest benchmarks --benchmark-enable

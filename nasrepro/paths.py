@@ -5,6 +5,7 @@ Environment variables, all optional:
 - `NASREPRO_MIRROR`: folder with raw benchmark files, tried before any download.
 - `NASREPRO_CACHE`: folder for downloaded files and for tables built from them.
 - `NASREPRO_RUNS`: folder for the records of your own runs.
+- `NASREPRO_NB301_MODELS`: folder with the official NAS-Bench-301 ensemble (`nasrepro.benchmarks.nb301_ensemble`).
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ BENCHMARKS = {
     "hw-nb201": ("hw_nb201", "HWNB201Benchmark"),
     "tnb101-micro": ("transnas", "TNB101MicroBenchmark"),
     "tnb101-macro": ("transnas", "TNB101MacroBenchmark"),
+    "nb301": ("nb301", "NB301Benchmark"),
 }
 
 

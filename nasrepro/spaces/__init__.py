@@ -12,6 +12,8 @@ from nasrepro.spaces.base import SearchSpace
 SPACES = {
     "nb101": ("nb101", "NB101"),
     "nb201": ("nb201", "NB201"),
+    "darts_cell": ("darts", "DARTS_CELL"),
+    "nb301": ("darts", "NB301"),
     "tnb101-micro": ("transnas", "TNB101_MICRO"),
     "tnb101-macro": ("transnas", "TNB101_MACRO"),
 }
