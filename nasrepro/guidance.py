@@ -58,6 +58,20 @@ def threshold_discretiser(bound: float) -> Discretiser:
     return Discretiser((float(bound),))
 
 
+def read_classes(
+    labels: Sequence[ReadsLabels], discretisers: Sequence[Discretiser], rows: np.ndarray, purpose: str
+) -> np.ndarray:
+    """Return the class of each of k conditions for B architectures, int64, B x k; every label read goes to the ledger.
+
+    Args:
+        labels: the k columns.
+        discretisers: the k discretisers.
+        rows: which architectures, int64, B.
+        purpose: of the reads, e.g. `train`.
+    """
+    return np.stack([cut(read.read(rows, purpose)) for read, cut in zip(labels, discretisers, strict=True)], axis=1)
+
+
 class Guided:
     """A denoiser with classifier-free guidance towards given classes.
 

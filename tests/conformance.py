@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from nasrepro.benchmarks import registry
-from nasrepro.benchmarks.base import MEAN, SPLITS, Benchmark, Column
+from nasrepro.benchmarks.base import MEAN, SPLITS, TRAINED, Benchmark, Column
 from nasrepro.errors import InvalidArchitecture, MissingData, NasreproError, UnknownQuery
 from nasrepro.graphs import Graphs
 from nasrepro.spaces.base import INVALID, FiniteSpace, SearchSpace
@@ -199,7 +199,7 @@ class BenchmarkLaws:
         for column in known:
             assert column.metric in bench.metrics and column.split in SPLITS
             assert bench.metrics[column.metric].unit and bench.metrics[column.metric].what
-            assert (column.epochs > 0) == (column.split in ("train", "valid", "test", "surrogate"))
+            assert (column.epochs > 0) == (column.split in TRAINED)
             bench.check(column)
 
     def test_optima(self, bench: Benchmark[Any]):

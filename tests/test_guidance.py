@@ -11,6 +11,7 @@ from nasrepro.guidance import (
     Discretiser,
     Guided,
     percentile_discretiser,
+    read_classes,
     threshold_discretiser,
 )
 
@@ -37,6 +38,16 @@ def test_a_budget_belongs_to_the_class_within_it_and_missing_values_to_the_null_
     assert within(np.array([3.0, 4.0, 4.0001, np.nan])).tolist() == [0, 0, 1, 2]
     with pytest.raises(ValueError, match="increase"):
         Discretiser((2.0, 1.0))
+
+
+def test_classes_of_several_conditions_are_read_column_by_column():
+    accuracy, latency = _Labels(np.array([90.0, 80.0, np.nan])), _Labels(np.array([5.0, 3.0, 3.0]))
+    cuts = [Discretiser((85.0,)), threshold_discretiser(4.0)]
+    classes = read_classes([accuracy, latency], cuts, np.array([2, 0, 1]), "train")
+    assert classes.dtype == np.int64 and classes.tolist() == [[2, 0], [1, 1], [0, 0]]
+    assert accuracy.reads == latency.reads == [(3, "train")]
+    with pytest.raises(ValueError, match="zip"):
+        read_classes([accuracy], cuts, np.array([0]), "train")
 
 
 def test_joint_dropout_drops_all_conditions_or_none_and_independent_dropout_rarely_all():

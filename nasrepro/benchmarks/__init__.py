@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from nasrepro.benchmarks.base import Benchmark
@@ -20,10 +21,17 @@ BENCHMARKS = {
 
 
 def load(name: str) -> Benchmark[Any]:
-    """Return a benchmark by name; its tables are read at the first query. Raise `UnknownQuery` when there is none."""
+    """Return a benchmark by name; its tables are read at the first query. Raise `UnknownQuery` when there is none.
+
+    `own:<path>` is the table of your own in that file (see `nasrepro.benchmarks.own`).
+    """
+    if name.startswith("own:"):
+        from nasrepro.benchmarks.own import from_table
+
+        return from_table(Path(name.removeprefix("own:")))
     if name not in BENCHMARKS:
         raise UnknownQuery(
-            f"There is no benchmark `{name}`; there is {', '.join(BENCHMARKS)}.{did_you_mean(name, BENCHMARKS)}"
+            f"There is no benchmark `{name}`; there is {', '.join(BENCHMARKS)}, own:<path>.{did_you_mean(name, BENCHMARKS)}"
         )
     module, class_name = BENCHMARKS[name]
     benchmark: Benchmark[Any] = getattr(import_module(f"nasrepro.benchmarks.{module}"), class_name)()

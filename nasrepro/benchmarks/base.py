@@ -33,6 +33,8 @@ SPLITS = {
     "surrogate": "prediction of a model fitted to some of the labels",
 }
 
+TRAINED = ("train", "valid", "test", "surrogate")  # splits of values that networks were trained for
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -113,8 +115,8 @@ class Benchmark(ABC, Generic[A]):
         cannot_answer: questions that people ask and these data cannot answer, a sentence each.
     """
 
-    name: ClassVar[str]
-    title: ClassVar[str]
+    name: str
+    title: str
     space: SearchSpace[Any]
     metrics: Mapping[str, Metric]
     defects: ClassVar[tuple[str, ...]] = ()

@@ -80,7 +80,7 @@ class _Table(TabularBenchmark[A]):
     """The labels of the listed architectures, those of them that lie in the space."""
 
     def __init__(self, benchmark: ListedBenchmark[A]) -> None:
-        self.title, self.metrics, self.fields = benchmark.title, benchmark.metrics, benchmark.fields  # type: ignore[misc]
+        self.title, self.metrics, self.fields = benchmark.title, benchmark.metrics, benchmark.fields
         listing: Any = benchmark.listing
         self.space = listing
         archs = map(listing.from_index, range(listing.size))

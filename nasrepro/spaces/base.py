@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -33,9 +33,9 @@ class SearchSpace(ABC, Generic[A]):
         size: number of architectures, or None where they are not numbered.
     """
 
-    name: ClassVar[str]
-    node_classes: ClassVar[tuple[str, ...]]
-    max_nodes: ClassVar[int]
+    name: str
+    node_classes: tuple[str, ...]
+    max_nodes: int
     size: int | None = None
 
     @abstractmethod

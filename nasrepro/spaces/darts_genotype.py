@@ -100,9 +100,9 @@ def read_pair(text: str) -> Pair:
     The concatenation may be a `range` or a list; it must be that of all intermediate nodes, as in NAS-Bench-301.
     """
     call = _parse(text, _FORM)
-    fields = {k.arg: k.value for k in call.keywords} if isinstance(call, ast.Call) else {}
     named = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Genotype"
-    if not named or set(fields) != {"normal", "normal_concat", "reduce", "reduce_concat"} or call.args:
+    fields = {k.arg: k.value for k in call.keywords} if isinstance(call, ast.Call) and not call.args else {}
+    if not named or set(fields) != {"normal", "normal_concat", "reduce", "reduce_concat"}:
         raise InvalidArchitecture(f"{text!r} is no genotype; its form is {_FORM}.", "cells")
     for name in ("normal_concat", "reduce_concat"):
         if _concat(fields[name]) != _CONCAT:
