@@ -10,6 +10,7 @@ from nasrepro.study import records
 from nasrepro.study.claims import metric_row
 
 STEPS = 500  # of the paper's sampler
+LINES: list[str] = []
 SECONDS: dict[tuple[str, str, int], float] = {}  # (what, configuration, batch) -> seconds
 
 
@@ -18,7 +19,17 @@ def seconds() -> dict[tuple[str, str, int], float]:
     return SECONDS
 
 
+@pytest.fixture
+def lines() -> list[str]:
+    """What a benchmark has to say at the end of the run."""
+    return LINES
+
+
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    if LINES:
+        terminalreporter.section("data, in processes of one thread")
+        for line in LINES:
+            terminalreporter.write_line(line)
     if not SECONDS:
         return
     from nasrepro.experiments.nb201 import NB201Parameters

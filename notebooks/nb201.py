@@ -57,9 +57,9 @@ folder, record = run_here("nb201", globals())
 # ## Result
 
 # %%
-from nasrepro.study import figures, tables
+from nasrepro.study import figures, search_tables, tables
 
-tables.dataset_table(record.parameters["dataset"], record)
+search_tables.search_table(f"nb201-{record.parameters['dataset']}", record)
 
 # %%
 figures.best_so_far(folder)

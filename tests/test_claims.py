@@ -11,7 +11,8 @@ from factories import OPTIMA, fake_nb201_record
 from nasrepro.errors import CorruptData
 from nasrepro.study import claims, records
 from nasrepro.study.claims import Claim, answering_record, claims_json, evaluate, judge, load_claims
-from nasrepro.study.tables import printed_table2
+from nasrepro.study.constraint_table import printed_table4, settings
+from nasrepro.study.search_tables import printed
 
 KEYS = ["id", "printed", "ours", "ci95", "n", "verdict", "runs"]
 
@@ -25,21 +26,33 @@ def _load(root: Path) -> list[records.Record]:
 
 
 def test_every_number_of_table_2_is_claimed_as_it_is_printed() -> None:
-    printed = printed_table2().set_index(["method", "dataset", "split"])["value"]
+    values = printed(2).set_index(["method", "dataset", "split"])["value"]
     expected = {
-        f"dinas.table2.{d}.{short}": printed["DiNAS", d, split]
+        f"dinas.table2.{d}.{short}": values["DiNAS", d, split]
         for d in OPTIMA
         for short, split in (("val", "valid"), ("test", "test"))
     }
-    assert {c.id: c.printed for c in load_claims()} == expected
+    assert {c.id: c.printed for c in load_claims() if c.id.startswith("dinas.table2.")} == expected
+
+
+def test_every_number_of_tables_1_and_4_is_claimed_as_it_is_printed() -> None:
+    claimed = {c.id: c.printed for c in load_claims()}
+    first = printed(1).set_index(["method", "split"])["value"]
+    assert claimed["dinas.table1.val"] == first["DiNAS", "valid"]
+    assert claimed["dinas.table1.test"] == first["DiNAS", "test"]
+    fourth = printed_table4().set_index(["device", "latency_ms", "method"])
+    assert len(settings()) == 12
+    for device, bound in settings():
+        for field in ("val", "feasibility"):
+            assert claimed[f"dinas.table4.{device}.{bound}.{field}"] == fourth.loc[(device, bound, "DiNAS"), field]
 
 
 def test_tolerances_are_smaller_than_what_separates_random_search_from_the_claim() -> None:
-    printed = printed_table2().set_index(["method", "dataset", "split"])["value"]
+    values = printed(2).set_index(["method", "dataset", "split"])["value"]
     for claim in load_claims():
-        if claim.select is None or claim.select.field != "best_valid":
+        if claim.experiment != "nb201" or claim.select is None or claim.select.field != "best_valid":
             continue
-        gap = claim.printed - printed["Random search", claim.match["dataset"], "valid"]
+        gap = claim.printed - values["Random search", claim.match["dataset"], "valid"]
         assert 0 < claim.tolerance < gap / 5
 
 
@@ -61,14 +74,14 @@ def test_without_records_every_claim_is_not_run_and_names_its_command() -> None:
     for result in evaluate([]):
         assert (result.verdict, result.ours, result.ci95, result.runs) == ("not run", None, None, ())
         assert result.command is not None
-        assert result.claim.match["dataset"] in result.command
-        assert "no committed run" in result.reason
+        assert result.claim.match.get("dataset", "") in result.command
+        assert ("no committed run" in result.reason) == (result.claim.not_run is None)
 
 
 def test_json_has_exactly_the_contract_keys(tmp_path: Path) -> None:
     fake_nb201_record(tmp_path, runs=10, queries=192)
     entries = json.loads(claims_json(evaluate(_load(tmp_path))))
-    assert [list(entry) for entry in entries] == [KEYS] * 6
+    assert [list(entry) for entry in entries] == [KEYS] * len(load_claims())
     first = entries[0]
     record = _load(tmp_path)[0]
     stored = claims.metric_row(record, "dinas", "paper")["best_valid"]
@@ -94,16 +107,17 @@ def test_test_claim_says_what_the_validation_optimum_reaches(tmp_path: Path) -> 
 
 def test_settings_of_the_claims_are_those_of_the_experiments_profiles() -> None:
     pytest.importorskip("torch")
-    from nasrepro.experiments.nb201 import NB201Parameters
+    from nasrepro import experiments
     from nasrepro.study.parameters import resolve
 
     free = {"trainings", "most_draws", "seed"}
-    for claim in load_claims():
-        assert list(claim.profiles) == ["full", "laptop"]
-        for profile, settings in claim.profiles.items():
-            defaults = resolve(NB201Parameters, {"dataset": claim.match["dataset"]}, profile).model_dump(mode="json")
-            assert set(claim.match) | set(settings) | set(claim.at_least) | free == set(defaults)
-            assert {name: defaults[name] for name in (claim.match | settings)} == claim.match | settings
+    for claim in (c for c in load_claims() if c.experiment):
+        assert claim.experiment is not None and list(claim.profiles) == ["full", "laptop"]
+        model = experiments.load(claim.experiment).parameters
+        for profile, fixed in claim.profiles.items():
+            defaults = resolve(model, claim.match, profile).model_dump(mode="json")
+            assert set(claim.match) | set(fixed) | set(claim.at_least) | free == set(defaults)
+            assert {name: defaults[name] for name in (claim.match | fixed)} == claim.match | fixed
             assert all(defaults[name] >= least for name, least in claim.at_least.items())
 
 

@@ -24,7 +24,7 @@ class _Table:
     """A benchmark whose label of row r is r / 10."""
 
     name = "toy"
-    space: Any = SimpleNamespace(size=SIZE)
+    space: Any = SimpleNamespace(name="toy", size=SIZE)
 
     def query_many(self, archs: Any, column: Column) -> np.ndarray:
         if len(archs) and (archs.min() < 0 or archs.max() >= SIZE):
@@ -155,10 +155,13 @@ def test_an_empty_read_is_no_read():
     assert ledger.distinct() == 0 and ledger.counts()[0]["reads"] == 0
 
 
-def test_a_ledger_belongs_to_one_benchmark():
-    ledger = _ledger([("dinas", "train", A, [1])])
-    other: Any = SimpleNamespace(name="nb101", space=SimpleNamespace(size=SIZE))
-    with pytest.raises(ValueError, match="counts labels of toy; use another one for nb101"):
+def test_a_ledger_belongs_to_one_space():
+    ledger = Ledger()
+    ledger.open(TABLE, A)
+    sister: Any = SimpleNamespace(name="costs", space=TABLE.space, query_many=TABLE.query_many)
+    ledger.open(sister, B).read(np.array([1]), "select")
+    other: Any = SimpleNamespace(name="toy", space=SimpleNamespace(name="toy", size=SIZE + 1))
+    with pytest.raises(ValueError, match="counts labels of the space toy"):
         ledger.open(other, A)
 
 
@@ -166,7 +169,7 @@ def test_a_ledger_belongs_to_one_benchmark():
     "change",
     [
         lambda s: s.pop("entries"),
-        lambda s: s.update(version=2),
+        lambda s: s.update(version=1),
         lambda s: s["entries"][0].update(rows="AAAA"),
         lambda s: s["entries"][0].update(rows=s["entries"][0]["rows"][:-6]),
         lambda s: s["entries"][0].update(purpose="trian"),
@@ -188,7 +191,7 @@ class _Endless(_Table):
     """A benchmark of a space that is not finite; the label of a word is its length."""
 
     name = "words"
-    space: Any = SimpleNamespace(size=None, key=lambda arch: arch.lower())
+    space: Any = SimpleNamespace(name="words", size=None, key=lambda arch: arch.lower())
 
     def query_many(self, archs: Any, column: Column) -> np.ndarray:
         return np.array([float(len(arch)) for arch in archs])
@@ -221,5 +224,5 @@ def test_without_rows_architectures_are_told_apart_by_their_keys(reads: list[lis
 def test_a_ledger_of_rows_does_not_take_keys():
     ledger = Ledger()
     ledger.open(TABLE, A).read(np.array([1]), "train")
-    with pytest.raises(ValueError, match="counts labels of toy"):
+    with pytest.raises(ValueError, match="counts labels of the space toy"):
         ledger.open(ENDLESS, A)

@@ -91,7 +91,7 @@ def test_the_executed_notebooks_of_the_book_show_the_records_that_answer_the_cla
 
     committed = list(records.find(paths.records_dir()))
     for dataset in ("cifar10", "cifar100", "imagenet16-120"):
-        run = reference_run(committed, dataset)
+        run = reference_run(committed, f"nb201-{dataset}")
         assert run is not None
         page = ROOT / "book" / "dinas" / f"nb201-{dataset}.ipynb"
         assert run[1].key in page.read_text(encoding="utf-8"), f"{page.name} is out of date: make notebooks"

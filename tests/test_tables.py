@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 from factories import OPTIMA, fake_nb201_record
 
-from nasrepro.study import claims, records, tables
+from nasrepro.study import claims, records, search_tables, tables
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import Column, Row, Table, duration, with_interval
 
@@ -25,7 +25,7 @@ def untested(tmp_path_factory: pytest.TempPathFactory) -> Record:
 
 
 def test_printed_table_has_all_cells_once() -> None:
-    frame = tables.printed_table2()
+    frame = search_tables.printed(2)
     assert len(frame) == 8 * 3 * 2
     assert not frame.duplicated(["method", "dataset", "split"]).any()
     assert set(frame.loc[frame["value"].isna(), "method"]) == {"GANAS"}
@@ -34,7 +34,7 @@ def test_printed_table_has_all_cells_once() -> None:
 
 @pytest.mark.parametrize("dataset", OPTIMA)
 def test_no_printed_value_exceeds_the_printed_optimum(dataset: str) -> None:
-    frame = tables.printed_table2().query("dataset == @dataset")
+    frame = search_tables.printed(2).query("dataset == @dataset")
     for _, part in frame.groupby("split"):
         optimum = part.loc[part["method"] == "Optimum", "value"].iloc[0]
         assert part["value"].max() == optimum
@@ -43,7 +43,7 @@ def test_no_printed_value_exceeds_the_printed_optimum(dataset: str) -> None:
 
 
 def test_table_2_has_printed_and_own_rows_with_the_record_values(record: Record) -> None:
-    table = tables.dataset_table("cifar10", record)
+    table = search_tables.search_table("nb201-cifar10", record)
     frame = table.to_frame()
     assert [row.kind for row in table.rows] == ["printed"] * 8 + ["ours"] * 6
     row = claims.metric_row(record, "dinas", "distinct")
@@ -56,8 +56,9 @@ def test_table_2_has_printed_and_own_rows_with_the_record_values(record: Record)
 
 
 def test_no_cell_of_a_number_is_empty_or_a_bare_dash(record: Record, untested: Record) -> None:
-    made = [tables.dataset_table("cifar10", record), tables.dataset_table("cifar100", untested)]
-    made += [tables.dataset_table("cifar10", None), tables.run_table(record), tables.runs_overview([record, untested])]
+    made = [search_tables.search_table("nb201-cifar10", record), search_tables.search_table("nb201-cifar100", untested)]
+    made.append(search_tables.search_table("nb201-cifar10", None))
+    made += [tables.run_table(record), tables.runs_overview([record, untested])]
     for table in made:
         for row in table.rows:
             for column, cell in zip(table.columns, row.cells, strict=True):
@@ -66,21 +67,21 @@ def test_no_cell_of_a_number_is_empty_or_a_bare_dash(record: Record, untested: R
 
 
 def test_without_test_data_the_table_names_the_command(untested: Record) -> None:
-    table = tables.dataset_table("cifar100", untested)
+    table = search_tables.search_table("nb201-cifar100", untested)
     assert "`nasrepro data fetch nb201-test`" in table.caption
     assert {row.cells[2] for row in table.rows if row.kind == "ours"} == {"no test data"}
 
 
 def test_table_2_picks_the_answering_record_and_says_not_run_elsewhere(record: Record) -> None:
-    made = tables.table2([record])
-    assert list(made) == list(OPTIMA)
-    assert record.key in made["cifar10"].caption
-    assert "No run of ours" in made["cifar100"].caption
-    assert "`nasrepro run nb201 -p dataset=cifar100 --profile laptop`" in made["cifar100"].notes[0]
+    made = {d: search_tables.search_table(d, search_tables.answering(d, [record])) for d in search_tables.TABLES}
+    assert list(made) == ["nb101", *(f"nb201-{d}" for d in OPTIMA)]
+    assert record.key in made["nb201-cifar10"].caption
+    assert "No run of ours" in made["nb201-cifar100"].caption
+    assert "`nasrepro run nb201 -p dataset=cifar100 --profile laptop`" in made["nb201-cifar100"].notes[0]
 
 
 def test_html_has_caption_scopes_and_numeric_cells(record: Record) -> None:
-    soup = BeautifulSoup(tables.dataset_table("cifar10", record).to_html("table-cifar10"), "html.parser")
+    soup = BeautifulSoup(search_tables.search_table("nb201-cifar10", record).to_html("table-cifar10"), "html.parser")
     region = soup.find(id="table-cifar10")
     assert (region["role"], region["tabindex"], region["aria-label"]) == ("region", "0", "DiNAS, Table 2, CIFAR-10")
     assert soup.caption.get_text().startswith("DiNAS, Table 2")
@@ -113,7 +114,7 @@ def test_verdicts_are_chips_with_words(record: Record) -> None:
     assert [c.get_text() for c in chips] == [r.verdict for r in results]
     assert chips[-1]["class"] == ["nr-chip", "not-run"]
     assert "1 reproduced" in table.caption
-    assert "4 not run" in table.caption
+    assert f"{sum(r.verdict == 'not run' for r in results)} not run" in table.caption
 
 
 def test_run_table_tells_parameters_data_code_and_labels(record: Record) -> None:
@@ -135,7 +136,7 @@ def test_overview_tells_what_keeps_a_run_from_answering(record: Record, tmp_path
 
 def test_terminal_text_keeps_brackets_and_caption(record: Record) -> None:
     row = claims.metric_row(record, "random", "paper")["best_valid"]
-    text = tables.dataset_table("cifar10", record).to_text(240)
+    text = search_tables.search_table("nb201-cifar10", record).to_text(240)
     assert with_interval(row, 3) in text
     assert "Queries" in text
     assert "200 epochs" in text

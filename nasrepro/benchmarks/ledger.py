@@ -60,25 +60,25 @@ def _count(seen: set[int] | np.ndarray) -> int:
 
 @dataclass
 class Ledger:
-    """Counts of label reads from one benchmark.
+    """Counts of label reads from the benchmarks of one space.
 
     Attributes:
-        benchmark: name of the benchmark, set by the first `open` (or by a loaded state).
+        space: name of the space, set by the first `open` (or by a loaded state).
     """
 
-    benchmark: str | None = None
+    space: str | None = None
     _size: int = 0  # of the space; 0 where it is not finite
     _entries: dict[_Account, _Entry] = field(default_factory=dict)
 
     def open(self, benchmark: Benchmark[Any], column: Column, reader: str = "dinas") -> Labels:
         """Return the one way to read labels of a column; `reader` is the method that reads."""
-        self._belong_to(benchmark.name, benchmark.space.size or 0)
+        self._belong_to(benchmark.space.name, benchmark.space.size or 0)
         return Labels(self, benchmark, column, reader)
 
     def note(self, reader: str, purpose: str, column: Column | str, ids: np.ndarray) -> None:
         """Account for reads without reading (`Labels.read` does both); ids are rows, or hashes of keys."""
         _check_purposes([purpose])
-        if self.benchmark is None:
+        if self.space is None:
             raise ValueError("open the ledger on a benchmark before noting reads")
         self._entry((reader, purpose, str(column))).add(ids)
 
@@ -105,10 +105,10 @@ class Ledger:
         return sum(map(_count, unions.values()))
 
     def merge(self, other: Ledger) -> None:
-        """Add the reads of another ledger of the same benchmark to this one."""
-        if other.benchmark is None:
+        """Add the reads of another ledger of the same space to this one."""
+        if other.space is None:
             return
-        self._belong_to(other.benchmark, other._size)
+        self._belong_to(other.space, other._size)
         for account, theirs in other._entries.items():
             entry = self._entry(account)
             entry.seen |= theirs.seen  # both are of one kind, that of the space
@@ -117,8 +117,8 @@ class Ledger:
     def state_dict(self) -> dict[str, Any]:
         """Return the ledger as JSON-able values, a few kilobytes, so that a resumed run keeps its counts."""
         return {
-            "version": 1,
-            "benchmark": self.benchmark,
+            "version": 2,
+            "space": self.space,
             "size": self._size,
             "entries": [
                 {"reader": r, "purpose": p, "column": c, "reads": entry.reads, "rows": _pack(entry.seen)}
@@ -129,20 +129,20 @@ class Ledger:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Replace the content by that of `state_dict`; raise `CorruptData`, and change nothing, when it is not one."""
         try:
-            if state["version"] != 1:
+            if state["version"] != 2:
                 raise ValueError(f"version {state['version']}")
             entries = dict(_unpack_entries(state))
-            benchmark, size = state["benchmark"], int(state["size"])
+            space, size = state["space"], int(state["size"])
         except (KeyError, TypeError, ValueError, binascii.Error, zlib.error) as error:
             raise CorruptData(
                 f"This is not the state of a ledger: {error!r}. Delete the unfinished run and repeat it."
             ) from error
-        self.benchmark, self._size, self._entries = benchmark, size, entries
+        self.space, self._size, self._entries = space, size, entries
 
-    def _belong_to(self, benchmark: str, size: int) -> None:
-        if self.benchmark is not None and (self.benchmark, self._size) != (benchmark, size):
-            raise ValueError(f"this ledger counts labels of {self.benchmark}; use another one for {benchmark}")
-        self.benchmark, self._size = benchmark, size
+    def _belong_to(self, space: str, size: int) -> None:
+        if self.space is not None and (self.space, self._size) != (space, size):
+            raise ValueError(f"this ledger counts labels of the space {self.space}; use another one for {space}")
+        self.space, self._size = space, size
 
     def _entry(self, account: _Account) -> _Entry:
         if account not in self._entries:

@@ -39,7 +39,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from nasrepro.benchmarks import own_files as files
 from nasrepro.benchmarks import tabular
-from nasrepro.benchmarks.base import Column, Metric, by_name
+from nasrepro.benchmarks.base import TRAINED, Column, Metric, by_name
 from nasrepro.benchmarks.tabular import Source, TabularBenchmark
 from nasrepro.errors import ParameterError, did_you_mean
 from nasrepro.spaces.base import FiniteSpace

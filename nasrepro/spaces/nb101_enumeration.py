@@ -96,7 +96,7 @@ def classes() -> Classes:
     nodes = np.concatenate([np.full(len(c), n) for n, c in codes.items()])
 
     raw = np.arange(2 ** edge_bit(0, MAX_NODES), dtype=np.int32)
-    used = used_vertices(raw, MAX_NODES)
+    used = _used_vertices_of_all(MAX_NODES)
     of_raw = np.full(len(raw), DISCONNECTED, dtype=np.int16)
     order_of_raw = np.zeros(len(raw), dtype=np.int16)
     orders: list[tuple[int, ...]] = []
@@ -137,6 +137,13 @@ def used_vertices(codes: np.ndarray, n: int) -> np.ndarray:
     return np.where(both & 1, both, 0)
 
 
+def _used_vertices_of_all(n: int) -> np.ndarray:
+    """Return `used_vertices` of every code of n vertices, uint8; piece by piece, to save memory."""
+    codes = np.arange(2 ** edge_bit(0, n), dtype=np.int32)
+    pieces = np.array_split(codes, max(1, len(codes) >> 17))
+    return np.concatenate([used_vertices(piece, n).astype(np.uint8) for piece in pieces])
+
+
 def _relabel(codes: np.ndarray, vertices: tuple[int, ...]) -> np.ndarray:
     """Return the codes with vertex `vertices[k]` as vertex k.
 
@@ -165,7 +172,7 @@ def _reduce(n: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the smallest code isomorphic to each code of n vertices (int32, -1 where it is no cell), and which
     permutation of the interior vertices leads to it."""
     codes = np.arange(2 ** edge_bit(0, n), dtype=np.int32)
-    here = codes[(used_vertices(codes, n) == 2**n - 1) & (np.bitwise_count(codes) <= MAX_EDGES)]
+    here = codes[(_used_vertices_of_all(n) == 2**n - 1) & (np.bitwise_count(codes) <= MAX_EDGES)]
     best = here.copy()
     which = np.zeros(len(here), dtype=np.int16)
     for index, permutation in enumerate(permutations(range(1, n - 1))):

@@ -7,7 +7,6 @@ is executed and torch is not imported; from committed records the whole takes se
 
 from __future__ import annotations
 
-import html
 import importlib.util
 import os
 import re
@@ -18,24 +17,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import yaml
-
 from nasrepro import paths
 from nasrepro.errors import CorruptData, NasreproError
 from nasrepro.spaces.nb201 import N_FUNCTIONS
-from nasrepro.study import cards, claims, drawing, figures, records, tables
+from nasrepro.study import cards, claims, drawing, pages, records, search_tables, tables
 from nasrepro.study.bookcheck import check_built
-from nasrepro.study.fragments import Fragments, Run, command, plain_table, provenance, raw, table
+from nasrepro.study.fragments import Fragments, Run, raw, table
 from nasrepro.study.listings import write_listings
-from nasrepro.study.tables import DATASET_NAMES as DATASETS
 
 _SUMMARY = ("mean", "low", "high", "median", "n")
 _ROW_SUMMARIES = ("best_valid", "test", "samples", "distinct_valid", "validity", "in_top_class", "labels_in_search")
 _ROW_NUMBERS = ("trainings", "runs", "queries", "failed_runs", "filled_runs", "labels_before_search")
 _ROWS = [(s, p) for s in ("dinas", "random", "evolution", "top_class") for p in ("paper", "distinct")]
 _PARAMETERS = ("percentile", "guidance_scale", "reverse_steps", "queries", "runs", "trainings", "epochs", "batch_size")
-_DETAILED = 12  # local runs that get a section of their own; the overview lists all
 _INSTALL = "pip install -c constraints.txt -e '.[book]'"
 
 
@@ -97,22 +91,21 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
 
     out = Fragments(staging / "book" / "_generated")
     write_listings(source, staging / "book" / "_static" / "code", out.folder / "sources.json")
-    chosen = {name: reference_run(committed, name) for name in DATASETS}
+    chosen = {name: reference_run(committed, name) for name in search_tables.TABLES}
     verdicts = tables.claims_table(claims.evaluate([r for _, r in committed]))
     out.write_json("results", result_values({name: run[1] for name, run in chosen.items() if run}))
     out.write("claims", [table("claims", verdicts)], ["table-claims"])
     method = drawing.method_figure()
     caption = "Training (a) and sampling (b). Our drawing of the paper's Figure 1."
     out.write("method-figure", [out.figure("method", method, caption)], ["figure-method"])
-    table2 = tables.table2([r for _, r in committed])
     for name, run in chosen.items():
-        _dataset(out, name, table2[name], run)
-    settings = tables.settings_table([r for _, r in committed])
-    out.write("nb201-settings", [table("nb201-settings", settings)], ["table-nb201-settings"])
-    out.write("data-files", [_data_files()], ["table-data-files"])
+        pages.search(out, name, run, committed)
+    pages.settings(out, committed)
+    pages.constraints(out, committed)
+    pages.data_files(out)
     for name in cards.CARDS:
-        _card(out, name, committed)
-    _runs_page(out, own, broken, committed)
+        pages.card(out, name, committed)
+    pages.runs(out, own, broken, committed)
 
     expected = {}
     for page in sorted(staging.glob("book/**/*.md")):
@@ -122,38 +115,10 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     return expected
 
 
-def _card(out: Fragments, name: str, committed: Sequence[Run]) -> None:
-    """Write the data card of a benchmark from its newest committed record."""
-    runs = [run for run in committed if run[1].experiment == "card" and run[1].parameters["benchmark"] == name]
-    if not runs:
-        repeat = command(f"nasrepro run card -p benchmark={name}")
-        out.write(f"card-{name}", ["There is no committed card yet. This makes one:", repeat])
-        return
-    folder, record = max(runs, key=lambda run: run[1].created)
-    parts = [cards.space_line(record), table(f"card-{name}", cards.columns_table(folder, record, proxies=False))]
-    ids = [f"table-card-{name}", f"figure-card-{name}", f"table-card-{name}-files"]
-    caption = f"{record.metrics['title']}: how the values are distributed; dashed, the best."
-    parts.append(out.figure(f"card-{name}", cards.distributions(folder, record), caption))
-    facts = cards.facts_table(record)
-    if facts is not None:
-        parts.append(table(f"card-{name}-facts", facts))
-        ids.append(f"table-card-{name}-facts")
-    proxies = cards.columns_table(folder, record, proxies=True)
-    if proxies.rows:
-        parts.append(table(f"card-{name}-proxies", proxies))
-        ids.append(f"table-card-{name}-proxies")
-    for heading, key in (("Known defects", "defects"), ("What it cannot answer", "cannot_answer")):
-        if record.metrics[key]:
-            parts += [f"## {heading}", cards.bullets(record.metrics[key])]
-    parts += ["## Files", table(f"card-{name}-files", cards.files_table(record)), provenance(record)]
-    out.write(f"card-{name}", parts, ids)
-
-
-def reference_run(runs: Iterable[Run], dataset: str) -> Run | None:
-    """Return the committed run that speaks for a data set: the one that answers its claim on validation accuracy."""
+def reference_run(runs: Iterable[Run], name: str) -> Run | None:
+    """Return the committed run that speaks for a table of searches (a key of `search_tables.TABLES`)."""
     by_key = {run[1].key: run for run in runs}
-    claim = next(c for c in claims.load_claims() if c.id == f"dinas.table2.{dataset}.val")
-    record = claims.answering_record(claim, [r for _, r in by_key.values()])
+    record = search_tables.answering(name, [r for _, r in by_key.values()])
     return by_key[record.key] if record else None
 
 
@@ -164,8 +129,8 @@ def result_values(chosen: Mapping[str, records.Record]) -> dict[str, float | int
     None where there is no record; the text "not measured" where the record has no such value.
     """
     values: dict[str, float | int | str | None] = {"nb201.functions": N_FUNCTIONS}
-    for name in DATASETS:
-        record, prefix = chosen.get(name), f"nb201.{name}"
+    for name in search_tables.TABLES:
+        record, prefix = chosen.get(name), name.replace("-", ".", 1)  # nb201-cifar10 -> nb201.cifar10
         metrics: Mapping[str, Any] = record.metrics if record else {}
         missing = "not measured" if record else None
 
@@ -226,102 +191,6 @@ def _local_runs(root: Path) -> tuple[list[Run], list[str]]:
                 f"`{path.parent.parent.name}/{path.parent.name}` cannot be read; delete the folder and repeat the run."
             )
     return sorted(runs, key=lambda run: run[1].created, reverse=True), sorted(broken)
-
-
-def _dataset(out: Fragments, dataset: str, content: tables.Table, run: Run | None) -> None:
-    name = f"nb201-{dataset}"
-    parts, ids = [table(name, content)], [f"table-{name}"]
-    if run is None:
-        parts += ["There is no committed record for this data set yet. This makes one of your own:",
-                  command(f"nasrepro run nb201 -p dataset={dataset} --profile laptop")]  # fmt: skip
-    else:
-        more, more_ids = _figures(out, name, DATASETS[dataset], run)
-        parts += [provenance(run[1]), *more]
-        ids += more_ids
-    out.write(name, parts, ids)
-
-
-def _figures(out: Fragments, name: str, title: str, run: Run, *, loss: bool = False) -> tuple[list[str], list[str]]:
-    """Return the figures of one run as MyST, and their ids."""
-    folder, _record = run
-    parts = [
-        out.figure(
-            f"{name}-curve", figures.best_so_far(folder), f"{title}: best validation accuracy so far against queries."
-        ),
-        out.figure(f"{name}-cells", figures.best_cells(folder), f"{title}: the best cells that DiNAS found."),
-    ]
-    ids = [f"figure-{name}-curve", f"figure-{name}-cells"]
-    if loss:
-        parts.append(out.figure(f"{name}-loss", figures.loss_curve(folder), f"{title}: training loss."))
-        ids.append(f"figure-{name}-loss")
-    return parts, ids
-
-
-def _runs_page(out: Fragments, own: Sequence[Run], broken: Sequence[str], committed: Sequence[Run]) -> None:
-    parts, ids = ["## Your runs"], []
-    parts += [f"```{{warning}}\n{line}\n```" for line in broken]
-    if own:
-        parts.append(table("own-runs", tables.runs_overview([r for _, r in own])))
-        ids.append("table-own-runs")
-    else:
-        parts += ["There are none on this machine yet. This makes one, in a few minutes on two CPU cores:",
-                  command("nasrepro run nb201 -p dataset=cifar100 --profile laptop\nnasrepro book")]  # fmt: skip
-    for run in own[:_DETAILED]:
-        _run_section(out, run, parts, ids)
-    parts.append("## Committed runs")
-    if committed:
-        parts.append(table("committed-runs", tables.runs_overview([r for _, r in committed])))
-        ids.append("table-committed-runs")
-    else:
-        parts.append("There are none yet.")
-    for _, record in committed:
-        _details(f"ref-{record.key}", record, parts, ids)
-    out.write("runs", parts, ids)
-
-
-def _run_section(out: Fragments, run: Run, parts: list[str], ids: list[str]) -> None:
-    """Add what one of your runs found: its result beside the printed one, its figures, and where it comes from."""
-    record = run[1]
-    dataset = str(record.parameters.get("dataset", ""))
-    name, title = f"own-{record.key}", DATASETS.get(dataset, record.experiment)
-    parts.append(f"### {title}, {record.profile}, {record.created[:10]}, {record.key[:8]}")
-    if record.experiment == "nb201":
-        more, more_ids = _figures(out, name, title, run, loss=True)
-        parts += [table(f"{name}-result", tables.dataset_table(dataset, record)), *more]
-        ids += [f"table-{name}-result", *more_ids]
-    parts.append(provenance(record))
-    _details(name, record, parts, ids)
-
-
-def _details(name: str, record: records.Record, parts: list[str], ids: list[str]) -> None:
-    """Add the whole provenance of a run, folded away."""
-    summary = f"Everything about run <code>{record.key}</code>"
-    parts += [raw(f'<details class="nr-details"><summary>{summary}</summary>'), table(name, tables.run_table(record))]
-    parts.append(raw("</details>"))
-    ids.append(f"table-{name}")
-
-
-def _data_files() -> str:
-    """Return the registry of benchmark files as a table."""
-    registry = yaml.safe_load((paths.data_dir() / "registry.yml").read_text(encoding="utf-8"))
-    rows = [
-        {
-            "File": f"<code>{html.escape(f['name'])}</code>",
-            "What": html.escape(f["what"]),
-            "Source": _link(f["url"], f.get("package") or "/".join(f["url"].split("/")[3:5])),
-            "Licence": html.escape(f["licence"]),
-            "Size": f"{f['bytes'] / 1e6:.1f} MB",
-            "SHA-256": f"<code>{f['sha256'][:12]}…</code>",
-        }
-        for f in registry["files"]
-    ]
-    cited = "\n".join(f"- {html.escape(text)}" for text in registry["citations"].values())
-    caption = "The files behind this study, with the beginning of the checksum against which each is checked."
-    return plain_table("data-files", pd.DataFrame(rows), caption) + f"\n\nPlease cite with them:\n\n{cited}"
-
-
-def _link(url: str, text: str) -> str:
-    return f'<a href="{html.escape(url, quote=True)}">{html.escape(text)}</a>'
 
 
 __all__ = ["BookError", "assemble", "build", "check_built", "raw", "reference_run", "result_values"]

@@ -19,6 +19,7 @@ from nasrepro.study.statistics import Summary
 
 Verdict = Literal["reproduced", "better", "worse", "not comparable", "not run"]
 FETCH_TEST = "nasrepro data fetch nb201-test"
+PLACE = ("dataset", "device", "latency")  # parameters that say where a run takes place, not how
 _ROUNDING = 1e-9  # so that a difference of exactly the tolerance counts as within it
 
 
@@ -136,6 +137,11 @@ def shortfalls(claim: Claim, record: Record) -> list[str]:
     return wrong
 
 
+def same_place(claim: Claim, record: Record) -> bool:
+    """Return whether a run took place where the claim asks: on its data set, device and so on."""
+    return all(record.parameters.get(k) == v for k, v in claim.match.items() if k in PLACE)
+
+
 def answering_record(claim: Claim, candidates: Iterable[Record]) -> Record | None:
     """Return the record that answers a claim: of the first profile in its order that has one, the newest."""
     fitting = [r for r in candidates if r.experiment == claim.experiment and not shortfalls(claim, r)]
@@ -190,10 +196,10 @@ def answer(claim: Claim, candidates: Sequence[Record]) -> ClaimResult:
 
 def _why_none(claim: Claim, candidates: Sequence[Record]) -> str:
     """Say why no record answers; name the nearest one, so that a changed default does not look like a missing run."""
-    dataset = claim.match.get("dataset")
-    same = [r for r in candidates if r.experiment == claim.experiment and r.parameters.get("dataset") == dataset]
+    same = [r for r in candidates if r.experiment == claim.experiment and same_place(claim, r)]
     if not same:
-        return f"no committed run of {claim.experiment} on {dataset}"
+        where = ", ".join(str(v) for k, v in claim.match.items() if k in PLACE)
+        return f"no committed run of {claim.experiment}" + (f" on {where}" if where else "")
     nearest = min(((shortfalls(claim, r), r.key) for r in same), key=lambda pair: (len(pair[0]), pair[1]))
     return f"no committed run fits; in run {nearest[1]} {'; '.join(nearest[0])}"
 

@@ -50,7 +50,7 @@ def best_so_far(folder: Path) -> Figure:
     trace = records.load_table(folder, record, "trace.parquet")
     budget, optimum = int(record.parameters["queries"]), float(record.metrics["optimum"]["valid"])
     data = pd.concat([_curve(trace, searcher, protocol, budget) for searcher, protocol in _LINES], ignore_index=True)
-    dataset = DATASET_NAMES.get(record.parameters["dataset"], record.parameters["dataset"])
+    dataset = _title(record)
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.add_subplot()
@@ -60,6 +60,12 @@ def best_so_far(folder: Path) -> Figure:
         canvas.legend(loc="outside lower center", ncols=2, frameon=False, handlelength=4)
 
     return render(draw, (8.0, 5.2), _describe_curves(data, optimum, budget, dataset), data)
+
+
+def _title(record: records.Record) -> str:
+    """Return where a run took place: its data set, or its benchmark where that has one data set alone."""
+    name = str(record.parameters.get("dataset", ""))
+    return DATASET_NAMES.get(name, name) or {"nb101": "NAS-Bench-101"}.get(record.experiment, record.experiment)
 
 
 def _lines(data: pd.DataFrame) -> Iterator[tuple[_Line, pd.DataFrame]]:
@@ -207,7 +213,7 @@ def best_cells(folder: Path) -> Figure:
     """
     record = records.load(folder)
     found: list[dict[str, Any]] = record.metrics["best_found"][:6]
-    dataset = DATASET_NAMES.get(record.parameters["dataset"], record.parameters["dataset"])
+    dataset = _title(record)
     if not found:
         text = f"{dataset}: no valid cell was found in this run."
         return render(lambda canvas: _write(canvas, text), (6.0, 1.0), text, layout=None)

@@ -11,13 +11,14 @@ import ast
 import html
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from nasrepro.study.claims import PLACE
 from nasrepro.study.figures import Figure
 from nasrepro.study.records import Record
 from nasrepro.study.tables import Table
@@ -88,9 +89,9 @@ def run_command(record: Record) -> str:
     """Return the command that repeats a run: every parameter that is not what its profile says anyway."""
     usual = profile_parameters(record.experiment, record.profile)
     given = record.parameters
-    told = {n: v for n, v in given.items() if n == "dataset" or (v is not None and usual.get(n, _UNKNOWN) != v)}
-    options = " ".join(f"-p {n}={shlex.quote(_literal(v))}" for n, v in told.items())
-    return f"nasrepro run {record.experiment} {options} --profile {record.profile}"
+    told = {n: v for n, v in given.items() if n in PLACE or (v is not None and usual.get(n, _UNKNOWN) != v)}
+    options = [f"-p {n}={shlex.quote(_literal(v))}" for n, v in told.items()]
+    return " ".join(["nasrepro run", record.experiment, *options, "--profile", record.profile])
 
 
 @lru_cache
@@ -99,20 +100,58 @@ def profile_parameters(experiment: str, profile: str) -> dict[str, Any]:
 
     The source is read and not imported: experiments need torch, and the book does without.
     """
-    path = Path(__file__).parent.parent / "experiments" / f"{experiment}.py"
-    if not path.is_file():
-        return {}
+    folder = Path(__file__).parent.parent / "experiments"
     found: dict[str, Any] = {}
     profiles: dict[str, dict[str, Any]] = {}
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ClassDef) and any(isinstance(b, ast.Name) and b.id == "Parameters" for b in node.bases):
+    shared: dict[str, Any] = {}  # constants that profiles may name
+    for path in (folder / "dinas.py", folder / f"{experiment}.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8")) if path.is_file() else ast.Module([], [])
+        shared |= _constants(tree)
+        for node in (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name.endswith("Parameters")):
+            if path.stem == "dinas" and "DinasParameters" not in _bases(folder / f"{experiment}.py"):
+                continue
             for field in (f for f in node.body if isinstance(f, ast.AnnAssign) and isinstance(f.target, ast.Name)):
                 assert isinstance(field.target, ast.Name)
                 if isinstance(field.value, ast.Call) and field.value.args:
                     found[field.target.id] = ast.literal_eval(field.value.args[0])
-                elif field.target.id == "profiles" and field.value is not None:
-                    profiles = ast.literal_eval(field.value)
+                elif field.target.id == "profiles" and isinstance(field.value, ast.Dict):
+                    profiles = _literal_dict(field.value, shared)
     return found | profiles.get(profile, {})
+
+
+def _constants(tree: ast.Module) -> dict[str, Any]:
+    """Return the dictionaries that a module states literally, by name."""
+    return {
+        target.id: ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and node.targets
+        for target in node.targets
+        if isinstance(target, ast.Name) and all(isinstance(v, ast.Constant) for v in node.value.values)
+    }
+
+
+def _bases(path: Path) -> set[str]:
+    """Return the names of the base classes in a file."""
+    if not path.is_file():
+        return set()
+    classes = (n for n in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(n, ast.ClassDef))
+    return {base.id for node in classes for base in node.bases if isinstance(base, ast.Name)}
+
+
+def _literal_dict(node: ast.expr, shared: Mapping[str, Any]) -> dict[str, Any]:
+    """Evaluate a dictionary of literals, of names in `shared`, and of dictionaries of these, also after `**`."""
+    if isinstance(node, ast.Name):
+        return dict(shared[node.id])
+    assert isinstance(node, ast.Dict)
+    out: dict[str, Any] = {}
+    for key, value in zip(node.keys, node.values, strict=True):
+        if key is None:
+            out |= _literal_dict(value, shared)
+        elif isinstance(value, ast.Dict | ast.Name):
+            out[ast.literal_eval(key)] = _literal_dict(value, shared)
+        else:
+            out[ast.literal_eval(key)] = ast.literal_eval(value)
+    return out
 
 
 def _literal(value: object) -> str:

@@ -107,7 +107,7 @@ class RunContext:
             kept = frame, {"ledger": ledger.state_dict(), "wall_s": watch.wall_s, "cpu_s": watch.cpu_s}
             _write_stage(path, *kept)
         frame, meta = kept
-        if meta["ledger"]["benchmark"] is not None:
+        if meta["ledger"]["space"] is not None:
             ledger = Ledger()
             ledger.load_state_dict(meta["ledger"])
             self.ledger.merge(ledger)

@@ -1,0 +1,217 @@
+"""What every DiNAS experiment shares: parameters, training on labelled cells, guided search, controls.
+
+An experiment names a benchmark, the column to maximise and the conditions; `Generation` does the rest. Each number of
+an experiment follows the protocol of the paper's appendix A.5: as many samples as queries, all of them looked up, the
+best of them is the run's result; repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import Field
+
+from nasrepro.benchmarks.base import Column
+from nasrepro.benchmarks.ledger import Labels, Ledger
+from nasrepro.benchmarks.tabular import TabularBenchmark
+from nasrepro.diffusion.denoiser import CONFIGS
+from nasrepro.diffusion.model import DiffusionModel
+from nasrepro.diffusion.train import TrainingConfig
+from nasrepro.experiments.training import trained
+from nasrepro.guidance import Discretiser, Guided, read_classes
+from nasrepro.search.base import Searcher, spend
+from nasrepro.search.dinas import DiNAS
+from nasrepro.search.evolution import RegularisedEvolution
+from nasrepro.search.random_search import RandomSearch, TopClassDraw
+from nasrepro.seeding import derive, numpy_stream
+from nasrepro.study import progress
+from nasrepro.study.parameters import Parameters
+from nasrepro.study.run import RunContext
+
+CONTROLS = ("random", "evolution", "top_class")
+# What the paper and its public code run (appendix A.4); `full` profiles begin with it.
+PAPER_RECIPE = {
+    "denoiser": "paper", "epochs": 100, "batch_size": 16, "learning_rate": 2e-4, "schedule": "constant",
+    "clip_norm": 0.0, "ema_decay": 0.0, "reverse_steps": 500, "guidance_scale": 3.0,
+}  # fmt: skip
+
+
+class DinasParameters(Parameters):
+    """Parameters of every DiNAS experiment. Defaults are those of the `laptop` profile."""
+
+    percentile: float = Field(
+        95.0, gt=0, lt=100, description="f: cells above this percentile of accuracy are the wanted class"
+    )
+    guidance_scale: float = Field(
+        2.0, ge=0, le=20, description="gamma of Eq. 5; the public code runs gamma = 3, the paper states none"
+    )
+    guide_on: Literal["logits", "probabilities"] = Field(
+        "logits", description="what guidance combines: the code, or Algorithm 2 as written"
+    )
+    reverse_steps: int = Field(10, ge=1, le=500, description="steps of the reverse process; the paper takes all 500")
+    queries: int = Field(192, ge=1, le=15_625, description="queries of one run")
+    runs: int = Field(10, ge=1, le=1000, description="runs of each training")
+    trainings: int = Field(3, ge=1, le=100, description="separate trainings")
+    denoiser: Literal["default", "paper"] = Field("default", description="configuration of the denoiser")
+    positions: bool = Field(True, description="add sinusoids of the node index")
+    time_input: bool = Field(False, description="tell the denoiser the time; the public code does not")
+    epochs: int = Field(20, ge=1, le=10_000, description="passes over the labelled cells")
+    batch_size: int = Field(256, ge=1, le=100_000, description="cells of one training step")
+    learning_rate: float = Field(2e-3, gt=0, le=1, description="peak learning rate of AdamW")
+    schedule: Literal["cosine", "constant"] = Field("cosine", description="of the learning rate")
+    clip_norm: float = Field(1.0, ge=0, description="largest gradient norm, 0 = no clipping")
+    ema_decay: float = Field(
+        0.995, ge=0, lt=1, description="moving average of the weights that samples, 0 = last weights"
+    )
+    edge_weight: float = Field(5.0, ge=0, description="lambda of Eq. 2")
+    epsilon: float = Field(0.1, ge=0, lt=1, description="probability of the null token in training")
+    diffusion_steps: int = Field(500, ge=2, le=10_000, description="T")
+    most_draws: int = Field(
+        10, ge=1, le=1000, description="the distinct protocol draws at most this many times `queries` samples"
+    )
+    seed: int = Field(0, ge=0, description="master seed")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A metric that the model is conditioned on: its labels (accounted for), its classes, and the one to sample."""
+
+    labels: Labels
+    discretiser: Discretiser
+    wanted: int
+
+
+class Generation:
+    """DiNAS on a finite space: trainings on all cells, guided runs, and controls with the same budget.
+
+    Args:
+        p: parameters.
+        context: of the run.
+        benchmark: holds the column to maximise.
+        column: what is maximised.
+        conditions: what the model is conditioned on, in this order.
+    """
+
+    def __init__(
+        self,
+        p: DinasParameters,
+        context: RunContext,
+        benchmark: TabularBenchmark[Any],
+        column: Column,
+        conditions: Sequence[Condition],
+    ) -> None:
+        self.p, self.context, self.benchmark, self.column = p, context, benchmark, column
+        self.space, self.conditions = benchmark.space, list(conditions)
+        self.everything = np.arange(self.space.size)
+
+    def seed(self, training: int) -> int:
+        """Return the seed of a training."""
+        return derive(self.p.seed, "training", training)
+
+    def dinas(self) -> tuple[list[pd.DataFrame], pd.DataFrame]:
+        """Train and sample as often as asked; return the traces and the loss curves."""
+        p, traces, losses = self.p, [], []
+        wanted = [condition.wanted for condition in self.conditions]
+        for training in range(p.trainings):
+            model, loss = self.train(training)
+            losses.append(loss.assign(training=training))
+            guided = Guided(model.denoiser.to(self.context.device), wanted, p.guidance_scale, p.guide_on)
+            for run in range(p.runs):
+                searcher = DiNAS(
+                    guided,
+                    model.noise,
+                    self.space,
+                    seed=derive(p.seed, "samples", training, run),
+                    steps=p.reverse_steps,
+                    device=self.context.device,
+                )
+                traces.append(self.search(searcher, training, run, p.queries, p.most_draws * p.queries))
+        return traces, pd.concat(losses, ignore_index=True)
+
+    def train(self, training: int) -> tuple[DiffusionModel, pd.DataFrame]:
+        """Train on every cell, labelled by the conditions; return the model and its loss curve."""
+        p = self.p
+        labels, cuts = [c.labels for c in self.conditions], [c.discretiser for c in self.conditions]
+        classes = read_classes(labels, cuts, self.everything, "train")
+        described = [
+            {
+                "column": str(c.labels.column),
+                "cuts": list(c.discretiser.cuts),
+                "data": c.labels.benchmark.checksums([c.labels.column]),
+            }
+            for c in self.conditions
+        ]
+        # one condition is written as it was before there could be more, so that trained models are found again
+        identity = {"space": self.space.name, **(described[0] if len(described) == 1 else {"conditions": described})}
+        return trained(
+            self.context,
+            f"training {training + 1} of {p.trainings}",
+            identity,
+            lambda: (self.space.encode_rows(self.everything), torch.from_numpy(classes)),
+            node_classes=len(self.space.node_classes),
+            condition_classes=tuple(c.discretiser.n_classes for c in self.conditions),
+            denoiser=replace(CONFIGS[p.denoiser], positions=p.positions, time_input=p.time_input),
+            config=TrainingConfig(**{n: getattr(p, n) for n in TrainingConfig.__dataclass_fields__ if hasattr(p, n)}),
+            seed=self.seed(training),
+        )
+
+    def controls(self, winners: np.ndarray, names: Sequence[str] = CONTROLS) -> list[pd.DataFrame]:
+        """Return the traces of searches with the same budget, as many runs as DiNAS has: random search, evolution, and
+        the draw from `winners`, the rows of the wanted class."""
+        p, space, traces = self.p, self.space, []
+        for run in range(p.runs * p.trainings):
+            streams = {name: numpy_stream(p.seed, name, run) for name in names}
+            searchers: dict[str, Searcher] = {
+                "random": RandomSearch(space, streams.get("random", np.random.default_rng(0))),
+                "evolution": RegularisedEvolution(space, streams.get("evolution", np.random.default_rng(0))),
+                "top_class": TopClassDraw(space, winners, streams.get("top_class", np.random.default_rng(0))),
+            }
+            traces += [self.search(searchers[n], 0, run, p.queries if n == "top_class" else 1) for n in names]
+        return sorted(traces, key=lambda trace: names.index(trace.searcher.iloc[0]))
+
+    def search(
+        self, searcher: Searcher, training: int, run: int, batch: int = 1, most_draws: int | None = None
+    ) -> pd.DataFrame:
+        """Spend a run's budget as a stage that a later sitting need not repeat; return its trace."""
+        queries, bound = self.p.queries, most_draws or self.p.queries
+
+        def compute(ledger: Ledger) -> pd.DataFrame:
+            labels = ledger.open(self.benchmark, self.column, searcher.name)
+            with progress.task(f"{searcher.name}, training {training + 1}, run {run + 1}", bound) as advance:
+                return spend(searcher, self.space, labels, queries, batch=batch, most_draws=bound, on_draw=advance)
+
+        kind = "sampling" if searcher.name == "dinas" else "controls"
+        trace = self.context.stage(kind, f"{searcher.name}-{training}-{run}", compute)
+        return trace.assign(searcher=searcher.name, training=training, run=run)
+
+    def seeds(self) -> dict[str, int | list[int]]:
+        """Return the seeds for the record."""
+        return {"master": self.p.seed, "trainings": [self.seed(k) for k in range(self.p.trainings)]}
+
+    def speed(self, loss: pd.DataFrame, samples: int) -> dict[str, float]:
+        """Return seconds of one training, its steps, and seconds per sampled architecture."""
+        return {
+            "training_s": self.context.stages["training"] / self.p.trainings,
+            "training_steps": int(loss.step.max()),
+            "seconds_per_architecture": self.context.stages["sampling"] / samples,
+        }
+
+    def best_found(self, sampled: pd.DataFrame, values: np.ndarray, test: Any, most: int = 6) -> list[dict[str, Any]]:
+        """Return the best cells among samples, with how often they were drawn, and their rank among all `values`."""
+        cells = sampled[sampled.row >= 0].groupby("row").value.agg(["first", "size"])
+        best = cells.sort_values("first", ascending=False).head(most)
+        return [
+            {
+                "arch": self.space.to_string(self.space.from_index(int(row))),
+                "valid": float(value),
+                "test": float(test("book", np.array([row]))[0]) if test else None,
+                "count": int(count),
+                "rank": int((values > value).sum()) + 1,
+            }
+            for row, value, count in zip(best.index, best["first"], best["size"], strict=True)
+        ]

@@ -1,0 +1,107 @@
+"""Table 4 of DiNAS: the best accuracy under a latency constraint, and how many samples keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import pandas as pd
+
+from nasrepro import paths
+from nasrepro.study.claims import answering_record, load_claims, metric_row
+from nasrepro.study.records import Record
+from nasrepro.study.rendering import Column, Row, Table, with_interval
+
+DEVICE_NAMES = {
+    "edgegpu": "EdgeGPU",
+    "raspi4": "Raspi4",
+    "edgetpu": "EdgeTPU",
+    "pixel3": "Pixel3",
+    "eyeriss": "Eyeriss",
+    "fpga": "FPGA",
+}
+_COLUMNS = (
+    Column("Setting"),
+    *(Column(f"{name}", numeric=True) for name in ("DiNAS, printed", "AG-Net, printed", "Random, printed")),
+    Column("DiNAS, ours", numeric=True),
+    Column("Uniform draw from the labelled wanted cells", numeric=True),
+    Column("Random search, ours", numeric=True),
+    Column("Ceiling", numeric=True),
+)
+
+
+@lru_cache
+def printed_table4() -> pd.DataFrame:
+    """Return the printed numbers of Table 4: device, latency_ms, method, val (%), feasibility (%), queries."""
+    return pd.read_csv(paths.data_dir() / "paper" / "dinas_table4.csv")
+
+
+def settings() -> list[tuple[str, int]]:
+    """Return the twelve settings, device and bound in ms, in the order of the paper."""
+    frame = printed_table4()[["device", "latency_ms"]].drop_duplicates()
+    return [(str(device), int(bound)) for device, bound in frame.itertuples(index=False)]
+
+
+def record_of(device: str, bound: int, candidates: Iterable[Record]) -> Record | None:
+    """Return the record that answers the claims of a setting."""
+    claim = next(c for c in load_claims() if c.id == f"dinas.table4.{device}.{bound}.val")
+    return answering_record(claim, list(candidates))
+
+
+def constraint_table(candidates: Iterable[Record], field: str) -> Table:
+    """Return Table 4 for one of its two numbers.
+
+    Args:
+        candidates: records.
+        field: `val` (best validation accuracy of a feasible sample) or `feasibility` (share of samples within the
+            constraint).
+    """
+    known = list(candidates)
+    rows = tuple(_row(device, bound, record_of(device, bound, known), field) for device, bound in settings())
+    shown = [r for d, b in settings() if (r := record_of(d, b, known)) is not None]
+    what = {
+        "val": "best validation accuracy in % of the samples within the constraint, mean over runs. Ceiling: the best "
+        "of all cells within it",
+        "feasibility": "share in % of all samples that are cells within the constraint. Ceiling: the share of the "
+        "whole space within it, which is what random search meets",
+    }[field]
+    caption = f"DiNAS, Table 4, HW-NAS-Bench, ImageNet16-120: {what}."
+    caption += " Accuracies: NAS-Bench-201 after 200 epochs, mean over seeds."
+    if shown:
+        p, row = shown[0].parameters, metric_row(shown[0], "dinas", "paper") or {}
+        caption += (
+            f" Ours: mean [95 % interval] over {row['trainings']} training(s) x {row['runs']} runs of {p['queries']} "
+            f"queries; top {100 - p['percentile']:g} % of the cells within the constraint and the constraint itself as "
+            f"two conditions, guidance scale {p['guidance_scale']:g}, {p['reverse_steps']} reverse steps, one setting "
+            f"of hyper-parameters for all rows; profile `{shown[0].profile}`, device {shown[0].environment.device}."
+        )
+    notes = (
+        "Both methods in the printed columns spend 200 queries. DiNAS, and the uniform draw, had read the accuracy and "
+        "the latency of all 15,625 cells before.",
+        "Random, printed: no feasibility is given there.",
+    )
+    return Table(_COLUMNS, rows, caption, notes)
+
+
+def _row(device: str, bound: int, record: Record | None, field: str) -> Row:
+    frame = printed_table4()
+    here = frame[(frame["device"] == device) & (frame["latency_ms"] == bound)].set_index("method")[field]
+    told = [_value(here[m]) for m in ("DiNAS", "AG-Net", "Random search")]
+    if record is None:
+        return Row((f"{DEVICE_NAMES[device]}, {bound} ms", *told, *["not run"] * 4), "ours")
+    ours = [_ours(metric_row(record, s, "paper"), field) for s in ("dinas", "top_class", "random")]
+    best = record.metrics["ceiling"]
+    ceiling = f"{best['val']:.2f}" if field == "val" else f"{100 * best['share']:.1f}"
+    return Row((f"{DEVICE_NAMES[device]}, {bound} ms", *told, *ours, ceiling), "ours")
+
+
+def _value(value: float) -> str:
+    return "n.p." if pd.isna(value) else f"{value:.2f}"
+
+
+def _ours(row: dict[str, Any] | None, field: str) -> str:
+    if row is None:
+        return "no such cell"
+    scale = 100 if field == "feasibility" else 1
+    return with_interval({k: v if v is None else scale * v for k, v in row[field].items()}, 2 if scale == 1 else 1)
