@@ -35,13 +35,14 @@ def isomorphic(a: nx.DiGraph, b: nx.DiGraph) -> bool:
 
 
 class SpaceLaws:
-    """Subclass it and set `space`; `samples` and `few` bound what the laws look at.
+    """Subclass it and set `space`; `many`, `samples` and `few` bound what the laws look at.
 
     `graph_is_cell` says whether equal keys mean isomorphic graph forms (False where the nodes of the graph form stand
     for fixed places, so that an isomorphism of graphs is not one of cells).
     """
 
     space: ClassVar[SearchSpace[Any]]
+    many: ClassVar[int] = 100_000  # of the round trip; the whole space where it is no larger
     samples: ClassVar[int] = 2_000
     few: ClassVar[int] = 40
     graph_is_cell: ClassVar[bool] = True
@@ -68,6 +69,21 @@ class SpaceLaws:
         assert [self.space.key(a) for a in found] == [self.space.key(a) for a in archs]
         one = self.space.decode_one(graphs, len(archs) - 1)
         assert self.space.key(one) == self.space.key(archs[-1])
+
+    def test_the_whole_space_or_100_000_cells_survive_the_round_trip(self):
+        rng = np.random.default_rng(4)
+        if isinstance(self.space, FiniteSpace):
+            size = self.space.size
+            rows = np.arange(size) if size <= self.many else rng.integers(size, size=self.many)
+            decoded, kinds = self.space.decode_rows(self.space.encode_rows(rows))
+            np.testing.assert_array_equal(decoded, rows)
+            cells = [self.space.from_index(row) for row in rows.tolist()]
+            np.testing.assert_array_equal(self.space.rows(cells), rows)
+        else:
+            cells = [self.space.sample(rng) for _ in range(self.many)]
+            found, kinds = self.space.decode_with_reasons(self.space.encode(cells))
+            assert list(map(self.space.key, found)) == list(map(self.space.key, cells))
+        assert set(kinds) == {""}
 
     def test_strings_round_trip(self, archs: list[Any]):
         for arch in archs[: self.few * 10]:

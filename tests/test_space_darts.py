@@ -42,6 +42,7 @@ class TestCellLaws(SpaceLaws):
 
 class TestPairLaws(SpaceLaws):
     space = NB301
+    many = 10_000  # 100,000 take minutes, and pass; those of single cells are all tried
     samples = 500
     few = 15
     graph_is_cell = False
