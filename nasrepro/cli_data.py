@@ -17,6 +17,8 @@ from nasrepro.benchmarks.base import Benchmark, Column
 from nasrepro.benchmarks.tabular import TabularBenchmark
 from nasrepro.errors import NasreproError, UnknownQuery, did_you_mean
 
+_FEW = 4  # numbers of epochs that are listed one by one
+
 app = typer.Typer(help="Benchmark files: what is here, what is missing, fetching it.", no_args_is_help=True)
 
 
@@ -158,7 +160,9 @@ def _answers() -> Table:
         for split in dict.fromkeys(c.split for c in here):
             part = [c for c in here if c.split == split]
             cells = [_listed(c.metric for c in part), _listed(c.dataset for c in part)]
-            cells += [_listed(c.epochs or "none" for c in part), _listed(c.seed for c in part)]
+            epochs = sorted({c.epochs for c in part})
+            curve = f"{epochs[0]} to {epochs[-1]}" if len(epochs) > _FEW else _listed(e or "none" for e in epochs)
+            cells += [curve, _listed(c.seed for c in part)]
             table.add_row(name, split, *cells)
     return table
 

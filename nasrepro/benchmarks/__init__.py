@@ -31,7 +31,8 @@ def load(name: str) -> Benchmark[Any]:
         return from_table(Path(name.removeprefix("own:")))
     if name not in BENCHMARKS:
         raise UnknownQuery(
-            f"There is no benchmark `{name}`; there is {', '.join(BENCHMARKS)}, own:<path>.{did_you_mean(name, BENCHMARKS)}"
+            f"There is no benchmark `{name}`; there is {', '.join(BENCHMARKS)}, and own:<path> for a table of yours."
+            + did_you_mean(name, BENCHMARKS)
         )
     module, class_name = BENCHMARKS[name]
     benchmark: Benchmark[Any] = getattr(import_module(f"nasrepro.benchmarks.{module}"), class_name)()

@@ -12,13 +12,20 @@ from nasrepro.spaces.base import FiniteSpace, SearchSpace
 
 
 class RandomSearch:
-    """Draw distinct architectures uniformly from the space."""
+    """Draw distinct architectures from the space, with the distribution of its `sample`.
+
+    Args:
+        space: where to search.
+        rng: source of randomness.
+        seen: keys of architectures not to propose; what is proposed is added. Other searchers share theirs to draw
+            their random cells here.
+    """
 
     name = "random"
 
-    def __init__(self, space: SearchSpace[Any], rng: np.random.Generator) -> None:
+    def __init__(self, space: SearchSpace[Any], rng: np.random.Generator, seen: set[str] | None = None) -> None:
         self._space, self._rng = space, rng
-        self._seen: set[str] = set()
+        self._seen = set() if seen is None else seen
 
     def ask(self, n: int) -> list[Proposal]:
         """Return n architectures that were not proposed before."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CARDS = ("nb201", "nb101", "hw-nb201", "tnb101-micro", "tnb101-macro", "nb301", "nlp")
 _TRAINED = ("valid", "test", "surrogate")
 _MOST_PANELS = 9
+_FEW_EPOCHS = 4
 
 
 def space_line(record: Record) -> str:
@@ -37,6 +38,11 @@ def columns_table(folder: Path, record: Record, *, proxies: bool) -> Table:
     """Return what can be asked of a benchmark: a row per column, either zero-cost proxies or all else."""
     frame = records.load_table(folder, record, "columns.parquet")
     frame = frame[(frame["split"] == "proxy") == proxies]
+    whole = len(frame)
+    epochs = frame.groupby(["dataset", "metric", "split", "seed"])["epochs"]
+    if (epochs.transform("nunique") > _FEW_EPOCHS).any():  # a learning curve: its ends
+        ends = (frame["epochs"] == epochs.transform("min")) | (frame["epochs"] == epochs.transform("max"))
+        frame = frame[ends]
     columns = (
         Column("Question"),
         Column("Unit"),
@@ -53,7 +59,8 @@ def columns_table(folder: Path, record: Record, *, proxies: bool) -> Table:
         f"{what}: {record.metrics['title']}. Every question names data set, split, metric, epochs and seed. Labelled: "
         "architectures with a value, and their share of the space where it is finite."
     )
-    return Table(columns, rows, caption)
+    left_out = f"{whole - len(frame)} more questions are about the epochs in between."
+    return Table(columns, rows, caption, (left_out,) if whole > len(frame) else ())
 
 
 def _cells(entry: dict[str, Any]) -> tuple[str, ...]:

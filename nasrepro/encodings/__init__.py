@@ -1,0 +1,1 @@
+"""Encodings: architectures as vectors of numbers, computed from their graph form."""

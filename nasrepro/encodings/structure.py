@@ -1,0 +1,128 @@
+"""What a cell computes, in a few numbers: its live operations, which of them feed which, and its paths.
+
+A node is *live* when it lies on a path from an input to the output that no `none` operation cuts. All quantities are
+sums, maxima and minima over paths, computed in one pass over the nodes in topological order; they do not depend on how
+the nodes of a cell are numbered.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nasrepro.graphs import Graphs, pair_indices
+
+# What the node classes of the spaces are. `conv` has weights, `other` changes neither size nor resolution.
+OPERATION_KIND = {
+    # terminals
+    "input": "input",
+    "input_1": "input",
+    "in": "input",
+    "output": "output",
+    "out": "output",
+    # NAS-Bench-101
+    "conv1x1-bn-relu": "conv",
+    "conv3x3-bn-relu": "conv",
+    "maxpool3x3": "pool",
+    # NAS-Bench-201, TransNAS-Bench-101 micro
+    "nor_conv_1x1": "conv",
+    "nor_conv_3x3": "conv",
+    "avg_pool_3x3": "pool",
+    "skip_connect": "skip",
+    "none": "none",
+    # TransNAS-Bench-101 macro: residual blocks
+    "normal": "conv",
+    "double_channels": "conv",
+    "halve_resolution": "conv",
+    "double_channels_halve_resolution": "conv",
+    # DARTS, NAS-Bench-301
+    "sep_conv_3x3": "conv",
+    "sep_conv_5x5": "conv",
+    "dil_conv_3x3": "conv",
+    "dil_conv_5x5": "conv",
+    "max_pool_3x3": "pool",
+    "identity": "skip",
+    # NAS-Bench-NLP
+    "linear": "conv",
+    "blend": "other",
+    "prod": "other",
+    "sum": "other",
+    "sigm": "other",
+    "tanh": "other",
+    "leaky_relu": "other",
+}
+
+
+def operation_kinds(node_classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the kind of each node class: input, output, conv, pool, skip, none or other."""
+    unknown = [name for name in node_classes if name not in OPERATION_KIND]
+    if unknown:
+        raise ValueError(f"say in OPERATION_KIND of {__name__} what {', '.join(unknown)} is")
+    return tuple(OPERATION_KIND[name] for name in node_classes)
+
+
+def structure_names(node_classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the name of each column of `structure_features`."""
+    counts = [f"live {name}" for name in node_classes]
+    edges = [f"{a} feeds {b}" for a in node_classes for b in node_classes]
+    return (*counts, *edges, "longest conv path", "shortest conv path", "log live paths")
+
+
+def structure_features(graphs: Graphs, node_classes: tuple[str, ...]) -> Tensor:
+    """Describe cells by their live operations and live paths.
+
+    Args:
+        graphs: the cells.
+        node_classes: names of the node classes, as the space gives them.
+
+    Returns:
+        float32, B x (K + K K + 3): number of live nodes of each class; number of edges between live nodes from each
+        class to each; most and fewest `conv` nodes on a live path (0 where there is none); log(1 + number of live
+        paths).
+    """
+    kinds = operation_kinds(node_classes)
+    n = graphs.n_nodes
+    device = graphs.nodes.device
+
+    def is_kind(kind: str) -> Tensor:  # N x B
+        table = torch.tensor([k == kind for k in kinds], device=device)
+        return (table[graphs.nodes] & graphs.mask).T.contiguous()
+
+    begins, ends, passes = is_kind("input"), is_kind("output"), graphs.mask.T & ~is_kind("none")
+    weighs = is_kind("conv").to(torch.float32)
+    edges = dict(
+        zip(zip(*(i.tolist() for i in pair_indices(n, device)), strict=True), graphs.pairs.T == 1, strict=True)
+    )
+
+    # over the paths from an input to each node: how many there are, most and fewest conv nodes
+    number = begins.to(torch.float32)
+    most = torch.where(begins, 0.0, -torch.inf)
+    fewest = torch.where(begins, 0.0, torch.inf)
+    for j in range(n):
+        for i in range(j):
+            edge = edges[i, j]
+            number[j] += edge * number[i]
+            most[j] = torch.where(edge, torch.maximum(most[j], most[i]), most[j])
+            fewest[j] = torch.where(edge, torch.minimum(fewest[j], fewest[i]), fewest[j])
+        number[j] *= passes[j]
+        most[j] = torch.where(passes[j], most[j] + weighs[j], -torch.inf)
+        fewest[j] = torch.where(passes[j], fewest[j] + weighs[j], torch.inf)
+
+    arrives = ends.clone()  # whether the output is reached from a node
+    for i in reversed(range(n)):
+        for j in range(i + 1, n):
+            arrives[i] |= edges[i, j] & arrives[j]
+        arrives[i] &= passes[i]
+
+    live, classes = (number > 0) & arrives, graphs.nodes.T.contiguous()
+    counts, feeds = (torch.zeros(len(graphs), len(kinds) ** k, device=device) for k in (1, 2))
+    for j in range(n):
+        counts.scatter_add_(1, classes[j, :, None], live[j, :, None].to(torch.float32))
+        for i in range(j):
+            used = edges[i, j] & live[i] & live[j]
+            feeds.scatter_add_(1, (classes[i] * len(kinds) + classes[j])[:, None], used[:, None].to(torch.float32))
+    longest = torch.where(ends, most, -torch.inf).amax(0)
+    shortest = torch.where(ends, fewest, torch.inf).amin(0)
+    paths = [longest, shortest, torch.log1p((number * ends).sum(0))]
+    path_features = torch.stack(paths, dim=1).nan_to_num(posinf=0.0, neginf=0.0)
+    return torch.cat([counts, feeds, path_features], dim=1)

@@ -1,0 +1,94 @@
+"""Local search (White et al., UAI 2021), with the rules of naszilla's `local_search`.
+
+1. Draw `initial` random cells; the best of them is the centre.
+2. Query the neighbours of the centre in random order; the first that is better becomes the centre.
+3. Where no neighbour is better, start again at 1. A cell is never queried twice.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nasrepro.search.base import Proposal
+from nasrepro.search.defaults import LOCAL_SEARCH_DEFAULTS, LocalSearchConfig
+from nasrepro.search.random_search import RandomSearch
+from nasrepro.spaces.base import SearchSpace
+
+
+class LocalSearch:
+    """Climb to a local optimum, then restart.
+
+    Asked for more than one cell at a time, it runs ahead of its answers: an improvement is acted upon when it is told.
+
+    Args:
+        space: where to search.
+        rng: source of randomness.
+        config: hyper-parameters.
+    """
+
+    name = "local_search"
+
+    def __init__(
+        self, space: SearchSpace[Any], rng: np.random.Generator, config: LocalSearchConfig = LOCAL_SEARCH_DEFAULTS
+    ) -> None:
+        self._space, self._rng, self._initial = space, rng, config.initial
+        self._seen: set[str] = set()
+        self._random = RandomSearch(space, rng, self._seen)
+        self._centre: float | None  # value of the centre
+        self._founders: list[tuple[Any, float]]
+        self._to_draw: int  # founders still to be drawn
+        self._untried: deque[Any]  # neighbours of the centre
+        self._restart()
+
+    def ask(self, n: int) -> list[Proposal]:
+        """Return n cells that were not proposed before; fewer only when the space is exhausted."""
+        out: list[Proposal] = []
+        while len(out) < n:
+            if self._centre is None and self._to_draw == 0 and self._founders:
+                self._move(*max(self._founders, key=lambda founder: founder[1]))
+            arch = self._next_neighbour()
+            if arch is not None:
+                out.append(Proposal(arch))
+                continue
+            if self._centre is not None:  # a local optimum
+                self._restart()
+            drawn = self._random.ask(1)  # a founder, one more than wanted where no value was told yet
+            if not drawn:
+                break
+            out += drawn
+            self._to_draw = max(0, self._to_draw - 1)
+        return out
+
+    def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
+        """Move to what is better than the centre; remember founders."""
+        for proposal, value in zip(proposals, values, strict=True):
+            if proposal.arch is None or np.isnan(value):
+                continue
+            if self._centre is None:
+                self._founders.append((proposal.arch, float(value)))
+            elif value > self._centre:
+                self._move(proposal.arch, float(value))
+
+    def _restart(self) -> None:
+        self._centre = None
+        self._founders = []
+        self._to_draw = self._initial
+        self._untried = deque()
+
+    def _move(self, arch: Any, value: float) -> None:
+        neighbours = self._space.neighbours(arch)
+        self._centre = value
+        self._untried = deque(neighbours[k] for k in self._rng.permutation(len(neighbours)))
+
+    def _next_neighbour(self) -> Any | None:
+        while self._untried:
+            arch = self._untried.popleft()
+            key = self._space.key(arch)
+            if key not in self._seen:
+                self._seen.add(key)
+                return arch
+        return None
