@@ -17,6 +17,7 @@ BENCHMARKS = {
     "tnb101-micro": ("transnas", "TNB101MicroBenchmark"),
     "tnb101-macro": ("transnas", "TNB101MacroBenchmark"),
     "nb301": ("nb301", "NB301Benchmark"),
+    "nlp": ("nlp", "NLPBenchmark"),
 }
 
 

@@ -14,6 +14,7 @@ SPACES = {
     "nb201": ("nb201", "NB201"),
     "darts_cell": ("darts", "DARTS_CELL"),
     "nb301": ("darts", "NB301"),
+    "nlp": ("nlp", "NLP"),
     "tnb101-micro": ("transnas", "TNB101_MICRO"),
     "tnb101-macro": ("transnas", "TNB101_MACRO"),
 }
