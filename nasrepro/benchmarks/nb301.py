@@ -132,9 +132,20 @@ class NB301Benchmark(ListedBenchmark[Pair]):
         return Listing(self.space, files.read_cells(LABELS.load(files.N_LISTED)))
 
     def facts(self) -> dict[str, Any]:
-        """Return the cross-validated figures of our surrogate, and how well the official ensemble, where it is here,
-        agrees with its own public predictions."""
+        """Return the cross-validated figures of our surrogate, what the error of the public code does to it, and how
+        well the official ensemble, where it is here, agrees with its own public predictions."""
         found: dict[str, Any] = {f"surrogate: {name}": value for name, value in asdict(self.figures).items()}
+        effect, _ = misreading_effect()
+        low, median, high = effect.quantiles
+        found |= {
+            "public code's misreading: random architectures": effect.architectures,
+            "public code's misreading: Kendall tau, meant against evaluated": effect.kendall_tau,
+            "public code's misreading: change, points, mean": effect.mean,
+            "public code's misreading: change, points, standard deviation": effect.sd,
+            "public code's misreading: change, points, 5 %, median, 95 %": f"{low:.2f}, {median:.2f}, {high:.2f}",
+            "public code's misreading: share of the best tenth that stays in it": effect.best_kept,
+            "public code's misreading: share of architectures it reads rightly": effect.unchanged,
+        }
         if ENSEMBLE.is_here():
             labels = LABELS.load(files.N_LISTED).dropna(subset="accuracy")
             public, own = labels["accuracy"].to_numpy(), self._ensemble.predict(files.read_cells(labels))
