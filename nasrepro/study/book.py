@@ -93,7 +93,9 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     write_listings(source, staging / "book" / "_static" / "code", out.folder / "sources.json")
     chosen = {name: reference_run(committed, name) for name in search_tables.TABLES}
     verdicts = tables.claims_table(claims.evaluate([r for _, r in committed]))
-    out.write_json("results", result_values({name: run[1] for name, run in chosen.items() if run}))
+    known = [record for _, record in committed]
+    reruns = {name: found for name in chosen if (found := search_tables.baselines(name, known)) is not None}
+    out.write_json("results", result_values({name: run[1] for name, run in chosen.items() if run}, reruns))
     out.write("claims", [table("claims", verdicts)], ["table-claims"])
     method = drawing.method_figure()
     caption = "Training (a) and sampling (b). Our drawing of the paper's Figure 1."
@@ -122,11 +124,14 @@ def reference_run(runs: Iterable[Run], name: str) -> Run | None:
     return by_key[record.key] if record else None
 
 
-def result_values(chosen: Mapping[str, records.Record]) -> dict[str, float | int | str | None]:
+def result_values(
+    chosen: Mapping[str, records.Record], reruns: Mapping[str, records.Record] | None = None
+) -> dict[str, float | int | str | None]:
     """Return every number that a sentence can refer to.
 
     Keys are `nb201.<data set>.<searcher>.<protocol>.<field>[.<statistic>]`, and a few more of a data set. The value is
-    None where there is no record; the text "not measured" where the record has no such value.
+    None where there is no record; the text "not measured" where the record has no such value. Those of the searches
+    rerun are `<table>.rerun.<searcher>.<field>[.<statistic>]`.
     """
     values: dict[str, float | int | str | None] = {"nb201.functions": N_FUNCTIONS}
     for name in search_tables.TABLES:
@@ -155,6 +160,15 @@ def result_values(chosen: Mapping[str, records.Record]) -> dict[str, float | int
                 put(f"{group}.{field}", metrics.get(group, {}).get(field))
         for field in _PARAMETERS:
             put(f"parameters.{field}", record.parameters.get(field) if record else None)
+        rerun = (reruns or {}).get(name)
+        for searcher in search_tables.SEARCHER_NAMES:
+            row = (claims.metric_row(rerun, searcher, "paper") if rerun else None) or {}
+            for field in ("runs", "at_optimum", "median_labels_to_optimum"):
+                value = "not within the budget" if rerun and row.get(field) is None else row.get(field)
+                values[f"{prefix}.rerun.{searcher}.{field}"] = value
+            for field in ("best_valid", "regret"):
+                for statistic in _SUMMARY:
+                    values[f"{prefix}.rerun.{searcher}.{field}.{statistic}"] = (row.get(field) or {}).get(statistic)
         put("record", record.key if record else None)
         put("wall_s", record.cost.wall_s if record else None)
     return values

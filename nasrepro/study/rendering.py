@@ -114,7 +114,8 @@ def _html_row(columns: Sequence[Column], row: Row) -> str:
     name = _inline(row.cells[0])
     if re.fullmatch(r"[\w-]+(\.[\w-]+)+", name):  # an identifier may break after a dot
         name = name.replace(".", ".<wbr>")
-    heading = f'<th scope="row"{_numeric(columns[0])}>{name}</th>'
+    wide = _SENTENCE if len(row.cells[0]) > 30 and " " in row.cells[0] else _numeric(columns[0])
+    heading = f'<th scope="row"{wide}>{name}</th>'
     cells = "".join(_html_cell(column, text) for column, text in zip(columns[1:], row.cells[1:], strict=True))
     kind = f' class="{row.kind}"' if row.kind else ""
     return f"<tr{kind}>{heading}{cells}</tr>"

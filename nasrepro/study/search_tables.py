@@ -186,9 +186,8 @@ def efficiency_table(name: str, record: Record | None, rerun: Record) -> Table:
     dinas = metric_row(record, "dinas", "paper") if record else None
     if record is not None and dinas is not None:
         best, found = record.metrics["optimum"]["valid"], dinas["best_valid"]
-        regret = {"mean": best - found["mean"]}
-        ends = (None, None) if found["low"] is None else (best - found["high"], best - found["low"])
-        regret |= {"low": ends[0], "high": ends[1]}
+        ends = {"mean": found["mean"], "low": found["high"], "high": found["low"]}
+        regret = {k: None if v is None else max(0.0, round(best - v, 9)) for k, v in ends.items()}
         labels = dinas["labels_before_search"] + dinas["distinct_valid"]["mean"]
         speed = record.metrics["speed"]["training_s"]
         text = ("DiNAS, the paper's protocol", f"{labels:,.0f}", with_interval(regret, 3), "see its row above")
