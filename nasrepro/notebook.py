@@ -14,7 +14,7 @@ from nasrepro.errors import MissingData, NasreproError
 from nasrepro.storage import write_atomically
 from nasrepro.study.parameters import RUN_OPTIONS, from_notebook, resolve
 from nasrepro.study.records import Record
-from nasrepro.study.run import run
+from nasrepro.study.run import Experiment, run
 
 
 def run_here(experiment: str, namespace: Mapping[str, Any]) -> tuple[Path, Record]:
@@ -27,9 +27,14 @@ def run_here(experiment: str, namespace: Mapping[str, Any]) -> tuple[Path, Recor
     Raises:
         ParameterError: a parameter is unknown or mistyped (papermill itself only warns of that).
     """
-    given = from_notebook(namespace)
-    options = {name: given.pop(name) for name in RUN_OPTIONS if name in given}
-    return run(experiments.load(experiment), given, **options)
+    chosen, given = experiments.load(experiment), from_notebook(namespace)
+    options = {name: given.pop(name) for name in run_options(chosen) if name in given}
+    return run(chosen, given, **options)
+
+
+def run_options(experiment: Experiment[Any]) -> list[str]:
+    """Return the names that say how to run, not what; a parameter of the experiment of the same name goes before."""
+    return [name for name in RUN_OPTIONS if name not in experiment.parameters.model_fields]
 
 
 def execute(experiment: str, given: Mapping[str, Any], out: Path, title: str | None = None) -> Path:
@@ -46,7 +51,7 @@ def execute(experiment: str, given: Mapping[str, Any], out: Path, title: str | N
         MissingData: papermill or the checkout is not there.
     """
     chosen = experiments.load(experiment)
-    parameters = {k: v for k, v in given.items() if k not in RUN_OPTIONS}
+    parameters = {k: v for k, v in given.items() if k not in run_options(chosen)}
     resolve(chosen.parameters, parameters, str(given.get("profile", "laptop")))
     root = paths.checkout()
     if root is None:

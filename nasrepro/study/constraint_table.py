@@ -84,6 +84,34 @@ def constraint_table(candidates: Iterable[Record], field: str) -> Table:
     return Table(_COLUMNS, rows, caption, notes)
 
 
+def run_table(record: Record) -> Table:
+    """Return what one run found under its constraint: a row per method."""
+    columns = (
+        Column("Method"),
+        Column("Best validation, %", numeric=True),
+        Column("Feasible samples, %", numeric=True),
+        Column("Distinct feasible cells", numeric=True),
+    )
+    names = {
+        "dinas": "DiNAS",
+        "top_class": "Uniform draw from the labelled wanted cells",
+        "random": "Random search",
+    }
+    rows = [
+        Row((text, _ours(row, "val"), _ours(row, "feasibility"), with_interval(row["distinct_feasible"], 1)), "ours")
+        for searcher, text in names.items()
+        if (row := metric_row(record, searcher, "paper")) is not None
+    ]
+    best = record.metrics["ceiling"]
+    rows.append(Row(("Ceiling", f"{best['val']:.2f}", f"{100 * best['share']:.1f}", "all"), "ours"))
+    caption = (
+        f"HW-NAS-Bench, ImageNet16-120, {record.metrics['constraint']}, {record.parameters['queries']} queries. "
+        "Accuracy: validation, NAS-Bench-201, 200 epochs, mean over seeds. Ceiling: the best cell within the "
+        "constraint, and the share of the space within it."
+    )
+    return Table(columns, tuple(rows), caption)
+
+
 def _row(device: str, bound: int, record: Record | None, field: str) -> Row:
     frame = printed_table4()
     here = frame[(frame["device"] == device) & (frame["latency_ms"] == bound)].set_index("method")[field]

@@ -132,6 +132,14 @@ def name_of(record: Record) -> str | None:
     return None
 
 
+def searchers_table(record: Record) -> Table:
+    """Return how fast each searcher of a record of `baselines` comes to the optimum."""
+    p = record.parameters
+    where = (p["benchmark"], p["dataset"])
+    name = next(n for n, spec in TABLES.items() if (spec.experiment, spec.dataset) == where)
+    return efficiency_table(name, None, record)
+
+
 def search_table(name: str, record: Record | None, rerun: Record | None = None) -> Table:
     """Return a table: the printed rows, then ours (None: they say 'not run')."""
     spec = TABLES[name]
