@@ -324,4 +324,4 @@ def test_functional_key_matches_instances_that_look_alike_in_every_way():
 def test_spaces_are_loaded_by_name():
     assert spaces.load("nb201") is NB201
     with pytest.raises(UnknownQuery, match="Did you mean `nb201`"):
-        spaces.load("nb102")
+        spaces.load("nb2011")

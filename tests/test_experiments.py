@@ -1,0 +1,155 @@
+"""The experiments beyond NAS-Bench-201: small real runs, their laws, and the tables made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nasrepro import experiments, paths
+from nasrepro.benchmarks.constraints import Constraint
+from nasrepro.benchmarks.hw_nb201 import HWNB201Benchmark, device_column
+from nasrepro.benchmarks.nb201 import NB201Benchmark
+from nasrepro.errors import MissingData, ParameterError
+from nasrepro.study import cards, constraint_table, records, search_tables
+from nasrepro.study.claims import metric_row
+from nasrepro.study.records import Record
+from nasrepro.study.run import run
+
+
+def _run(name: str, root: Path, **given: Any) -> tuple[Path, Record]:
+    return run(experiments.load(name), given, profile="smoke", root=root, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def hw(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Record]:
+    return _run("hw", tmp_path_factory.mktemp("hw"), device="fpga", latency=1.0)
+
+
+@pytest.mark.mirror
+def test_only_feasible_samples_have_an_accuracy_under_a_constraint(hw: tuple[Path, Record]):
+    folder, record = hw
+    trace, runs = (records.load_table(folder, record, f"{name}.parquet") for name in ("trace", "runs"))
+    latency = HWNB201Benchmark().query_many(np.arange(5**6), device_column("imagenet16-120", "fpga_latency"))
+    kept = trace[trace["row"] >= 0]
+    np.testing.assert_array_equal(kept["feasible"], latency[kept["row"]] <= 1.0)
+    assert not trace.loc[trace["row"] < 0, "feasible"].any()
+    for row in record.metrics["rows"]:
+        part = trace[trace["searcher"] == row["searcher"]]
+        assert row["feasibility"]["mean"] == pytest.approx(part["feasible"].mean())
+        best = part[part["feasible"]].groupby(["training", "run"])["value"].max()
+        assert row["val"]["mean"] == pytest.approx(best.sum() / runs[runs["searcher"] == row["searcher"]].shape[0])
+
+
+@pytest.mark.mirror
+def test_labels_of_both_conditions_are_counted(hw: tuple[Path, Record]):
+    counts = {(c.reader, c.purpose, c.column): c.distinct for c in hw[1].labels}
+    accuracy, cost = "imagenet16-120 valid accuracy, 200 epochs, mean over seeds", "imagenet16-120 device fpga_latency"
+    for column in (accuracy, cost):
+        assert counts["dinas", "train", column] == 15_625
+        assert counts["random", "select", column] <= 2 * 24
+    assert counts["dinas", "threshold", cost] == 15_625
+    assert 0 < counts["dinas", "threshold", accuracy] < 15_625  # of the cells within the bound alone
+
+
+@pytest.mark.mirror
+def test_the_draw_from_the_wanted_cells_is_always_feasible_and_below_the_ceiling(hw: tuple[Path, Record]):
+    record = hw[1]
+    row = metric_row(record, "top_class", "paper")
+    assert row is not None and row["feasibility"]["mean"] == 1.0
+    costs = HWNB201Benchmark()
+    constraint = Constraint(costs, device_column("imagenet16-120", "fpga_latency"), 1.0)
+    ceiling = constraint.ceiling(NB201Benchmark(), experiments.load("hw").execute.__globals__["ACCURACY"])
+    assert record.metrics["ceiling"]["val"] == ceiling.value >= row["val"]["high"]
+    shown = constraint_table.run_table(record).to_frame()
+    assert shown["Best validation, %"].iloc[-1] == f"{ceiling.value:.2f}"
+
+
+def test_table_4_says_not_run_where_there_is_no_record():
+    table = constraint_table.constraint_table([], "val")
+    assert len(table.rows) == 12 and all(row.cells[4:] == ("not run",) * 4 for row in table.rows)
+    assert table.rows[0].cells[:4] == ("EdgeGPU, 2 ms", "39.44", "39.70", "37.20")
+
+
+def test_table_4_shows_the_records_that_answer_its_claims():
+    committed = [r for _, r in records.find(paths.records_dir())]
+    table = constraint_table.constraint_table(committed, "feasibility")
+    for (device, bound), row in zip(constraint_table.settings(), table.rows, strict=True):
+        record = constraint_table.record_of(device, bound, committed)
+        if record is not None:
+            dinas = metric_row(record, "dinas", "paper")
+            assert dinas is not None
+            assert row.cells[4].startswith(f"{100 * dinas['feasibility']['mean']:.1f}")
+            assert row.cells[7] == f"{100 * record.metrics['ceiling']['share']:.1f}"
+
+
+@pytest.fixture(scope="module")
+def baselines(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Record]:
+    return _run("baselines", tmp_path_factory.mktemp("baselines"), dataset="cifar100")
+
+
+def test_a_baseline_reads_its_budget_and_nothing_else(baselines: tuple[Path, Record]):
+    record = baselines[1]
+    for row in record.metrics["rows"]:
+        assert row["distinct_valid"]["mean"] == row["queries"] == 24 and row["validity"]["mean"] == 1.0
+        purposes = {c.purpose: c.reads for c in record.labels if c.reader == row["searcher"] and "valid" in c.column}
+        assert purposes == {"select": 2 * 24}
+    assert {r["searcher"] for r in record.metrics["rows"]} == set(search_tables.SEARCHER_NAMES)
+
+
+def test_labels_to_the_optimum_are_counted_to_the_draw_that_found_it(baselines: tuple[Path, Record]):
+    folder, record = baselines
+    trace, runs = (records.load_table(folder, record, f"{name}.parquet") for name in ("trace", "runs"))
+    best = record.metrics["optimum"]["valid"]
+    for entry in runs.to_dict("records"):
+        draws = trace[(trace["searcher"] == entry["searcher"]) & (trace["run"] == entry["run"])]
+        found = draws.loc[draws["value"] >= best, "query"]
+        assert (len(found) == 0) == np.isnan(entry["labels_to_optimum"]) == (entry["regret"] > 0)
+        if len(found):
+            assert entry["labels_to_optimum"] == found.min() + 1
+    assert len(search_tables.searchers_table(record).rows) == len(search_tables.SEARCHER_NAMES)
+
+
+def test_a_searcher_draws_the_same_alone_as_among_all(baselines: tuple[Path, Record], tmp_path: Path):
+    alone = metric_row(_run("baselines", tmp_path, dataset="cifar100", searcher="gp")[1], "gp", "paper")
+    among = metric_row(baselines[1], "gp", "paper")
+    assert alone is not None and among is not None and alone["best_valid"] == among["best_valid"]
+
+
+def test_impossible_questions_are_refused_before_anything_runs(tmp_path: Path):
+    with pytest.raises(ParameterError, match="cifar10 alone"):
+        _run("baselines", tmp_path, benchmark="nb101", dataset="cifar100")
+    with pytest.raises(ParameterError, match=r"there is no such device.*Did you mean `edgegpu`"):
+        _run("hw", tmp_path, device="edgegpus")
+    with pytest.raises(ParameterError, match="latency"):
+        _run("hw", tmp_path, latency=-1.0)
+
+
+@pytest.mark.mirror
+def test_validation_labels_of_nas_bench_101_need_the_official_file(mirror: Path, tmp_path: Path):
+    with pytest.raises(MissingData, match="nb101-official"):
+        _run("nb101", tmp_path, label="valid")
+
+
+def test_a_card_describes_what_is_on_this_machine(tmp_path: Path, no_mirror: Path):
+    folder, record = _run("card", tmp_path, benchmark="nb201")
+    table = cards.columns_table(folder, record, proxies=False).to_frame()
+    row = table[table["Question"] == "cifar10 valid accuracy, 200 epochs, mean over seeds"].iloc[0]
+    assert (row["Best"], row["Labelled"], row["Better"]) == ("91.607", "15,625 (100 %)", "higher")
+    assert cards.columns_table(folder, record, proxies=True).rows == ()  # no proxies without their files
+    bars = records.load_table(folder, record, "histograms.parquet")
+    assert bars.groupby("column")["count"].sum()["cifar10 valid accuracy, 200 epochs, mean over seeds"] == 15_625
+    figure = cards.distributions(folder, record)
+    assert "91.607" in figure.alt and len(figure.data)
+    assert "Apache-2.0" in cards.files_table(record).to_text(300)
+
+
+def test_every_benchmark_has_a_committed_card_and_a_page():
+    committed = {r.parameters["benchmark"]: r for _, r in records.find(paths.records_dir()) if r.experiment == "card"}
+    assert set(committed) == set(cards.CARDS)
+    root = paths.checkout()
+    assert root is not None
+    for name in cards.CARDS:
+        assert f"card-{name}.md" in (root / "book" / "cards" / f"{name}.md").read_text(encoding="utf-8")
