@@ -95,7 +95,8 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     verdicts = tables.claims_table(claims.evaluate([r for _, r in committed]))
     known = [record for _, record in committed]
     reruns = {name: found for name in chosen if (found := search_tables.baselines(name, known)) is not None}
-    out.write_json("results", result_values({name: run[1] for name, run in chosen.items() if run}, reruns))
+    values = result_values({name: run[1] for name, run in chosen.items() if run}, reruns)
+    out.write_json("results", values | theory_values(committed))
     out.write("claims", [table("claims", verdicts)], ["table-claims"])
     method = drawing.method_figure()
     caption = "Training (a) and sampling (b). Our drawing of the paper's Figure 1."
@@ -107,6 +108,7 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     pages.data_files(out)
     for name in cards.CARDS:
         pages.card(out, name, committed)
+    pages.theory(out, committed)
     pages.runs(out, own, broken, committed)
 
     expected = {}
@@ -172,6 +174,17 @@ def result_values(
         put("record", record.key if record else None)
         put("wall_s", record.cost.wall_s if record else None)
     return values
+
+
+def theory_values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
+    """Return the counts that the page on the theorems quotes, `theory.<space>.<count>`; None without a record."""
+    found = pages.newest(committed, "theory")
+    metrics = found[1].metrics if found else {}
+    return {
+        f"theory.{space}.{count}": metrics.get(space, {}).get(count)
+        for space in ("nb201", "nb101")
+        for count in ("pairs", "codes", "silent")
+    }
 
 
 def _source() -> Path:

@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 
 from nasrepro import paths
-from nasrepro.study import cards, constraint_table, figures, records, search_tables, tables
+from nasrepro.study import cards, constraint_table, figures, records, search_tables, tables, theory_tables
 from nasrepro.study.fragments import Fragments, Run, command, plain_table, provenance, raw, table
 
 _DETAILED = 12  # local runs that get a section of their own; the overview lists all
@@ -60,12 +60,12 @@ def constraints(out: Fragments, committed: Sequence[Run]) -> None:
 
 def card(out: Fragments, name: str, committed: Sequence[Run]) -> None:
     """Write the data card of a benchmark from its newest committed record."""
-    runs = [run for run in committed if run[1].experiment == "card" and run[1].parameters["benchmark"] == name]
-    if not runs:
+    found = newest(committed, "card", benchmark=name)
+    if found is None:
         repeat = command(f"nasrepro run card -p benchmark={name}")
         out.write(f"card-{name}", ["There is no committed card yet. This makes one:", repeat])
         return
-    folder, record = max(runs, key=lambda run: run[1].created)
+    folder, record = found
     parts = [cards.space_line(record), table(f"card-{name}", cards.columns_table(folder, record, proxies=False))]
     ids = [f"table-card-{name}", f"figure-card-{name}", f"table-card-{name}-files"]
     caption = f"{record.metrics['title']}: how the values are distributed; dashed, the best."
@@ -83,6 +83,32 @@ def card(out: Fragments, name: str, committed: Sequence[Run]) -> None:
             parts += [f"## {heading}", cards.bullets(record.metrics[key])]
     parts += ["## Files", table(f"card-{name}-files", cards.files_table(record)), provenance(record)]
     out.write(f"card-{name}", parts, ids)
+
+
+def theory(out: Fragments, committed: Sequence[Run]) -> None:
+    """Write the theorems of Delta-NAS beside what was counted."""
+    found = newest(committed, "theory")
+    if found is None:
+        out.write("theory", ["There is no committed record yet. This makes one:", command("nasrepro run theory")])
+        return
+    folder, record = found
+    caption = "Sizes of a space against its number of places."
+    parts = [
+        table("theory", theory_tables.theorem_rows(folder, record)),
+        out.figure("theory-growth", theory_tables.growth_figure(folder, record), caption),
+        provenance(record),
+    ]
+    out.write("theory", parts, ["table-theory", "figure-theory-growth"])
+
+
+def newest(committed: Sequence[Run], experiment: str, **parameters: object) -> Run | None:
+    """Return the newest committed run of an experiment with these parameters."""
+    fitting = [
+        run
+        for run in committed
+        if run[1].experiment == experiment and all(run[1].parameters.get(k) == v for k, v in parameters.items())
+    ]
+    return max(fitting, key=lambda run: run[1].created, default=None)
 
 
 def runs(out: Fragments, own: Sequence[Run], broken: Sequence[str], committed: Sequence[Run]) -> None:
