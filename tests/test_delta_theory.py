@@ -178,3 +178,21 @@ def test_what_cannot_be_counted_is_refused():
     for wrong in ((0, 3, 0), (2, 1, 0), (2, 3, -1)):
         with pytest.raises(ParameterError, match="no search space"):
             FixedForm(*wrong)
+
+
+def test_the_experiment_tabulates_what_the_functions_count(tmp_path):
+    from nasrepro import experiments
+    from nasrepro.study import records, theory_tables
+    from nasrepro.study.run import run
+
+    folder, record = run(experiments.load("theory"), {}, profile="smoke", root=tmp_path, device="cpu")
+    assert (record.metrics["nb201"]["pairs"], record.metrics["nb201"]["codes"]) == (375_000, 120)
+    assert 0 < record.metrics["nb201"]["silent"] < 375_000
+    frame = records.load_table(folder, record, "theorems.parquet")
+    counted = frame.dropna(subset="exact")
+    assert len(frame) == 6 * 4 and len(counted) > 16
+    assert (counted["exact"] == counted["corrected_value"]).all()
+    table = theory_tables.theorem_rows(folder, record).to_frame()
+    row = table[(table["Space"] == "NAS-Bench-201, n = 6, r = 5") & (table["Theorem"] == "4")].iloc[0]
+    assert (row["Printed formula gives"], row["Counted"], row["Corrected formula gives"]) == ("30", "120", "120")
+    assert "one-edit differences" in theory_tables.growth_figure(folder, record).alt

@@ -27,17 +27,17 @@ def theorem_rows(folder: Path, record: Record) -> Table:
     """Return every theorem on every space: the printed formula and its value, the count, the corrected formula."""
     frame = records.load_table(folder, record, "theorems.parquet")
     columns = (
-        *(Column("Space"), Column("Theorem", numeric=True), Column("Quantity"), Column("Printed formula")),
-        *(Column("gives", numeric=True), Column("Counted", numeric=True)),
-        *(Column("Corrected formula"), Column("gives", numeric=True)),
+        *(Column("Space"), Column("Theorem", numeric=True), Column("Quantity")),
+        *(Column("Printed formula gives", numeric=True), Column("Counted", numeric=True)),
+        *(Column("Corrected formula gives", numeric=True), Column("Printed formula"), Column("Corrected formula")),
     )
     rows = []
     for entry in frame.to_dict("records"):
         printed, corrected = int(entry["printed_value"]), int(entry["corrected_value"])
         exact = "too many pairs" if pd.isna(entry["exact"]) else f"{int(entry['exact']):,}"
         cells = (
-            *(entry["space"], f"{entry['theorem']}", f"`{entry['quantity']}`", f"`{_plain(entry['printed'])}`"),
-            *(f"{printed:,}", exact, f"`{_plain(entry['corrected'])}`", f"{corrected:,}"),
+            *(entry["space"], f"{entry['theorem']}", f"`{_plain(entry['quantity'])}`", f"{printed:,}", exact),
+            *(f"{corrected:,}", f"`{_plain(entry['printed'])}`", f"`{_plain(entry['corrected'])}`"),
         )
         rows.append(Row(cells, "reproduced" if printed == corrected else ""))
     caption = (
