@@ -160,6 +160,23 @@ def test_claims_that_are_not_built_yet_carry_their_reason() -> None:
     assert (result.verdict, result.command) == ("not run", "nasrepro data status")
 
 
+def test_a_share_is_held_against_per_cent_after_scaling(tmp_path: Path) -> None:
+    fake_nb201_record(tmp_path)
+    known = _load(tmp_path)
+    share = claims.metric_row(known[0], "dinas", "paper")["validity"]
+    select = {"searcher": "dinas", "protocol": "paper", "field": "validity", "scale": 100.0}
+    fields = _claim().model_dump() | {"select": select, "printed": 100 * share["mean"], "tolerance": 1e-6}
+    result = evaluate(known, [Claim.model_validate(fields)])[0]
+    assert result.verdict == "reproduced" and result.ours == pytest.approx(100 * share["mean"])
+    assert result.ci95 == pytest.approx((100 * share["low"], 100 * share["high"]))
+
+
+def test_every_claim_in_per_cent_has_an_answer_in_per_cent() -> None:
+    for result in claims.committed_results():
+        if result.claim.unit == "%" and result.ours is not None:
+            assert result.ours > 1, f"{result.claim.id}: {result.ours} looks like a share"
+
+
 @pytest.mark.parametrize("text", ["claims: [{id: x}]", "other: []", "claims: [", ""])
 def test_a_broken_claims_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "claims.yml"

@@ -28,11 +28,15 @@ class _Model(BaseModel):
 
 
 class Select(_Model):
-    """Which number of a record answers the claim: the row of `metrics["rows"]`, and the field of that row."""
+    """Which number of a record answers the claim: the row of `metrics["rows"]`, and the field of that row.
+
+    `scale` turns it into the unit of the claim, e.g. 100 where a record has a share and the paper prints per cent.
+    """
 
     searcher: str
     protocol: str
     field: str
+    scale: float = 1.0
 
 
 class NotRun(_Model):
@@ -181,7 +185,8 @@ def answer(claim: Claim, candidates: Sequence[Record]) -> ClaimResult:
         reason = f"run {record.key} had no test accuracy" if lacks_test else f"run {record.key} has no such number"
         command = f"{FETCH_TEST} && {claim.command}" if lacks_test else claim.command
         return ClaimResult(claim, "not run", reason=reason, command=command)
-    ours = Summary.of(values)
+    scale = claim.select.scale
+    ours = Summary.of({k: v if k == "n" or v is None else scale * v for k, v in values.items()})
     assert ours.mean is not None
     return ClaimResult(
         claim,
