@@ -73,6 +73,17 @@ def test_table_4_says_not_run_where_there_is_no_record():
     assert table.rows[0].cells[:4] == ("EdgeGPU, 2 ms", "39.44", "39.70", "37.20")
 
 
+def test_table_4_says_in_how_many_settings_the_controls_are_ahead():
+    committed = [r for _, r in records.find(paths.records_dir())]
+    found = [constraint_table.record_of(d, b, committed) for d, b in constraint_table.settings()]
+    shown = [r for r in found if r is not None]
+    means = [[metric_row(r, s, "paper")["val"]["mean"] for s in ("dinas", "random", "top_class")] for r in shown]  # type: ignore[index]
+    table = constraint_table.constraint_table(committed, "val")
+    if shown:
+        assert f"random search in {sum(d > r for d, r, _ in means)} of {len(shown)} settings" in table.notes[0]
+        assert table.notes[0].endswith(f"in {sum(d > t for d, _, t in means)}.")
+
+
 def test_table_4_shows_the_records_that_answer_its_claims():
     committed = [r for _, r in records.find(paths.records_dir())]
     table = constraint_table.constraint_table(committed, "feasibility")
