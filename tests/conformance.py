@@ -35,17 +35,12 @@ def isomorphic(a: nx.DiGraph, b: nx.DiGraph) -> bool:
 
 
 class SpaceLaws:
-    """Subclass it and set `space`; `many`, `samples` and `few` bound what the laws look at.
-
-    `graph_is_cell` says whether equal keys mean isomorphic graph forms (False where the nodes of the graph form stand
-    for fixed places, so that an isomorphism of graphs is not one of cells).
-    """
+    """Subclass it and set `space`; `many`, `samples` and `few` bound what the laws look at."""
 
     space: ClassVar[SearchSpace[Any]]
     many: ClassVar[int] = 100_000  # of the round trip; the whole space where it is no larger
     samples: ClassVar[int] = 2_000
     few: ClassVar[int] = 40
-    graph_is_cell: ClassVar[bool] = True
     invalid: ClassVar[tuple[Any, ...]] = (None, "", (), 3.5)
 
     @pytest.fixture(scope="class")
@@ -153,20 +148,6 @@ class SpaceLaws:
                 other = self.space.mutate(other, rng)
                 assert self.space.distance(arch, other) <= k
 
-    def test_keys_are_equal_exactly_for_isomorphic_cells(self, archs: list[Any]):
-        if not self.graph_is_cell:
-            pytest.skip("the nodes of the graph form stand for fixed places; the module has a test of its own")
-        rng = np.random.default_rng(3)
-        some = archs[: self.few]
-        some += [self.space.mutate(a, rng) for a in some] + [
-            self.space.mutate(self.space.mutate(a, rng), rng) for a in some
-        ]
-        graphs = [labelled_digraph(self.space.encode([a])) for a in some]
-        keys = [self.space.key(a) for a in some]
-        pairs = itertools.combinations(range(len(some)), 2)
-        for i, j in itertools.islice(pairs, 0, None, 7):
-            assert (keys[i] == keys[j]) == isomorphic(graphs[i], graphs[j])
-
     def test_rows_and_cells_name_each_other(self, archs: list[Any]):
         if not isinstance(self.space, FiniteSpace):
             assert self.space.size is None
@@ -182,6 +163,26 @@ class SpaceLaws:
             with pytest.raises(InvalidArchitecture, match=r"rows? 0 to"):
                 self.space.from_index(wrong)
         assert len(self.space.rows([])) == 0 and INVALID not in rows
+
+
+class GraphSpaceLaws(SpaceLaws):
+    """The laws of a space whose cells are the same exactly when their graph forms are isomorphic.
+
+    Not of one where the nodes of the graph form stand for fixed places, so that an isomorphism of graphs is none of
+    cells; its module has a test of its own.
+    """
+
+    def test_keys_are_equal_exactly_for_isomorphic_cells(self, archs: list[Any]):
+        rng = np.random.default_rng(3)
+        some = archs[: self.few]
+        some += [self.space.mutate(a, rng) for a in some] + [
+            self.space.mutate(self.space.mutate(a, rng), rng) for a in some
+        ]
+        graphs = [labelled_digraph(self.space.encode([a])) for a in some]
+        keys = [self.space.key(a) for a in some]
+        pairs = itertools.combinations(range(len(some)), 2)
+        for i, j in itertools.islice(pairs, 0, None, 7):
+            assert (keys[i] == keys[j]) == isomorphic(graphs[i], graphs[j])
 
 
 class BenchmarkLaws:
@@ -325,4 +326,4 @@ class BenchmarkLaws:
         assert [bench.space.key(a) for a in bench.space.decode(back)] == [bench.space.key(a) for a in archs[:3]]
 
 
-__all__ = ["MEAN", "BenchmarkLaws", "SpaceLaws", "isomorphic", "labelled_digraph"]
+__all__ = ["MEAN", "BenchmarkLaws", "GraphSpaceLaws", "SpaceLaws", "isomorphic", "labelled_digraph"]

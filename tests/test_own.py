@@ -10,7 +10,7 @@ from typing import Any, ClassVar, get_args
 import numpy as np
 import pandas as pd
 import pytest
-from conformance import BenchmarkLaws, SpaceLaws, isomorphic, labelled_digraph
+from conformance import BenchmarkLaws, GraphSpaceLaws, isomorphic, labelled_digraph
 
 from nasrepro.benchmarks.base import MEAN, SPLITS, Column
 from nasrepro.benchmarks.ledger import Ledger
@@ -77,11 +77,11 @@ class Fixed(OwnBenchmark):
         super().__init__(self.path, {"accuracy": ACCURACY, "edges": COUNT})
 
 
-class TestSpaceLaws(SpaceLaws):
+class TestSpaceLaws(GraphSpaceLaws):
     space = SPACE
 
 
-class TestSpaceLawsOfOneSize(SpaceLaws):
+class TestSpaceLawsOfOneSize(GraphSpaceLaws):
     space = OwnSpace([cell for cell in _all_cells(3, "abc") if cell.operations != ("a", "b", "c")], "three")
     samples = 300
 

@@ -163,3 +163,17 @@ def test_a_notebook_is_paired_and_without_outputs(source: Path):
     text = re.sub(r"\s|#", "", source.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
         assert re.sub(r"\s|#", "", "".join(cell["source"])) in text, "run `jupytext --sync` on the notebook"
+
+
+def test_every_space_and_benchmark_is_held_to_the_laws():
+    """A new one is a file and a line; this says that it also needs a class of laws in its test module."""
+    from nasrepro import benchmarks, spaces
+
+    held = set()
+    for path in sorted((ROOT / "tests").glob("test_*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and any(getattr(b, "id", "").endswith("Laws") for b in node.bases):
+                fields = {t.id: n.value for n in node.body if isinstance(n, ast.Assign) for t in n.targets}
+                held |= {v.id for k, v in fields.items() if k in ("space", "benchmark") and isinstance(v, ast.Name)}
+    expected = {attribute for _, attribute in (*spaces.SPACES.values(), *benchmarks.BENCHMARKS.values())}
+    assert expected - held == set()

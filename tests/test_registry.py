@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def test_every_entry_says_where_it_is_from_and_whom_to_cite():
     for entry in entries.values():
         assert entry.url.startswith("https://") and entry.licence and entry.what
         assert any("Bench" in reference for reference in entry.citation)
-        assert (entry.sha256 or entry.git_blob or entry.content_check) is not None
+        assert (entry.sha256 is None) != (entry.git_blob is None)
         assert (entry.package is None) == (entry.member is None) == (entry.kind == "file")
 
 
@@ -68,6 +69,25 @@ def test_one_flipped_byte_is_refused_with_both_checksums_and_the_remedy(tmp_path
     assert str(path) in message and entry.sha256 in message and "nasrepro data fetch nb201-test" in message
     found = _entry_for(_flip(content, at)).sha256
     assert found in message and "Delete it" in message
+
+
+def test_a_file_can_be_pinned_by_the_id_that_git_gives_it(tmp_path: Path):
+    content = b"what is published\n"
+    blob = "8ba0a0d3aa0ab6e9f1c7d2d1c0a7d5f9b9d1f1f5"
+    path = tmp_path / CSV
+    path.write_bytes(content)
+    known = subprocess.run(["git", "hash-object", path], capture_output=True, text=True, check=True).stdout.strip()
+    entry = registry.entry(CSV).model_copy(update={"sha256": None, "git_blob": known, "bytes": len(content)})
+    assert registry.verify(path, entry) == path
+    with pytest.raises(CorruptData, match=rf"its git blob is {known}, expected {blob}"):
+        registry.verify(path, entry.model_copy(update={"git_blob": blob}))
+
+
+@pytest.mark.parametrize("pins", [{}, {"sha256": "0" * 64, "git_blob": "0" * 40}])
+def test_an_entry_needs_exactly_one_pin(pins: dict[str, str]):
+    fields = registry.entry(CSV).model_dump() | {"sha256": None, "git_blob": None} | pins
+    with pytest.raises(ValueError, match="needs either sha256 or git_blob"):
+        registry.Entry(**fields)
 
 
 def test_a_truncated_file_is_refused_with_both_lengths(tmp_path: Path):
@@ -161,7 +181,6 @@ def test_an_unwritable_cache_is_named(no_mirror: Path, tmp_path: Path, monkeypat
 
 
 def test_package_files_are_found_without_importing_the_package():
-    import subprocess
     import sys
 
     code = (

@@ -37,7 +37,6 @@ DARTS_V2 = (
 class TestCellLaws(SpaceLaws):
     space = DARTS_CELL
     samples = 1_000
-    graph_is_cell = False
 
 
 class TestPairLaws(SpaceLaws):
@@ -45,7 +44,6 @@ class TestPairLaws(SpaceLaws):
     many = 10_000  # 100,000 take minutes, and pass; those of single cells are all tried
     samples = 500
     few = 15
-    graph_is_cell = False
 
 
 def _some(n: int, seed: int = 0) -> list[Cell]:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conformance import SpaceLaws, isomorphic
+from conformance import GraphSpaceLaws, isomorphic
 from scipy import stats
 
 from nasrepro.errors import InvalidArchitecture
@@ -30,7 +30,7 @@ SIZES = {2: 1, 3: 6, 4: 84, 5: 2_441, 6: 62_010, 7: 359_082}
 PLAIN = Cell((INPUT, OUTPUT), ((0, 1),))
 
 
-class TestLaws(SpaceLaws):
+class TestLaws(GraphSpaceLaws):
     space = NB101
     samples = 1_000
     few = 8

@@ -9,6 +9,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
+from conformance import GraphSpaceLaws
 
 from nasrepro import spaces
 from nasrepro.errors import InvalidArchitecture, UnknownQuery
@@ -27,6 +28,11 @@ def test_the_space_lists_each_cell_once_in_the_order_of_its_rows():
     assert NB201.index((1, 2, 3, 4, 0, 1)) == int("123401", 5)
     np.testing.assert_array_equal(NB201.rows(CELLS), np.arange(5**6))
     np.testing.assert_array_equal(NB201.rows(np.array(CELLS)), np.arange(5**6))
+
+
+class TestLaws(GraphSpaceLaws):
+    space = NB201
+    invalid = (None, "", (), 3.5, (0, 0, 0, 0, 0, 5), [0] * 6, (0, 0, 0, 0, 0, True))
 
 
 def test_encode_then_decode_gives_every_cell_back():

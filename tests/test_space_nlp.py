@@ -31,8 +31,8 @@ RNN = Cell((LINEAR, TANH), ((0, 1), (4,)), (5,), 0)
 
 class TestLaws(SpaceLaws):
     space = NLP
+    # the graph form says less than the cell: the k-th input belongs to the k-th new state; a test below knows that
     many = 10_000  # 100,000 take minutes, and pass
-    graph_is_cell: ClassVar[bool] = False  # the k-th input belongs to the k-th new state; a test below knows that
     invalid: ClassVar[tuple[Any, ...]] = (None, "", (), 3.5, Cell((), (), (), 0), Cell((LINEAR,), (), (), 0))
 
 

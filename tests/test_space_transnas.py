@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conformance import SpaceLaws
+from conformance import GraphSpaceLaws
 
 from nasrepro.errors import InvalidArchitecture
 from nasrepro.graphs import Graphs
@@ -21,12 +21,12 @@ CELLS = list(TNB101_MICRO.all())
 NETWORKS = list(TNB101_MACRO.all())
 
 
-class TestMicroLaws(SpaceLaws):
+class TestMicroLaws(GraphSpaceLaws):
     space = TNB101_MICRO
     invalid = (None, "", (), 3.5, (0, 0, 0, 0, 0, 4), (0, 0, 0, 0, 0, -1), [0] * 6, (0, 0, 0, 0, 0, True))
 
 
-class TestMacroLaws(SpaceLaws):
+class TestMacroLaws(GraphSpaceLaws):
     space = TNB101_MACRO
     invalid = (
         *(None, "", (), 3.5, [1, 2, 3, 4]),

@@ -182,12 +182,12 @@ def _edges(value: Any, n: int) -> tuple[Edge, ...]:
         ends = [edge.split("-") for edge in text.replace(",", " ").split()]
         if ends:
             return tuple(sorted((int(i), int(j)) for i, j in ends))
-    except (TypeError, ValueError):
-        pass
-    raise InvalidArchitecture(
-        f"The adjacency {value!r} of {n} operations is none of: the edges, as `0-1 0-2`; {len(pairs)} digits 0 or 1, "
-        f"one for each pair i < j, row by row; a matrix of 0 and 1, {n} x {n}, in JSON."
-    )
+        raise ValueError("it is empty")
+    except (TypeError, ValueError) as error:
+        raise InvalidArchitecture(
+            f"The adjacency {value!r} of {n} operations is none of: the edges, as `0-1 0-2`; {len(pairs)} digits 0 "
+            f"or 1, one for each pair i < j, row by row; a matrix of 0 and 1, {n} x {n}, in JSON."
+        ) from error
 
 
 def _ones(rows: Iterable[Any], n: int) -> tuple[Edge, ...]:

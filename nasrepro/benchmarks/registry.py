@@ -28,7 +28,6 @@ class Entry(BaseModel):
         group: several files that are fetched together.
         sha256: of the published bytes.
         git_blob: the id that git gives the published bytes, where only that is known.
-        content_check: how the content is checked where neither is known; such a file is optional.
         citation: whom to cite, as full references.
         what: what the file holds.
     """
@@ -41,7 +40,6 @@ class Entry(BaseModel):
     url: str
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
     git_blob: str | None = Field(None, pattern="^[0-9a-f]{40}$")
-    content_check: str | None = None
     bytes: int = Field(gt=0)
     licence: str
     citation: tuple[str, ...]
@@ -51,16 +49,14 @@ class Entry(BaseModel):
 
     @model_validator(mode="after")
     def _checkable(self) -> Entry:
-        if (self.sha256 or self.git_blob or self.content_check) is None:
-            raise ValueError(f"{self.name} has neither sha256 nor git_blob nor content_check")
+        if (self.sha256 is None) == (self.git_blob is None):
+            raise ValueError(f"{self.name} needs either sha256 or git_blob")
         return self
 
     @property
     def pin(self) -> str:
         """What the bytes are compared with, in words."""
-        if self.sha256:
-            return f"sha256 {self.sha256}"
-        return f"git blob {self.git_blob}" if self.git_blob else "no checksum known"
+        return f"sha256 {self.sha256}" if self.sha256 else f"git blob {self.git_blob}"
 
     @property
     def command(self) -> str:
@@ -112,12 +108,7 @@ def resolve(names: Iterable[str]) -> list[Entry]:
 
 
 def verify(path: Path, entry: Entry) -> Path:
-    """Return `path` if it holds exactly the published bytes; raise `CorruptData` otherwise.
-
-    A file without a known checksum passes; the benchmark that reads it checks its content.
-    """
-    if entry.sha256 is None and entry.git_blob is None:
-        return path
+    """Return `path` if it holds exactly the published bytes; raise `CorruptData` otherwise."""
     found = _digest(path, "sha256" if entry.sha256 else "git_blob")
     if found != (entry.sha256 or entry.git_blob):
         size = path.stat().st_size

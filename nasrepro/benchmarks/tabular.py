@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from nasrepro.benchmarks import registry
-from nasrepro.benchmarks.base import MEAN, Benchmark, Column, Optimum, Result
+from nasrepro.benchmarks.base import Benchmark, Column, Optimum, Result
 from nasrepro.errors import CorruptData, InvalidArchitecture, UnknownQuery
 from nasrepro.spaces.base import FiniteSpace
 from nasrepro.tables import cached_table, fingerprint
@@ -236,6 +236,3 @@ def complete(frame: pd.DataFrame, space: FiniteSpace[Any], path: Path) -> pd.Dat
     if not np.array_equal(np.sort(frame["row"].to_numpy()), np.arange(space.size)):
         raise CorruptData(f"{path} does not list each of the {space.size:,} architectures of {space.name} once.")
     return frame
-
-
-__all__ = ["MEAN", "Field", "Source", "TabularBenchmark", "complete"]

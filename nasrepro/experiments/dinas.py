@@ -7,7 +7,7 @@ best of them is the run's result; repeat.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -163,16 +163,17 @@ class Generation:
     def controls(self, winners: np.ndarray, names: Sequence[str] = CONTROLS) -> list[pd.DataFrame]:
         """Return the traces of searches with the same budget, as many runs as DiNAS has: random search, evolution, and
         the draw from `winners`, the rows of the wanted class."""
-        p, space, traces = self.p, self.space, []
-        for run in range(p.runs * p.trainings):
-            streams = {name: numpy_stream(p.seed, name, run) for name in names}
-            searchers: dict[str, Searcher] = {
-                "random": RandomSearch(space, streams.get("random", np.random.default_rng(0))),
-                "evolution": RegularisedEvolution(space, streams.get("evolution", np.random.default_rng(0))),
-                "top_class": TopClassDraw(space, winners, streams.get("top_class", np.random.default_rng(0))),
-            }
-            traces += [self.search(searchers[n], 0, run, p.queries if n == "top_class" else 1) for n in names]
-        return sorted(traces, key=lambda trace: names.index(trace.searcher.iloc[0]))
+        p, space = self.p, self.space
+        make: dict[str, Callable[[np.random.Generator], Searcher]] = {
+            "random": lambda rng: RandomSearch(space, rng),
+            "evolution": lambda rng: RegularisedEvolution(space, rng),
+            "top_class": lambda rng: TopClassDraw(space, winners, rng),
+        }
+        return [
+            self.search(make[name](numpy_stream(p.seed, name, run)), 0, run, p.queries if name == "top_class" else 1)
+            for name in names
+            for run in range(p.runs * p.trainings)
+        ]
 
     def search(
         self, searcher: Searcher, training: int, run: int, batch: int = 1, most_draws: int | None = None

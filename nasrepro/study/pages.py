@@ -183,7 +183,7 @@ def data_files(out: Fragments) -> None:
             "Source": _link(f["url"], f.get("package") or "/".join(f["url"].split("/")[3:5])),
             "Licence": html.escape(f["licence"]),
             "Size": f"{f['bytes'] / 1e6:.1f} MB",
-            "Checksum": f"<code>{(f.get('sha256') or f.get('git_blob') or 'not known')[:12]}</code>",
+            "Checksum": f"<code>{(f.get('sha256') or f['git_blob'])[:12]}</code>",
         }
         for f in registry["files"]
     ]
