@@ -38,9 +38,8 @@ def one_condition(
     top, cut = discretiser.n_classes - 1, discretiser.cuts[-1]
     task = Generation(p, context, benchmark, column, [Condition(labels, discretiser, top)])
     dinas, loss = task.dinas()
-    values = labels.read(everything, "train")
-    control = context.ledger.open(benchmark, column, "top_class").read(everything, "threshold")
-    trace = pd.concat([*dinas, *task.controls(np.flatnonzero(control > cut), CONTROLS)], ignore_index=True)
+    values = context.ledger.open(benchmark, column, "top_class").read(everything, "threshold")
+    trace = pd.concat([*dinas, *task.controls(np.flatnonzero(values > cut), CONTROLS)], ignore_index=True)
     sampled = trace[trace.searcher == "dinas"]
     tested = _test_labels(context.ledger, benchmark, test)
     runs = pd.concat(
