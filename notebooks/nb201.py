@@ -5,6 +5,8 @@
 #     text_representation:
 #       extension: .py
 #       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -42,6 +44,10 @@ clip_norm: float = None  # largest gradient norm, 0 for no clipping
 ema_decay: float = None  # moving average of the weights, 0 for the last weights
 edge_weight: float = None  # lambda of Eq. 2
 epsilon: float = None  # probability of the null token in training
+joint_dropout: bool = None  # drop all conditions of a cell together; the public code drops each alone
+wanted_share: float = None  # share of training cells drawn from the wanted class, 0 as in the paper
+labelled: int = None  # cells that are labelled for training, drawn at random, 0 for all
+lower_percentiles: list = None  # further percentiles below f, for more than two classes (Table 8)
 diffusion_steps: int = None  # T
 most_draws: int = None  # bound on the draws of the distinct protocol, in multiples of queries
 seed: int = None  # master seed

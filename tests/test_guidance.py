@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import chisquare
 
 from nasrepro.diffusion.denoiser import DEFAULT, Denoiser, Logits
-from nasrepro.diffusion.train import drop_conditions
+from nasrepro.diffusion.train import drop_conditions, favour
 from nasrepro.graphs import Graphs
 from nasrepro.guidance import (
     Discretiser,
@@ -103,3 +104,17 @@ def test_the_number_of_conditions_must_match():
     network, _, _ = _fixture()
     with pytest.raises(ValueError, match="2 conditions, not 1"):
         Guided(network, [1], 3)
+
+
+def test_favouring_the_wanted_class_leaves_graphs_with_a_dropped_condition_alone():
+    classes = (torch.arange(1000) < 10).long()[:, None]  # ten wanted graphs in a thousand
+    generator = torch.Generator().manual_seed(0)
+    batch = torch.randint(1000, (40_000,), generator=generator)
+    condition = drop_conditions(classes[batch], (2,), 0.2, True, generator)
+    drawn = favour(batch, condition, torch.tensor([2]), torch.arange(10), 0.5, generator)
+    dropped = condition[:, 0] == 2
+    assert torch.equal(drawn[dropped], batch[dropped])
+    kept = drawn[~dropped]
+    assert (kept < 10).float().mean().item() == pytest.approx(0.5 + 0.5 * 0.01, abs=0.01)
+    for group, size in ((kept[kept < 10], 10), (kept[kept >= 10] - 10, 990)):
+        assert chisquare(torch.bincount(group, minlength=size).numpy()).pvalue > 1e-3

@@ -44,6 +44,8 @@ class TrainingConfig:
         edge_weight: lambda of Eq. 2.
         epsilon: probability of the null token.
         joint_dropout: drop all conditions of a graph together.
+        wanted_share: share of the conditional graphs that are drawn anew from the wanted class, 0 = every graph as
+            often as it occurs (the paper). See `favour`.
         diffusion_steps: T.
     """
 
@@ -57,6 +59,7 @@ class TrainingConfig:
     edge_weight: float = 5.0
     epsilon: float = 0.1
     joint_dropout: bool = True
+    wanted_share: float = 0.0
     diffusion_steps: int = 500
 
 
@@ -84,6 +87,31 @@ def drop_conditions(
     return torch.where(u < epsilon, torch.as_tensor(tuple(n_classes), device=classes.device), classes)
 
 
+def favour(
+    batch: Tensor, condition: Tensor, null: Tensor, wanted: Tensor, share: float, generator: torch.Generator
+) -> Tensor:
+    """Replace a share of the conditional graphs of a batch by draws from the wanted class; not in the paper.
+
+    The wanted class is rare (1 % of NAS-Bench-101), and its few graphs are what sampling is for. What is to be learnt
+    stays the same: p(x | class) is learnt from graphs of that class however often the class is shown, and p(x | null)
+    from graphs without a dropped condition, which are left alone.
+
+    Args:
+        batch: indices of graphs, B.
+        condition: their classes after `drop_conditions`, B x k.
+        null: the null token of each condition, k.
+        wanted: indices of the graphs of the wanted class.
+        share: probability of a replacement.
+        generator: of random numbers.
+
+    Returns:
+        The indices of the graphs to train on, B.
+    """
+    drawn = wanted[torch.randint(len(wanted), (len(batch),), generator=generator, device=batch.device)]
+    chosen = torch.rand(len(batch), generator=generator, device=batch.device) < share
+    return torch.where(chosen & (condition != null).all(1), drawn, batch)
+
+
 def graph_loss(logits: Logits, clean: Graphs, edge_weight: float) -> tuple[Tensor, Tensor, Tensor]:
     """Return (total, node part, edge part) of Eq. 2: mean cross-entropy over existing nodes and, times lambda, over
     existing pairs."""
@@ -101,12 +129,15 @@ def train(
     denoiser: DenoiserConfig,
     config: TrainingConfig,
     seed: int,
+    wanted: Sequence[int] | None = None,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
     checkpoint_every_s: float = 20.0,
     on_step: Callable[[Step], None] | None = None,
 ) -> tuple[DiffusionModel, list[Step]]:
     """Train a denoiser on graphs whose k conditions have the given classes (int64, B x k).
+
+    `wanted` names the classes that `config.wanted_share` favours; where no graph has them, none is favoured.
 
     With `checkpoint`, the state is saved there every `checkpoint_every_s` seconds, and training goes on from it when
     it exists. The one before is kept too, for the case that the newest is damaged.
@@ -130,16 +161,21 @@ def train(
         graphs, classes = graphs.to(device), classes.to(device)
         node_marginal, pair_marginal = noise.node_marginal.to(device), noise.pair_marginal.to(device)
         keep = noise.keep.to(device=device, dtype=torch.float32)
+        null = torch.as_tensor(condition_classes, device=device)
+        favoured = _of_class(classes, wanted) if config.wanted_share else classes[:0, 0]
         generator = torch.Generator(device)
         saved = time.monotonic()
         while state.step < total:
             generator.manual_seed(derive(seed, "step", state.step))
             torch.manual_seed(derive(seed, "dropout", state.step))
             batch = state.batch(len(graphs), seed, device)
-            clean, condition = (
-                graphs[batch],
-                drop_conditions(classes[batch], condition_classes, config.epsilon, config.joint_dropout, generator),
+            condition = drop_conditions(
+                classes[batch], condition_classes, config.epsilon, config.joint_dropout, generator
             )
+            if len(favoured):
+                batch = favour(batch, condition, null, favoured, config.wanted_share, generator)
+                condition = torch.where(condition == null, condition, classes[batch])
+            clean = graphs[batch]
             t = torch.randint(1, config.diffusion_steps + 1, (len(clean),), generator=generator, device=device)
             noisy = Graphs(
                 diffuse(clean.nodes, keep[t], node_marginal, generator),
@@ -254,6 +290,13 @@ class _State:
             )
             self.history = [Step(i + 1, *row) for i, row in enumerate(tensors["history"].tolist())]
             return
+
+
+def _of_class(classes: Tensor, wanted: Sequence[int] | None) -> Tensor:
+    """Return the indices of the graphs whose k classes are the wanted ones."""
+    if wanted is None:
+        raise ValueError("wanted_share needs to know the wanted classes")
+    return (classes == torch.as_tensor(tuple(wanted), device=classes.device)).all(1).nonzero()[:, 0]
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

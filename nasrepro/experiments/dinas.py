@@ -22,6 +22,7 @@ from nasrepro.benchmarks.tabular import TabularBenchmark
 from nasrepro.diffusion.denoiser import CONFIGS
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.diffusion.train import TrainingConfig
+from nasrepro.errors import ParameterError
 from nasrepro.experiments.training import trained
 from nasrepro.guidance import Discretiser, Guided, read_classes
 from nasrepro.search.base import Searcher, spend
@@ -70,6 +71,16 @@ class DinasParameters(Parameters):
     )
     edge_weight: float = Field(5.0, ge=0, description="lambda of Eq. 2")
     epsilon: float = Field(0.1, ge=0, lt=1, description="probability of the null token in training")
+    joint_dropout: bool = Field(
+        True, description="drop all conditions of a cell together; the public code drops each alone"
+    )
+    wanted_share: float = Field(
+        0.0, ge=0, lt=1, description="share of training cells drawn from the wanted class, 0 as in the paper"
+    )
+    labelled: int = Field(0, ge=0, description="cells that are labelled for training, drawn at random, 0 for all")
+    lower_percentiles: list[float] = Field(
+        [], description="further percentiles below f, for more than two classes (Table 8)"
+    )
     diffusion_steps: int = Field(500, ge=2, le=10_000, description="T")
     most_draws: int = Field(
         10, ge=1, le=1000, description="the distinct protocol draws at most this many times `queries` samples"
@@ -87,14 +98,14 @@ class Condition:
 
 
 class Generation:
-    """DiNAS on a finite space: trainings on all cells, guided runs, and controls with the same budget.
+    """DiNAS on a finite space: trainings on labelled cells, guided runs, and controls with the same budget.
 
     Args:
         p: parameters.
         context: of the run.
         benchmark: holds the column to maximise.
         column: what is maximised.
-        conditions: what the model is conditioned on, in this order.
+        conditions: returns what the model is conditioned on, in order, from the rows of the labelled cells.
     """
 
     def __init__(
@@ -103,23 +114,39 @@ class Generation:
         context: RunContext,
         benchmark: TabularBenchmark[Any],
         column: Column,
-        conditions: Sequence[Condition],
+        conditions: Callable[[np.ndarray], Sequence[Condition]],
     ) -> None:
         self.p, self.context, self.benchmark, self.column = p, context, benchmark, column
-        self.space, self.conditions = benchmark.space, list(conditions)
-        self.everything = np.arange(self.space.size)
+        self.space, self._condition_on = benchmark.space, conditions
+        self._conditions: dict[int, Sequence[Condition]] = {}
 
     def seed(self, training: int) -> int:
         """Return the seed of a training."""
         return derive(self.p.seed, "training", training)
 
+    def labelled(self, training: int) -> np.ndarray:
+        """Return the rows of the cells whose labels a training reads, increasing, int64."""
+        if not self.p.labelled:
+            return np.arange(self.space.size)
+        if self.p.labelled > self.space.size:
+            raise ParameterError(f"labelled={self.p.labelled}: {self.space.name} has {self.space.size} cells only.")
+        rng = numpy_stream(self.p.seed, "labelled", training)
+        return np.sort(rng.choice(self.space.size, self.p.labelled, replace=False))
+
+    def conditions(self, training: int) -> Sequence[Condition]:
+        """Return what a training is conditioned on; the same for all when every cell is labelled."""
+        of = training if self.p.labelled else 0
+        if of not in self._conditions:
+            self._conditions[of] = self._condition_on(self.labelled(of))
+        return self._conditions[of]
+
     def dinas(self) -> tuple[list[pd.DataFrame], pd.DataFrame]:
         """Train and sample as often as asked; return the traces and the loss curves."""
         p, traces, losses = self.p, [], []
-        wanted = [condition.wanted for condition in self.conditions]
         for training in range(p.trainings):
             model, loss = self.train(training)
             losses.append(loss.assign(training=training))
+            wanted = [condition.wanted for condition in self.conditions(training)]
             guided = Guided(model.denoiser.to(self.context.device), wanted, p.guidance_scale, p.guide_on)
             for run in range(p.runs):
                 searcher = DiNAS(
@@ -134,30 +161,32 @@ class Generation:
         return traces, pd.concat(losses, ignore_index=True)
 
     def train(self, training: int) -> tuple[DiffusionModel, pd.DataFrame]:
-        """Train on every cell, labelled by the conditions; return the model and its loss curve."""
-        p = self.p
-        labels, cuts = [c.labels for c in self.conditions], [c.discretiser for c in self.conditions]
-        classes = read_classes(labels, cuts, self.everything, "train")
+        """Train on the labelled cells, in the classes of the conditions; return the model and its loss curve."""
+        p, rows, conditions = self.p, self.labelled(training), self.conditions(training)
+        classes = read_classes([c.labels for c in conditions], [c.discretiser for c in conditions], rows, "train")
         described = [
             {
                 "column": str(c.labels.column),
                 "cuts": list(c.discretiser.cuts),
                 "data": c.labels.benchmark.checksums([c.labels.column]),
             }
-            for c in self.conditions
+            for c in conditions
         ]
         # one condition is written as it was before there could be more, so that trained models are found again
         identity = {"space": self.space.name, **(described[0] if len(described) == 1 else {"conditions": described})}
+        if p.labelled:
+            identity["labelled"] = [p.labelled, derive(p.seed, "labelled", training)]
         return trained(
             self.context,
             f"training {training + 1} of {p.trainings}",
             identity,
-            lambda: (self.space.encode_rows(self.everything), torch.from_numpy(classes)),
+            lambda: (self.space.encode_rows(rows), torch.from_numpy(classes)),
             node_classes=len(self.space.node_classes),
-            condition_classes=tuple(c.discretiser.n_classes for c in self.conditions),
+            condition_classes=tuple(c.discretiser.n_classes for c in conditions),
             denoiser=replace(CONFIGS[p.denoiser], positions=p.positions, time_input=p.time_input),
             config=TrainingConfig(**{n: getattr(p, n) for n in TrainingConfig.__dataclass_fields__ if hasattr(p, n)}),
             seed=self.seed(training),
+            wanted=tuple(c.wanted for c in conditions) if p.wanted_share else None,
         )
 
     def controls(self, winners: np.ndarray, names: Sequence[str] = CONTROLS) -> list[pd.DataFrame]:

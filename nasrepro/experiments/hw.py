@@ -58,16 +58,22 @@ def execute(p: HWParameters, context: RunContext) -> Outcome:
     labels = context.ledger.open(accuracies, ACCURACY, "dinas")
     latencies = context.ledger.open(costs, column, "dinas")
     everything = np.arange(accuracies.space.size)
-    within = latencies.read(everything, "threshold") <= p.latency
-    population = np.flatnonzero(within) if p.top_of == "feasible" else everything
-    discretiser = percentile_discretiser(labels, population, [p.percentile])
-    conditions = [
-        Condition(labels, discretiser, discretiser.n_classes - 1),
-        Condition(latencies, threshold_discretiser(p.latency), WITHIN),
-    ]
+    within = context.ledger.open(costs, column, "book").read(everything, "report") <= p.latency
+
+    def conditions(rows: np.ndarray) -> list[Condition]:
+        population = rows
+        if p.top_of == "feasible":
+            population = rows[latencies.read(rows, "threshold") <= p.latency]
+        discretiser = percentile_discretiser(labels, population, [*p.lower_percentiles, p.percentile])
+        return [
+            Condition(labels, discretiser, discretiser.n_classes - 1),
+            Condition(latencies, threshold_discretiser(p.latency), WITHIN),
+        ]
+
     task = Generation(p, context, accuracies, ACCURACY, conditions)
     dinas, loss = task.dinas()
-    cut = discretiser.cuts[-1]
+    cuts = task.conditions(0)[0].discretiser.cuts
+    cut = cuts[-1]
     values = context.ledger.open(accuracies, ACCURACY, "top_class").read(everything, "threshold")
     context.ledger.open(costs, column, "top_class").read(everything, "threshold")
     winners = np.flatnonzero(within & (values > cut))
@@ -83,7 +89,7 @@ def execute(p: HWParameters, context: RunContext) -> Outcome:
     metrics = {
         "constraint": str(constraint),
         "column": str(ACCURACY),
-        "cuts": list(discretiser.cuts),
+        "cuts": list(cuts),
         "wanted_cells": len(winners),
         "ceiling": {"val": best.value, "arch": best.arch, "share": constraint.share()},
         "rows": [_renamed(row, trace) for row in summary_rows(runs, p.queries, context.ledger)],

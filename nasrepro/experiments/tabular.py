@@ -33,13 +33,18 @@ def one_condition(
         test: reported of the best cell of each run; None where there is no such column.
     """
     labels = context.ledger.open(benchmark, column, "dinas")
-    everything = np.arange(benchmark.space.size)
-    discretiser = percentile_discretiser(labels, everything, [p.percentile])
-    top, cut = discretiser.n_classes - 1, discretiser.cuts[-1]
-    task = Generation(p, context, benchmark, column, [Condition(labels, discretiser, top)])
+
+    def conditions(rows: np.ndarray) -> list[Condition]:
+        discretiser = percentile_discretiser(labels, rows, [*p.lower_percentiles, p.percentile])
+        return [Condition(labels, discretiser, discretiser.n_classes - 1)]
+
+    task = Generation(p, context, benchmark, column, conditions)
     dinas, loss = task.dinas()
-    values = context.ledger.open(benchmark, column, "top_class").read(everything, "threshold")
-    trace = pd.concat([*dinas, *task.controls(np.flatnonzero(values > cut), CONTROLS)], ignore_index=True)
+    cuts = task.conditions(0)[0].discretiser.cuts
+    cut, known = cuts[-1], task.labelled(0)
+    winners = known[context.ledger.open(benchmark, column, "top_class").read(known, "threshold") > cut]
+    values = context.ledger.open(benchmark, column, "book").read(np.arange(benchmark.space.size), "report")
+    trace = pd.concat([*dinas, *task.controls(winners, CONTROLS)], ignore_index=True)
     sampled = trace[trace.searcher == "dinas"]
     tested = _test_labels(context.ledger, benchmark, test)
     runs = pd.concat(
@@ -50,7 +55,7 @@ def one_condition(
     )
     metrics = {
         "column": str(column),
-        "cuts": list(discretiser.cuts),
+        "cuts": list(cuts),
         "optimum": _optimum(benchmark, column, test, tested),
         "rows": summary_rows(runs, p.queries, context.ledger),
         "best_found": task.best_found(sampled, values, tested),

@@ -34,6 +34,7 @@ def trained(
     denoiser: DenoiserConfig,
     config: TrainingConfig,
     seed: int,
+    wanted: tuple[int, ...] | None = None,
 ) -> tuple[DiffusionModel, pd.DataFrame]:
     """Return the trained model and its loss curve (`step`, `loss`, `node_loss`, `edge_loss`), from disk if an earlier
     run trained it.
@@ -48,11 +49,12 @@ def trained(
         denoiser: shape of the network.
         config: how to train.
         seed: of weights, batches and noise.
+        wanted: classes that `config.wanted_share` favours.
     """
     key = run_key(
         "training",
         1,
-        {**identity, "denoiser": denoiser.__dict__, "training": config.__dict__, "seed": seed},
+        {**identity, "denoiser": denoiser.__dict__, "training": config.__dict__, "seed": seed, "wanted": wanted},
         {"device": context.device},
     )
     model_path, curve_path = context.models / f"{key}.safetensors", context.models / f"{key}.json"
@@ -75,6 +77,7 @@ def trained(
             denoiser=denoiser,
             config=config,
             seed=seed,
+            wanted=wanted,
             device=context.device,
             checkpoint=checkpoint,
             checkpoint_every_s=context.checkpoint_every_s,

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from nasrepro import paths
 from nasrepro.errors import CorruptData
 from nasrepro.study import records
+from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
 from nasrepro.study.statistics import Summary
 
@@ -133,7 +134,7 @@ def shortfalls(claim: Claim, record: Record) -> list[str]:
     if record.profile not in claim.profiles:
         wrong.append(f"profile is {record.profile}, not {' or '.join(claim.profiles)}")
     for name, value in (claim.match | claim.profiles.get(record.profile, {})).items():
-        if found.get(name) != value:
+        if found.get(name, ADDED.get(name)) != value:
             wrong.append(f"{name} is {found.get(name)}, not {value}")
     for name, least in claim.at_least.items():
         if not isinstance(found.get(name), int | float) or found[name] < least:

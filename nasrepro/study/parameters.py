@@ -17,6 +17,10 @@ PROFILES = ("smoke", "laptop", "full")
 # Names that a notebook may set beside the parameters of its experiment: they say how to run, not what.
 RUN_OPTIONS = ("profile", "fresh", "device")
 
+# Parameters that experiments were given after records of them had been made, with the value under which they change
+# nothing. At that value they are no part of a run's identity, so the earlier records are still found.
+ADDED: Mapping[str, Any] = {"wanted_share": 0.0, "labelled": 0, "joint_dropout": True, "lower_percentiles": []}
+
 
 class Parameters(BaseModel):
     """Base of an experiment's parameters. Defaults of the fields are those of the `laptop` profile; `profiles`
@@ -28,6 +32,10 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {"smoke": {}, "laptop": {}, "full": {}}
+
+    def identity(self) -> dict[str, Any]:
+        """Return what a run's key is made of: all parameters but those of `ADDED` that change nothing."""
+        return {k: v for k, v in self.model_dump(mode="json").items() if k not in ADDED or v != ADDED[k]}
 
 
 P = TypeVar("P", bound=Parameters)

@@ -148,7 +148,7 @@ def run(
     parameters = resolve(experiment.parameters, given, profile)
     data = experiment.data(parameters)
     resolved = parameters.model_dump(mode="json")
-    key = records.run_key(experiment.name, experiment.method_version, resolved, data)
+    key = records.run_key(experiment.name, experiment.method_version, parameters.identity(), data)
     root = root or paths.runs_dir()
     folder = root / experiment.name / key
     if fresh:
