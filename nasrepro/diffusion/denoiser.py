@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import torch
@@ -63,7 +63,10 @@ class DenoiserConfig:
 
 PAPER = DenoiserConfig(pairs="full", attention="channel", dropout=0.1)
 DEFAULT = DenoiserConfig(pairs="upper", layers=3, heads=4, node_dim=64, pair_dim=32, node_hidden=128, pair_hidden=32)
-CONFIGS = {"paper": PAPER, "default": DEFAULT}
+# a small DiGress network with either attention, for the ablation of the two on a CPU
+MATRIX_CHANNELS = replace(PAPER, layers=3, heads=4, node_dim=32, pair_dim=16, node_hidden=64, pair_hidden=32)
+MATRIX_HEADS = replace(MATRIX_CHANNELS, attention="head")
+CONFIGS = {"paper": PAPER, "default": DEFAULT, "matrix-channels": MATRIX_CHANNELS, "matrix-heads": MATRIX_HEADS}
 
 _FILM = 64  # features of the class embedding that scale the outputs of a DiGress layer
 
