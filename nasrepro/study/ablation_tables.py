@@ -17,12 +17,13 @@ from nasrepro.study.claims import metric_row
 from nasrepro.study.drawing import Figure, render
 from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
-from nasrepro.study.rendering import Column, Row, Table, with_interval
+from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 TABLE = "nb201-cifar10"  # the table whose run is varied
+_MODEL = ("guidance_scale", "denoiser", "epochs", "trainings")  # what the table of all data sets varies
 _COST_ONLY = {"most_draws"}  # bounds the distinct protocol, which these tables do not show
 
 
@@ -146,6 +147,47 @@ def ablation_table(name: str, candidates: Sequence[Record]) -> Table:
             f"device {base.environment.device}."
         )
     return Table(columns, tuple(rows), caption, tuple(_notes(known, base)))
+
+
+def settings_table(candidates: Sequence[Record]) -> Table:
+    """Return what guidance scale and denoiser do on all three data sets: a row per run."""
+    columns = (
+        Column("Data set"),
+        Column("Guidance scale", numeric=True),
+        Column("Denoiser"),
+        Column("Epochs", numeric=True),
+        Column("Steps", numeric=True),
+        Column("Best validation, %", numeric=True),
+        Column("Distinct valid cells", numeric=True),
+        Column("Valid samples, %", numeric=True),
+        Column("In the wanted class, %", numeric=True),
+        Column("Runs", numeric=True),
+    )
+    base, free = base_record(candidates), {*_MODEL, "dataset"}
+    fixed, rows = _setting(base, free) if base else None, []
+    for record in candidates:
+        p, row = record.parameters, metric_row(record, "dinas", "paper")
+        if row is None or record.experiment != "nb201" or _setting(record, free) != fixed:
+            continue
+        cells = (
+            DATASET_NAMES[p["dataset"]],
+            f"{p['guidance_scale']:g}",
+            str(p["denoiser"]),
+            f"{p['epochs']}",
+            f"{p['reverse_steps']}",
+            with_interval(row["best_valid"], 3),
+            f"{row['distinct_valid']['mean']:.1f}",
+            f"{100 * row['validity']['mean']:.1f}",
+            f"{100 * row['in_top_class']['mean']:.1f}",
+            f"{row['trainings']} x {row['runs']}",
+        )
+        order = (list(DATASET_NAMES).index(p["dataset"]), p["denoiser"], p["guidance_scale"])
+        rows.append((order, Row(cells)))
+    caption = (
+        "DiNAS under other settings, the paper's protocol. Best validation accuracy as mean [95 % interval]; distinct "
+        "cells per run; shares of all samples and of the valid samples; runs as trainings x runs."
+    )
+    return Table(columns, tuple(row for _, row in sorted(rows, key=lambda r: r[0])), caption)
 
 
 def curve(candidates: Sequence[Record]) -> Figure:

@@ -20,7 +20,7 @@ from typing import Any
 from nasrepro import paths
 from nasrepro.errors import CorruptData, NasreproError
 from nasrepro.spaces.nb201 import N_FUNCTIONS
-from nasrepro.study import cards, claims, drawing, pages, records, search_tables, tables
+from nasrepro.study import ablation_pages, cards, claims, drawing, pages, records, search_tables, tables
 from nasrepro.study.bookcheck import check_built
 from nasrepro.study.fragments import Fragments, Run, raw, table
 from nasrepro.study.listings import write_listings
@@ -103,7 +103,7 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     out.write("method-figure", [out.figure("method", method, caption)], ["figure-method"])
     for name, run in chosen.items():
         pages.search(out, name, run, committed)
-    pages.settings(out, committed)
+    ablation_pages.write(out, committed)
     pages.constraints(out, committed)
     pages.data_files(out)
     for name in cards.CARDS:

@@ -29,15 +29,25 @@ class _Model(BaseModel):
 
 
 class Select(_Model):
-    """Which number of a record answers the claim: the row of `metrics["rows"]`, and the field of that row.
+    """Which number of a record answers the claim: a field of a row of `metrics["rows"]`, or of `metrics["speed"]`.
 
     `scale` turns it into the unit of the claim, e.g. 100 where a record has a share and the paper prints per cent.
     """
 
-    searcher: str
-    protocol: str
+    part: Literal["rows", "speed"] = "rows"
+    searcher: str = ""
+    protocol: str = ""
     field: str
     scale: float = 1.0
+
+    def of(self, record: Record) -> dict[str, Any] | None:
+        """Return the selected number as a summary (`mean`, `n`, ...), None where the record has none."""
+        if self.part == "speed":
+            value = record.metrics.get("speed", {}).get(self.field)
+            return None if value is None else {"mean": value, "low": None, "high": None, "median": value, "n": 1}
+        row = metric_row(record, self.searcher, self.protocol)
+        found: dict[str, Any] | None = row.get(self.field) if row else None
+        return found
 
 
 class NotRun(_Model):
@@ -133,7 +143,7 @@ def shortfalls(claim: Claim, record: Record) -> list[str]:
     found, wrong = record.parameters, []
     if record.profile not in claim.profiles:
         wrong.append(f"profile is {record.profile}, not {' or '.join(claim.profiles)}")
-    for name, value in (claim.match | claim.profiles.get(record.profile, {})).items():
+    for name, value in (claim.profiles.get(record.profile, {}) | claim.match).items():
         if found.get(name, ADDED.get(name)) != value:
             wrong.append(f"{name} is {found.get(name)}, not {value}")
     for name, least in claim.at_least.items():
@@ -179,10 +189,9 @@ def answer(claim: Claim, candidates: Sequence[Record]) -> ClaimResult:
     record = answering_record(claim, candidates)
     if record is None or claim.select is None:
         return ClaimResult(claim, "not run", reason=_why_none(claim, candidates), command=claim.command)
-    row = metric_row(record, claim.select.searcher, claim.select.protocol)
-    values = row.get(claim.select.field) if row else None
+    values = claim.select.of(record)
     if not values or values.get("mean") is None:
-        lacks_test = claim.select.field == "test" and row is not None
+        lacks_test = claim.select.field == "test" and bool(record.metrics.get("rows"))
         reason = f"run {record.key} had no test accuracy" if lacks_test else f"run {record.key} has no such number"
         command = f"{FETCH_TEST} && {claim.command}" if lacks_test else claim.command
         return ClaimResult(claim, "not run", reason=reason, command=command)

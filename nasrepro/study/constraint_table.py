@@ -10,6 +10,7 @@ import pandas as pd
 
 from nasrepro import paths
 from nasrepro.study.claims import answering_record, load_claims, metric_row
+from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import Column, Row, Table, with_interval
 
@@ -134,6 +135,43 @@ def run_table(record: Record) -> Table:
         "constraint, and the share of the space within it."
     )
     return Table(columns, tuple(rows), caption)
+
+
+def dropout_table(candidates: Iterable[Record]) -> Table:
+    """Return what it does to drop the conditions together or each by itself, where both were run alike."""
+    columns = (
+        Column("Setting"),
+        Column("Conditions dropped"),
+        Column("Best validation, %", numeric=True),
+        Column("Feasible samples, %", numeric=True),
+        Column("Samples that are cells, %", numeric=True),
+        Column("Distinct feasible cells", numeric=True),
+    )
+    alike: dict[str, dict[bool, Record]] = {}
+    for record in sorted((r for r in candidates if r.experiment == "hw"), key=lambda r: r.created):
+        rest = {k: v for k, v in {**ADDED, **record.parameters}.items() if k != "joint_dropout"}
+        alike.setdefault(repr(sorted(rest.items())), {})[record.parameters.get("joint_dropout", True)] = record
+    rows, keys = [], []
+    for pair in (p for p in alike.values() if len(p) == 2):
+        for joint in (True, False):
+            record = pair[joint]
+            row = metric_row(record, "dinas", "paper") or {}
+            cells = (
+                f"{DEVICE_NAMES[record.parameters['device']]}, {record.parameters['latency']:g} ms",
+                "together" if joint else "each by itself",
+                _ours(row, "val"),
+                _ours(row, "feasibility"),
+                f"{100 * row['valid_share']:.1f}",
+                with_interval(row["distinct_feasible"], 1),
+            )
+            rows.append(Row(cells, "ours"))
+            keys.append(record.key)
+    caption = (
+        "Joint against independent dropout of the two conditions, HW-NAS-Bench, ImageNet16-120: mean [95 % interval] "
+        "over the runs of one training each, all else equal."
+    )
+    notes = (f"Runs: {', '.join(f'`{k}`' for k in keys)}.",) if keys else ("No pair of runs of ours to show.",)
+    return Table(columns, tuple(rows), caption, notes)
 
 
 def _row(device: str, bound: int, record: Record | None, field: str) -> Row:

@@ -36,12 +36,6 @@ def search(out: Fragments, name: str, run: Run | None, committed: Sequence[Run])
     out.write(name, parts, ids)
 
 
-def settings(out: Fragments, committed: Sequence[Run]) -> None:
-    """Write what the settings of DiNAS on NAS-Bench-201 do."""
-    content = tables.settings_table([r for _, r in committed])
-    out.write("nb201-settings", [table("nb201-settings", content)], ["table-nb201-settings"])
-
-
 def constraints(out: Fragments, committed: Sequence[Run]) -> None:
     """Write Table 4: accuracies, feasibility, and where the numbers come from."""
     known = [r for _, r in committed]

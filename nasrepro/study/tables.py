@@ -52,46 +52,6 @@ def _claim_row(result: ClaimResult) -> Row:
     return Row(cells, result.verdict.replace(" ", "-"))
 
 
-def settings_table(candidates: Iterable[Record]) -> Table:
-    """Return what the settings of DiNAS on NAS-Bench-201 do: a row per run, by data set, denoiser and guidance."""
-    columns = (
-        Column("Data set"),
-        Column("Guidance scale", numeric=True),
-        Column("Denoiser"),
-        Column("Epochs", numeric=True),
-        Column("Steps", numeric=True),
-        Column("Best validation, %", numeric=True),
-        Column("Distinct valid cells", numeric=True),
-        Column("Valid samples, %", numeric=True),
-        Column("In the wanted class, %", numeric=True),
-        Column("Runs", numeric=True),
-    )
-    rows = []
-    for record in candidates:
-        p, row = record.parameters, metric_row(record, "dinas", "paper")
-        if row is None or record.experiment != "nb201":
-            continue
-        cells = (
-            DATASET_NAMES[p["dataset"]],
-            f"{p['guidance_scale']:g}",
-            str(p["denoiser"]),
-            f"{p['epochs']}",
-            f"{p['reverse_steps']}",
-            with_interval(row["best_valid"], 3),
-            f"{row['distinct_valid']['mean']:.1f}",
-            f"{100 * row['validity']['mean']:.1f}",
-            f"{100 * row['in_top_class']['mean']:.1f}",
-            f"{row['trainings']} x {row['runs']}",
-        )
-        order = (list(DATASET_NAMES).index(p["dataset"]), p["denoiser"], p["guidance_scale"])
-        rows.append((order, Row(cells)))
-    caption = (
-        "DiNAS under other settings, the paper's protocol. Best validation accuracy as mean [95 % interval]; distinct "
-        "cells per run; shares of all samples and of the valid samples; runs as trainings x runs."
-    )
-    return Table(columns, tuple(row for _, row in sorted(rows, key=lambda r: r[0])), caption)
-
-
 def run_table(record: Record) -> Table:
     """Return where a result comes from: parameters, code, data, machine, cost and labels of its run."""
     code, cost, env = record.code, record.cost, record.environment

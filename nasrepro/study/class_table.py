@@ -1,0 +1,55 @@
+"""Table 8 of DiNAS: the number of classes d, printed beside ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from nasrepro import paths
+from nasrepro.study.claims import answering_record, load_claims, metric_row
+from nasrepro.study.records import Record
+from nasrepro.study.rendering import Column, Row, Table, with_interval
+
+
+def printed_table8() -> pd.DataFrame:
+    """Return the printed numbers of Table 8: classes, percentiles, valid and test (%), queries."""
+    return pd.read_csv(paths.data_dir() / "paper" / "dinas_table8.csv", dtype={"percentiles": str})
+
+
+def class_table(candidates: Sequence[Record]) -> Table:
+    """Return Table 8: a row per number of classes."""
+    columns = (
+        Column("Classes d", numeric=True),
+        Column("Cuts at percentiles"),
+        Column("Validation, printed", numeric=True),
+        Column("Validation, ours", numeric=True),
+        Column("Median, ours", numeric=True),
+        Column("Test, printed", numeric=True),
+        Column("Test, ours", numeric=True),
+        Column("Failed runs", numeric=True),
+    )
+    claims = {claim.id: claim for claim in load_claims()}
+    rows, keys = [], []
+    for entry in printed_table8().to_dict("records"):
+        record = answering_record(claims[f"dinas.table8.d{entry['classes']}.val"], candidates)
+        row = metric_row(record, "dinas", "paper") if record else None
+        ours = ["not run"] * 4
+        if record is not None and row is not None:
+            keys.append(record.key)
+            ours = [
+                with_interval(row["best_valid"], 3),
+                f"{row['best_valid']['median']:.3f}",
+                with_interval(row["test"], 2) if row["test"] else "no test data",
+                f"{row['failed_runs']} of {row['trainings'] * row['runs']}",
+            ]
+        cuts = entry["percentiles"].replace(" ", ", ")
+        told = (f"{entry['classes']}", cuts, f"{entry['valid']:.2f}")
+        rows.append(Row((*told, *ours[:2], f"{entry['test']:.2f}", *ours[2:]), "ours"))
+    caption = (
+        "DiNAS, Table 8, NAS-Bench-201, CIFAR-10, 192 queries: accuracy in %, validation of the best sample and test "
+        "of that cell. Ours: mean [95 % interval] over trainings and runs, and the median of the runs; accuracies after "
+        "200 epochs, mean over seeds."
+    )
+    notes = ("Runs: " + ", ".join(f"`{k}`" for k in keys) + ".",) if keys else ()
+    return Table(columns, tuple(rows), caption, notes)

@@ -1,0 +1,76 @@
+"""Table 6 of DiNAS, right half: what a training and a sample cost, on the paper's device and on ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from nasrepro import paths
+from nasrepro.study.claims import answering_record, load_claims
+from nasrepro.study.records import Record
+from nasrepro.study.rendering import Column, Row, Table, duration
+
+_CLAIMS = {"nb101": "dinas.table1.", "nb201": "dinas.table2.", "hw": "dinas.table4."}  # the records of which tables
+
+
+def printed_table6() -> pd.DataFrame:
+    """Return the printed numbers of Table 6: benchmark, title, novelty and uniqueness (%), training_h, sample_s."""
+    return pd.read_csv(paths.data_dir() / "paper" / "dinas_table6.csv")
+
+
+def records_of(benchmark: str, candidates: Iterable[Record]) -> list[Record]:
+    """Return the records whose cost stands for a benchmark: those behind its table."""
+    known, prefix = list(candidates), _CLAIMS.get(benchmark)
+    if prefix is None:
+        name = benchmark.split("-")[0]
+        fitting = [r for r in known if r.experiment == name and r.profile != "smoke" and "speed" in r.metrics]
+        return [max(fitting, key=lambda r: (r.created, r.key))] if fitting else []
+    found = {
+        record.key: record
+        for claim in load_claims()
+        if claim.id.startswith(prefix) and (record := answering_record(claim, known)) is not None
+    }
+    return list(found.values())
+
+
+def efficiency_table(candidates: Sequence[Record]) -> Table:
+    """Return the costs, printed beside ours; where a benchmark has several settings, the mean over them, as printed."""
+    columns = (
+        Column("Benchmark"),
+        Column("Training, printed", numeric=True),
+        Column("One sample, printed", numeric=True),
+        Column("Training, ours", numeric=True),
+        Column("Its steps x batch", numeric=True),
+        Column("ms per step", numeric=True),
+        Column("One sample, ours", numeric=True),
+        Column("Its reverse steps", numeric=True),
+    )
+    rows, devices, keys = [], set(), []
+    for entry in printed_table6().to_dict("records"):
+        told = (f"{entry['training_h']:g} h", f"{entry['sample_s']:g} s")
+        found = records_of(entry["benchmark"], candidates)
+        if not found:
+            rows.append(Row((entry["title"], *told, *["not run"] * 5), "ours"))
+            continue
+        speeds = pd.DataFrame([r.metrics["speed"] for r in found]).mean()
+        p = found[0].parameters
+        seconds, steps = speeds["training_s"], speeds["training_steps"]
+        ours = (
+            duration(seconds),
+            f"{steps:,.0f} x {p['batch_size']}",
+            f"{1000 * seconds / steps:.0f}",
+            f"{speeds['seconds_per_architecture']:.3f} s",
+            f"{p['reverse_steps']}",
+        )
+        rows.append(Row((entry["title"], *told, *ours), "ours"))
+        devices |= {f"{r.environment.device}, {r.environment.threads} thread(s)" for r in found}
+        keys += [r.key for r in found]
+    caption = (
+        "DiNAS, Table 6, right half: wall time of one training and of one sampled architecture. Printed: one NVIDIA "
+        "A6000, 100 epochs. Ours: the runs behind Tables 1 to 4, with fewer and larger steps and a smaller network; "
+        "on " + (" and ".join(sorted(devices)) or "no device yet") + ". Another device and another recipe: the columns "
+        "cannot be compared as equal."
+    )
+    notes = ("Runs: " + ", ".join(f"`{k}`" for k in keys) + ".",) if keys else ()
+    return Table(columns, tuple(rows), caption, notes)
