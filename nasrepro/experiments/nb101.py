@@ -28,14 +28,14 @@ class NB101Parameters(DinasParameters):
         99.0, gt=0, lt=100, description="f: cells above this percentile of accuracy are the wanted class"
     )
     queries: int = Field(150, ge=1, le=100_000, description="queries of one run")
-    epochs: int = Field(3, ge=1, le=10_000, description="passes over the labelled cells")
+    epochs: int = Field(6, ge=1, le=10_000, description="passes over the labelled cells")
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {
             "epochs": 1, "batch_size": 8192, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5,
             "most_draws": 2,
         },
-        "laptop": {},
+        "laptop": {"guidance_scale": 3.0, "reverse_steps": 25, "wanted_share": 0.5},
         "full": PAPER_RECIPE,
     }  # fmt: skip
 

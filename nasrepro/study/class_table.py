@@ -48,8 +48,8 @@ def class_table(candidates: Sequence[Record]) -> Table:
         rows.append(Row((*told, *ours[:2], f"{entry['test']:.2f}", *ours[2:]), "ours"))
     caption = (
         "DiNAS, Table 8, NAS-Bench-201, CIFAR-10, 192 queries: accuracy in %, validation of the best sample and test "
-        "of that cell. Ours: mean [95 % interval] over trainings and runs, and the median of the runs; accuracies after "
-        "200 epochs, mean over seeds."
+        "of that cell. Ours: mean [95 % interval] over trainings and runs, and the median of the runs; accuracies "
+        "after 200 epochs, mean over seeds."
     )
     notes = ("Runs: " + ", ".join(f"`{k}`" for k in keys) + ".",) if keys else ()
     return Table(columns, tuple(rows), caption, notes)
