@@ -51,6 +51,7 @@ most_draws: int = None  # the distinct protocol draws at most this many times `q
 seed: int = None  # master seed
 device: str = "edgegpu"  # device whose latency is bounded
 latency: float = 2.0  # bound on the latency, ms
+energy: float = None  # bound on the energy, mJ, a third condition, 0 for none
 top_of: str = None  # cells over which the percentile is taken: the public code, or the text
 fresh: bool = False  # run anew although there is a record
 

@@ -129,7 +129,7 @@ def train(
     denoiser: DenoiserConfig,
     config: TrainingConfig,
     seed: int,
-    wanted: Sequence[int] | None = None,
+    wanted: Sequence[Sequence[int]] | None = None,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
     checkpoint_every_s: float = 20.0,
@@ -137,7 +137,7 @@ def train(
 ) -> tuple[DiffusionModel, list[Step]]:
     """Train a denoiser on graphs whose k conditions have the given classes (int64, B x k).
 
-    `wanted` names the classes that `config.wanted_share` favours; where no graph has them, none is favoured.
+    `wanted` lists the wanted classes, k each, that `config.wanted_share` favours; where no graph has them, none is.
 
     With `checkpoint`, the state is saved there every `checkpoint_every_s` seconds, and training goes on from it when
     it exists. The one before is kept too, for the case that the newest is damaged.
@@ -292,11 +292,12 @@ class _State:
             return
 
 
-def _of_class(classes: Tensor, wanted: Sequence[int] | None) -> Tensor:
-    """Return the indices of the graphs whose k classes are the wanted ones."""
+def _of_class(classes: Tensor, wanted: Sequence[Sequence[int]] | None) -> Tensor:
+    """Return the indices of the graphs whose k classes are among the wanted ones."""
     if wanted is None:
         raise ValueError("wanted_share needs to know the wanted classes")
-    return (classes == torch.as_tensor(tuple(wanted), device=classes.device)).all(1).nonzero()[:, 0]
+    targets = torch.as_tensor([tuple(w) for w in wanted], device=classes.device)
+    return (classes[:, None] == targets).all(2).any(1).nonzero()[:, 0]
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -188,7 +188,7 @@ class Generation:
             denoiser=replace(CONFIGS[p.denoiser], positions=p.positions, time_input=p.time_input),
             config=TrainingConfig(**{n: getattr(p, n) for n in TrainingConfig.__dataclass_fields__ if hasattr(p, n)}),
             seed=self.seed(training),
-            wanted=tuple(c.wanted for c in conditions) if p.wanted_share else None,
+            wanted=[tuple(c.wanted for c in conditions)] if p.wanted_share else None,
         )
 
     def controls(self, winners: np.ndarray, names: Sequence[str] = CONTROLS) -> list[pd.DataFrame]:

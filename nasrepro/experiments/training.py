@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -34,7 +34,7 @@ def trained(
     denoiser: DenoiserConfig,
     config: TrainingConfig,
     seed: int,
-    wanted: tuple[int, ...] | None = None,
+    wanted: Sequence[tuple[int, ...]] | None = None,
 ) -> tuple[DiffusionModel, pd.DataFrame]:
     """Return the trained model and its loss curve (`step`, `loss`, `node_loss`, `edge_loss`), from disk if an earlier
     run trained it.
@@ -49,7 +49,7 @@ def trained(
         denoiser: shape of the network.
         config: how to train.
         seed: of weights, batches and noise.
-        wanted: classes that `config.wanted_share` favours.
+        wanted: classes of the conditions that `config.wanted_share` favours, one or more sets of k.
     """
     key = run_key(
         "training",

@@ -66,8 +66,8 @@ def test_table(found: Mapping[str, Values]) -> Table:
     caption = (
         "Best value found per run, the paper's protocol, DiNAS against each search rerun: difference of means and the "
         "two-sided p-value of a permutation test of the runs, Holm-corrected over the searches of a benchmark. The "
-        "runs of DiNAS share three trainings, which the test does not know: its p-values for DiNAS are too small, not too "
-        "large. The searches have read their queries; DiNAS has read all labels of the benchmark before."
+        "runs of DiNAS share three trainings, which the test does not know: its p-values are too small rather than "
+        "too large. The searches have read their queries; DiNAS has read all labels of the benchmark before."
     )
     return Table(columns, tuple(rows), caption)
 

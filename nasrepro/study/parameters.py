@@ -19,7 +19,13 @@ RUN_OPTIONS = ("profile", "fresh", "device")
 
 # Parameters that experiments were given after records of them had been made, with the value under which they change
 # nothing. At that value they are no part of a run's identity, so the earlier records are still found.
-ADDED: Mapping[str, Any] = {"wanted_share": 0.0, "labelled": 0, "joint_dropout": True, "lower_percentiles": []}
+ADDED: Mapping[str, Any] = {
+    "wanted_share": 0.0,
+    "labelled": 0,
+    "joint_dropout": True,
+    "lower_percentiles": [],
+    "energy": 0.0,
+}
 
 
 class Parameters(BaseModel):
