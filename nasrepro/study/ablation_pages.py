@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nasrepro.study import ablation_tables, class_table, constraint_table, efficiency_table
+from nasrepro.study import ablation_tables, class_table, comparison, constraint_table, efficiency_table
 from nasrepro.study.fragments import Fragments, Run, command, table
+from nasrepro.study.threshold_table import threshold_table
 
 
 def write(out: Fragments, committed: Sequence[Run]) -> None:
@@ -24,5 +25,23 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
     dropped = constraint_table.dropout_table(known)
     again = "nasrepro run hw -p device=edgegpu -p latency=2 -p joint_dropout=false --profile laptop"
     out.write("ablation-dropout", [table("ablation-dropout", dropped), command(again)], ["table-ablation-dropout"])
+    _comparison(out, committed)
+    again = "nasrepro run nb101 -p percentile=99.9 -p trainings=1 --profile laptop"
+    out.write(
+        "nb101-threshold", [table("nb101-threshold", threshold_table(known)), command(again)], ["table-nb101-threshold"]
+    )
     out.write("table8", [table("table8", class_table.class_table(known))], ["table-table8"])
     out.write("efficiency", [table("efficiency", efficiency_table.efficiency_table(known))], ["table-efficiency"])
+
+
+def _comparison(out: Fragments, committed: Sequence[Run]) -> None:
+    """Write the tests of DiNAS against the searches rerun."""
+    found = comparison.best_values(committed)
+    parts = [table("tests", comparison.test_table(found)), table("equivalence", comparison.equivalence_table(found))]
+    ids = ["table-tests", "table-equivalence"]
+    ranks = comparison.rank_figure(found)
+    if ranks is not None:
+        caption = "Mean ranks over the benchmarks; a bar joins methods that do not differ by the critical difference."
+        parts.append(out.figure("ranks", ranks, caption))
+        ids.append("figure-ranks")
+    out.write("comparison", parts, ids)

@@ -12,7 +12,7 @@ from nasrepro import paths
 from nasrepro.study.claims import answering_record, load_claims, metric_row
 from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
-from nasrepro.study.rendering import Column, Row, Table, with_interval
+from nasrepro.study.rendering import Column, Row, Table, duration, with_interval
 
 DEVICE_NAMES = {
     "edgegpu": "EdgeGPU",
@@ -172,6 +172,73 @@ def dropout_table(candidates: Iterable[Record]) -> Table:
     )
     notes = (f"Runs: {', '.join(f'`{k}`' for k in keys)}.",) if keys else ("No pair of runs of ours to show.",)
     return Table(columns, tuple(rows), caption, notes)
+
+
+def joint_table(candidates: Iterable[Record]) -> Table:
+    """Return one model for all settings beside a model for each."""
+    known = list(candidates)
+    joint = max((r for r in known if r.experiment == "hw_joint"), key=lambda r: r.created, default=None)
+    columns = (
+        Column("Setting"),
+        Column("Validation, one model for all", numeric=True),
+        Column("Validation, a model each", numeric=True),
+        Column("Ceiling", numeric=True),
+        Column("Feasible, one model for all, %", numeric=True),
+        Column("Feasible, a model each, %", numeric=True),
+    )
+    rows = []
+    for device, bound in settings():
+        record, label = record_of(device, bound, known), f"{DEVICE_NAMES[device]}, {bound} ms"
+        own = metric_row(record, "dinas", "paper") if record else None
+        all_in_one = metric_row(joint, "dinas", f"{device}-{bound}") if joint else None
+        told = [[_ours(r, field) if r else "not run" for r in (all_in_one, own)] for field in ("val", "feasibility")]
+        ceiling = f"{record.metrics['ceiling']['val']:.2f}" if record else "not run"
+        rows.append(Row((label, *told[0], ceiling, *told[1]), "ours"))
+    caption = "One model that is told the device and its bound, against a model trained for each of the twelve settings"
+    if joint is not None:
+        p, row = joint.parameters, joint.metrics["rows"][0]
+        caption += (
+            f": mean [95 % interval] over {row['trainings']} training(s) x {row['runs']} runs of {p['queries']} "
+            f"queries; guidance scale {p['guidance_scale']:g}; training of the one model "
+            f"{duration(joint.metrics['speed']['training_s'])}, {joint.metrics['speed']['training_steps']:,} steps, "
+            f"device {joint.environment.device}, run `{joint.key}`"
+        )
+        each = [r for d, b in settings() if (r := record_of(d, b, known)) is not None]
+        if each:
+            total = sum(r.metrics["speed"]["training_s"] for r in each)
+            caption += f"; of the {len(each)} models together {duration(total)}"
+    return Table(columns, tuple(rows), caption + ".")
+
+
+def energy_table(candidates: Iterable[Record]) -> Table:
+    """Return the runs with three conditions: accuracy, latency and energy."""
+    columns = (
+        Column("Setting"),
+        Column("Best validation, %", numeric=True),
+        Column("Ceiling", numeric=True),
+        Column("Feasible samples, %", numeric=True),
+        Column("Samples that are cells, %", numeric=True),
+        Column("Share of the space within both bounds, %", numeric=True),
+        Column("Run"),
+    )
+    rows = []
+    for record in (r for r in candidates if r.experiment == "hw" and r.parameters.get("energy")):
+        row, best = metric_row(record, "dinas", "paper") or {}, record.metrics["ceiling"]
+        cells = (
+            record.metrics["constraint"],
+            _ours(row, "val"),
+            f"{best['val']:.2f}",
+            _ours(row, "feasibility"),
+            f"{100 * row['valid_share']:.1f}",
+            f"{100 * best['share']:.1f}",
+            f"`{record.key}`",
+        )
+        rows.append(Row(cells, "ours"))
+    caption = (
+        "Three conditions at once: top class of accuracy, latency and energy within their bounds. ImageNet16-120, mean "
+        "[95 % interval] over the runs of one training."
+    )
+    return Table(columns, tuple(rows), caption, () if rows else ("No run of ours to show.",))
 
 
 def _row(device: str, bound: int, record: Record | None, field: str) -> Row:

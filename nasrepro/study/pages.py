@@ -42,6 +42,15 @@ def constraints(out: Fragments, committed: Sequence[Run]) -> None:
     for field in ("val", "feasibility"):
         content = constraint_table.constraint_table(known, field)
         out.write(f"hw-{field}", [table(f"hw-{field}", content)], [f"table-hw-{field}"])
+    more = {
+        "hw-joint": (constraint_table.joint_table, "nasrepro run hw_joint --profile laptop"),
+        "hw-energy": (
+            constraint_table.energy_table,
+            "nasrepro run hw -p device=edgegpu -p latency=4 -p energy=10 --profile laptop",
+        ),
+    }
+    for name, (make, again) in more.items():
+        out.write(name, [table(name, make(known)), command(again)], [f"table-{name}"])
     shown = [r for d, b in constraint_table.settings() if (r := constraint_table.record_of(d, b, known)) is not None]
     parts = [provenance(record) for record in shown[:1]]
     commands = [

@@ -1,0 +1,109 @@
+"""Which runs belong to an ablation, and what its tables say of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from factories import fake_nb201_record
+
+from nasrepro.study import records
+from nasrepro.study.ablation_tables import ABLATIONS, ablation_table, base_record, curve, settings_table, varied
+from nasrepro.study.claims import load_claims
+from nasrepro.study.class_table import class_table, printed_table8
+from nasrepro.study.comparison import _groups, best_values, equivalence_table
+from nasrepro.study.efficiency_table import efficiency_table, printed_table6
+from nasrepro.study.records import Record
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    root = tmp_path_factory.mktemp("records")
+    for change in (
+        {},
+        {"guidance_scale": 1.0},
+        {"guidance_scale": 5.0},
+        {"guidance_scale": 5.0, "epsilon": 0.3},  # differs in two settings: in no ablation
+        {"epsilon": 0.3, "most_draws": 1},
+        {"guide_on": "probabilities"},
+        {"labelled": 500, "epochs": 40},
+        {"lower_percentiles": [80.0]},
+        {"dataset": "cifar100", "guidance_scale": 1.0},
+    ):
+        fake_nb201_record(root, **change)
+    return [record for _, record in records.find(root)]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("guidance", [1.0, 2.0, 5.0]),
+        ("epsilon", [0.1, 0.3]),
+        ("combine", ["logits", "probabilities"]),
+        ("labels", [0, 500]),
+        ("classes", [[], [80.0]]),
+        ("time", [False]),
+    ],
+)
+def test_a_run_belongs_to_an_ablation_when_it_differs_in_that_setting_alone(known, name: str, values: list) -> None:
+    parameter = ABLATIONS[name].parameters[0]
+    neutral = {"labelled": 0, "lower_percentiles": []}
+    assert [r.parameters.get(parameter, neutral.get(parameter)) for r in varied(name, known)] == values
+    table = ablation_table(name, known)
+    assert len([row for row in table.rows if "draw" not in row.cells[0]]) == len(values)
+    assert sum("(Table 2)" in row.cells[0] for row in table.rows) == 1
+
+
+def test_without_the_base_run_there_is_no_ablation(known: list[Record]) -> None:
+    others = [r for r in known if r is not base_record(known)]
+    assert base_record(others) is None and varied("guidance", others) == []
+    assert ablation_table("guidance", others).rows == ()
+
+
+def test_labels_count_what_the_training_read_and_the_distinct_queries(known: list[Record]) -> None:
+    record = next(r for r in known if r.parameters.get("labelled"))
+    row = next(r for r in ablation_table("labels", known).rows if r.cells[0] == "500")
+    found = next(r for r in record.metrics["rows"] if (r["searcher"], r["protocol"]) == ("dinas", "paper"))
+    assert row.cells[-1] == f"{500 + found['distinct_valid']['mean']:,.0f}"
+
+
+def test_the_table_of_all_data_sets_leaves_the_other_ablations_out(known: list[Record]) -> None:
+    assert len(settings_table(known).rows) == 4  # three scales of CIFAR-10, one of CIFAR-100
+
+
+def test_the_curve_has_the_numbers_of_the_records(known: list[Record]) -> None:
+    figure = curve(known)
+    assert figure.data["guidance_scale"].tolist() == [1.0, 2.0, 5.0]
+    for scale in figure.data["guidance_scale"]:
+        assert f"at scale {scale:g}" in figure.alt
+
+
+def test_table_8_is_claimed_as_it_is_printed_and_shows_the_runs_that_answer(known: list[Record]) -> None:
+    claimed = {c.id: c.printed for c in load_claims()}
+    table = class_table(known)
+    for row, entry in zip(table.rows, printed_table8().to_dict("records"), strict=True):
+        for short, column in (("val", "valid"), ("test", "test")):
+            assert claimed[f"dinas.table8.d{entry['classes']}.{short}"] == entry[column]
+        assert (row.cells[3] == "not run") == (entry["classes"] > 3)
+
+
+def test_costs_say_not_run_where_nothing_was_run_and_steps_per_second_elsewhere(known: list[Record]) -> None:
+    table = efficiency_table(known)
+    assert len(table.rows) == len(printed_table6())
+    by_title = {row.cells[0]: row.cells for row in table.rows}
+    assert by_title["NAS-Bench-101"][3] == "not run"
+    assert by_title["NAS-Bench-201"][3] != "not run"
+
+
+def test_nothing_is_compared_before_both_sides_were_run(tmp_path: Path) -> None:
+    fake_nb201_record(tmp_path)
+    assert best_values(list(records.find(tmp_path))) == {}
+    assert equivalence_table({}).rows == ()
+
+
+def test_groups_of_ranks_are_maximal() -> None:
+    import numpy as np
+
+    assert _groups(np.array([1.0, 1.5, 3.0, 3.2]), 1.0) == [(1.0, 1.5), (3.0, 3.2)]
+    assert _groups(np.array([1.0, 1.8, 2.6]), 1.0) == [(1.0, 1.8), (1.8, 2.6)]
+    assert _groups(np.array([1.0, 3.0]), 1.0) == []
