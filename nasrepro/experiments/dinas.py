@@ -117,6 +117,7 @@ class Generation:
         self.p, self.context, self.benchmark, self.column, self.score = p, context, benchmark, column, score
         self.space: Any = benchmark.space
         self.conditions = list(conditions)
+        self.samplers: list[Sampler] = []  # of the trainings so far
         self.population: Any = np.arange(benchmark.space.size or 0) if population is None else population
 
     def seed(self, training: int) -> int:
@@ -128,6 +129,7 @@ class Generation:
         p, traces, losses = self.p, [], []
         for training in range(p.trainings):
             sampler, loss = self.sampler(training)
+            self.samplers.append(sampler)
             losses.append(loss.assign(training=training))
             for run in range(p.runs):
                 searcher = sampler(derive(p.seed, "samples", training, run))

@@ -1,0 +1,90 @@
+"""What the experiments on surrogate benchmarks share (DiNAS, Tables 3, 6 and 7): their generations, and how far the
+surrogate can be trusted where a search ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nasrepro.benchmarks.base import Benchmark, Column
+from nasrepro.benchmarks.ledger import Ledger
+from nasrepro.search.base import NO_KEY, Searcher
+from nasrepro.spaces.base import SearchSpace
+from nasrepro.study import progress
+from nasrepro.study.novelty import novelty, uniqueness
+from nasrepro.study.run import RunContext
+from nasrepro.study.statistics import summarise
+
+GENERATIONS = "generations"  # the protocol of Table 6: samples are looked at, not queried
+
+
+def generate(context: RunContext, name: str, searcher: Searcher, space: SearchSpace[Any], samples: int) -> pd.DataFrame:
+    """Return samples as `arch` (native string), `key` (both empty where invalid) and `reason`; no label is read. The
+    time goes to the kind `name`."""
+
+    def compute(ledger: Ledger) -> pd.DataFrame:
+        with progress.task(name, samples) as advance:
+            drawn = searcher.ask(samples)
+            advance(samples)
+        return pd.DataFrame(
+            {
+                "arch": ["" if p.arch is None else space.to_string(p.arch) for p in drawn],
+                "key": [NO_KEY if p.arch is None else space.key(p.arch) for p in drawn],
+                "reason": [p.reason for p in drawn],
+            }
+        )
+
+    return context.stage(name, name, compute)
+
+
+def variety(drawn: pd.DataFrame, space: SearchSpace[Any], population: Sequence[Any]) -> dict[str, float | None]:
+    """Return validity, and novelty and uniqueness of the valid samples, exactly (equal native strings) and up to
+    isomorphism (equal keys), as shares.
+
+    Args:
+        drawn: samples, with `arch` and `key`.
+        space: whose samples.
+        population: the cells that the model was trained on.
+    """
+    sound = drawn[drawn["key"] != NO_KEY]
+    keys, texts = sound["key"].tolist(), sound["arch"].tolist()
+    return {
+        "validity": len(sound) / len(drawn),
+        "novelty": novelty(keys, set(map(space.key, population))),
+        "uniqueness": uniqueness(keys),
+        "novelty_exact": novelty(texts, set(map(space.to_string, population))),
+        "uniqueness_exact": uniqueness(texts),
+    }
+
+
+def variety_row(found: Mapping[str, float | None], samples: int) -> dict[str, Any]:
+    """Return a summary row of generations for `metrics["rows"]`."""
+    figures = {k: summarise([] if v is None else [v]).as_dict() for k, v in found.items()}
+    return {"searcher": "dinas", "protocol": GENERATIONS, "trainings": 1, "runs": 1, "samples": samples} | figures
+
+
+def read_of_best(
+    ledger: Ledger, benchmark: Benchmark[Any], runs: pd.DataFrame, columns: Mapping[str, Column]
+) -> pd.DataFrame:
+    """Return runs with further columns of their best cells (NaN where a run failed), read for the report."""
+    runs = runs.copy()
+    for name, column in columns.items():
+        runs[name] = np.nan
+        for searcher, part in runs[runs["arch"] != ""].groupby("searcher"):
+            archs = [benchmark.arch(text) for text in part["arch"]]
+            runs.loc[part.index, name] = ledger.open(benchmark, column, str(searcher)).read(archs, "report")
+    return runs
+
+
+def trust(rows: Sequence[dict[str, Any]], runs: pd.DataFrame, columns: Mapping[str, Column]) -> list[dict[str, Any]]:
+    """Return summary rows with the summaries of what `read_of_best` added, and of what share of the runs ended outside
+    of what the surrogate knows (`distance` above 1)."""
+    out = []
+    for row in rows:
+        mine = runs[(runs["searcher"] == row["searcher"]) & (runs["protocol"] == row["protocol"])]
+        more = {name: summarise(mine[name].dropna()).as_dict() for name in columns}
+        out.append({**row, **more, "extrapolated": float((mine["distance"] > 1).mean())})
+    return out
