@@ -175,8 +175,9 @@ def size_table(runs: Sequence[Run]) -> Table:
             rows.append(Row((f"{size:,}", *["not run"] * 9, text), "ours"))
     caption = (
         "DiNAS, Table 7, NAS-Bench-301: 192 pairs of a run, each of one normal and one reduction sample, after "
-        f"training on fewer labelled architectures; {_WHAT['nb301']}. Valid, novel (absent from the training data) and unique "
-        "(present just once among the generations of all runs), up to isomorphism; the last two as shares of the valid."
+        f"training on fewer labelled architectures; {_WHAT['nb301']}. Valid, novel (absent from the "
+        "training data) and unique (present just once among the generations of all runs), up to isomorphism; the last "
+        "two as shares of the valid."
     )
     notes = (
         "The number of steps is the same in the main rows, so that they differ in labels and not in how long was "
@@ -236,8 +237,8 @@ def variety_table(runs: Sequence[Run]) -> Table:
             rows.append(Row((label, *(_share(part[f]) for f in fields), *shown), "ours"))
     caption = (
         f"DiNAS, Table 6: novelty and uniqueness of {samples:,} samples of one training. Novel: absent from the "
-        "training data; unique: present just once among the samples; both as shares of the valid samples, up to isomorphism and "
-        "by exact equality."
+        "training data; unique: present just once among the samples; both as shares of the valid samples, "
+        "up to isomorphism and by exact equality."
     )
     notes = (
         "The paper does not say whether a generation of NAS-Bench-301 is a cell or a pair of cells, nor what it counts "
