@@ -24,7 +24,7 @@ from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, SURROGATE_DISTANCE, NB
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.dinas import PAPER_RECIPE, Condition, DinasParameters, Generation
-from nasrepro.experiments.surrogates import generate, read_of_best, trust, variety, variety_row
+from nasrepro.experiments.surrogates import generate, other_rows, read_of_best, speed_of, trust, variety
 from nasrepro.graphs import Graphs
 from nasrepro.guidance import percentile_discretiser
 from nasrepro.search.dinas import CellPairs, DiNAS
@@ -144,7 +144,8 @@ def execute(p: NB301Parameters, context: RunContext) -> Outcome:
     sampled = trace[trace.searcher == "dinas"]
     runs = read_of_best(context.ledger, benchmark, run_rows(trace, PAPER, p.queries, cut, None), REPORTED)
     found = _generations(task, archs, p.generations)
-    whole = found["pairs"]
+    whole, drawn_in_runs = found["pairs"], variety(sampled, NB301, archs)
+    speed = speed_of(context, p.trainings, len(CELLS), int(loss.step.max()), p.generations)
     metrics = {
         "column": str(SURROGATE_ACCURACY),
         "cuts": list(discretiser.cuts),
@@ -152,17 +153,16 @@ def execute(p: NB301Parameters, context: RunContext) -> Outcome:
         "best_label": float(values.max()),
         "rows": [
             *trust(summary_rows(runs, p.queries, context.ledger), runs, REPORTED),
-            variety_row(whole, p.generations),
+            *other_rows(whole, drawn_in_runs, speed),
         ],
         "generations": found,
         "novelty": whole["novelty"],
         "uniqueness": whole["uniqueness"],
-        "all_runs": variety(sampled, NB301, archs),  # Table 7: the generations of all runs
+        "all_runs": drawn_in_runs,  # Table 7
         "misreading": _misreading(sampled, runs, context) if p.decode == "correct" else None,
         "best_found": task.best_found(sampled, values, None),
         "invalid": sampled.query("reason != ''").reason.value_counts().to_dict(),
-        "speed": task.speed(loss, len(sampled))
-        | {"seconds_per_architecture": _seconds(context, p.generations), "models": len(CELLS)},
+        "speed": speed,
     }
     return Outcome(metrics, {"trace": trace.drop(columns="arch"), "runs": runs, "loss": loss}, task.seeds())
 
@@ -184,11 +184,6 @@ def _generations(task: PairGeneration, archs: list[Pair], samples: int) -> dict[
     names = {"arch": NB301.to_string, "key": NB301.key}
     frame = pd.DataFrame({name: [of(pair) if pair else "" for pair in pairs] for name, of in names.items()})
     return found | {"pairs": variety(frame, NB301, archs)}
-
-
-def _seconds(context: RunContext, samples: int) -> float:
-    """Return the seconds that a cell of a model took, look-ups not counted."""
-    return sum(context.stages[f"generations-{name}"] for name in CELLS) / (len(CELLS) * samples)
 
 
 def _misreading(sampled: pd.DataFrame, runs: pd.DataFrame, context: RunContext) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from pydantic import Field
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.nlp import EPOCHS, PTB, NLPBenchmark
 from nasrepro.experiments.dinas import PAPER_RECIPE, Condition, DinasParameters, Generation
-from nasrepro.experiments.surrogates import generate, read_of_best, trust, variety, variety_row
+from nasrepro.experiments.surrogates import generate, other_rows, read_of_best, speed_of, trust, variety
 from nasrepro.guidance import percentile_discretiser
 from nasrepro.seeding import derive
 from nasrepro.study.protocols import PAPER, run_rows, summary_rows
@@ -75,7 +75,8 @@ def execute(p: NLPParameters, context: RunContext) -> Outcome:
     sampled = trace[trace.searcher == "dinas"]
     runs = read_of_best(context.ledger, benchmark, run_rows(trace, PAPER, p.queries, cut, None), REPORTED)
     drawn = generate(context, "generations", task.samplers[0](derive(p.seed, "generations")), space, p.generations)
-    whole = variety(drawn, space, archs)
+    whole, drawn_in_runs = variety(drawn, space, archs), variety(sampled, space, archs)
+    speed = speed_of(context, p.trainings, 1, int(loss.step.max()), p.generations)
     metrics = {
         "column": str(SURROGATE_LOSS),
         "labels": str(LOSS),
@@ -85,16 +86,15 @@ def execute(p: NLPParameters, context: RunContext) -> Outcome:
         "best_label": float(values.max()),
         "rows": [
             *trust(summary_rows(runs, p.queries, context.ledger), runs, REPORTED),
-            variety_row(whole, p.generations),
+            *other_rows(whole, drawn_in_runs, speed),
         ],
         "generations": {"cells": whole},
         "novelty": whole["novelty"],
         "uniqueness": whole["uniqueness"],
-        "all_runs": variety(sampled, space, archs),
+        "all_runs": drawn_in_runs,
         "best_found": task.best_found(sampled, values, None),
         "invalid": sampled.query("reason != ''").reason.value_counts().to_dict(),
-        "speed": task.speed(loss, len(sampled))
-        | {"seconds_per_architecture": context.stages["generations"] / p.generations, "models": 1},
+        "speed": speed,
     }
     return Outcome(metrics, {"trace": trace.drop(columns="arch"), "runs": runs, "loss": loss}, task.seeds())
 

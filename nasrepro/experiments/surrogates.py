@@ -18,7 +18,8 @@ from nasrepro.study.novelty import novelty, uniqueness
 from nasrepro.study.run import RunContext
 from nasrepro.study.statistics import summarise
 
-GENERATIONS = "generations"  # the protocol of Table 6: samples are looked at, not queried
+# "protocols" of rows that are no searches
+GENERATIONS, ALL_RUNS, SPEED = "generations", "all_runs", "speed"
 
 
 def generate(context: RunContext, name: str, searcher: Searcher, space: SearchSpace[Any], samples: int) -> pd.DataFrame:
@@ -60,10 +61,37 @@ def variety(drawn: pd.DataFrame, space: SearchSpace[Any], population: Sequence[A
     }
 
 
-def variety_row(found: Mapping[str, float | None], samples: int) -> dict[str, Any]:
-    """Return a summary row of generations for `metrics["rows"]`."""
-    figures = {k: summarise([] if v is None else [v]).as_dict() for k, v in found.items()}
-    return {"searcher": "dinas", "protocol": GENERATIONS, "trainings": 1, "runs": 1, "samples": samples} | figures
+def other_rows(
+    generated: Mapping[str, float | None], drawn: Mapping[str, float | None], speed: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """Return rows of `metrics["rows"]` for what is not a search: the variety of the samples of Table 6 and of those of
+    all runs (Table 7), and the time of one model."""
+    parts = {GENERATIONS: generated, ALL_RUNS: drawn, SPEED: speed}
+    return [
+        {"searcher": "dinas", "protocol": protocol}
+        | {name: summarise([] if value is None else [value]).as_dict() for name, value in part.items()}
+        for protocol, part in parts.items()
+    ]
+
+
+def speed_of(context: RunContext, trainings: int, models: int, steps: int, samples: int) -> dict[str, float]:
+    """Return seconds of training one model, its steps, and seconds per sample of a model (look-ups not counted), as
+    means over what a run did.
+
+    Args:
+        context: of the run; `samples` of each model are in its stages `generations*`.
+        trainings: number of them.
+        models: of each training.
+        steps: of each model.
+        samples: of each model, drawn to look at them.
+    """
+    drawing = sum(seconds for kind, seconds in context.stages.items() if kind.startswith(GENERATIONS))
+    return {
+        "training_s": context.stages["training"] / (trainings * models),
+        "training_steps": steps,
+        "seconds_per_architecture": drawing / (models * samples),
+        "models": models,
+    }
 
 
 def read_of_best(

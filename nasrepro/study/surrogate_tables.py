@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from nasrepro import paths
-from nasrepro.study import records
+from nasrepro.study import records, search_tables
 from nasrepro.study.claims import answering_record, load_claims, metric_row
 from nasrepro.study.fragments import Run
 from nasrepro.study.records import Record
@@ -29,7 +29,7 @@ _WHAT = {
     "nlp": "100 minus the loss on Penn Treebank after 50 epochs as our surrogate predicts it (trained on test losses, "
     "the only public ones)",
 }
-_QUERIES = {"nb301": (100, 192), "nlp": (304,)}  # of DiNAS, and of the methods beside it
+QUERIES = {"nb301": (100, 192), "nlp": (304,)}  # of DiNAS, and of the methods beside it
 TOP_CLASS = "Uniform draw from the labelled top class"
 
 
@@ -70,7 +70,7 @@ def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
     )
     found, title = run_of(f"dinas.table3.{benchmark}.val", runs), TITLES[benchmark]
     told = printed("table3").query("benchmark == @benchmark").set_index("method")
-    rerun = [r for queries in _QUERIES[benchmark] if (r := baselines_of(benchmark, queries, runs)) is not None]
+    rerun = [r for queries in QUERIES[benchmark] if (r := baselines_of(benchmark, queries, runs)) is not None]
     caption = f"DiNAS, Table 3, {title}: {_WHAT[benchmark]}"
     if found is None:
         cells = ("DiNAS", "not run", *["n.a."] * 6, f"{told['val']['DiNAS']:.2f}")
@@ -86,7 +86,7 @@ def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
         shown = {s: row for s in SEARCHER_NAMES if (row := metric_row(other[1], s, "paper")) is not None}
         for (name, row), p in zip(shown.items(), _pvalues(found, [(other, s) for s in shown]), strict=True):
             text = SEARCHER_NAMES[name] + (", budget of the paper" if row["queries"] != dinas["queries"] else "")
-            same = row["queries"] == _QUERIES[benchmark][-1]
+            same = row["queries"] == QUERIES[benchmark][-1]
             mark = _told(told, SEARCHER_NAMES[name]) if same else "other budget"
             rows.append(Row((text, *_cells(row, dinas, p), mark), "ours"))
     q = record.parameters
@@ -322,3 +322,8 @@ def run_table(record: Record) -> Table:
         if (row := metric_row(record, name, "paper")) is not None
     ]
     return Table(columns, tuple(rows), f"{TITLES[benchmark]}: {_WHAT[benchmark]}; mean [95 % interval] over runs.")
+
+
+def searchers_table(record: Record) -> Table:
+    """Return what the searchers of a record of `baselines` found, on whichever benchmark."""
+    return run_table(record) if record.parameters["benchmark"] in TITLES else search_tables.searchers_table(record)
