@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import pandas as pd
+from scipy.stats import mannwhitneyu
 
 from nasrepro import paths
 from nasrepro.study import records, search_tables
@@ -19,7 +20,7 @@ from nasrepro.study.fragments import Run
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import Column, Row, Table, with_interval
 from nasrepro.study.search_tables import SEARCHER_NAMES
-from nasrepro.study.statistics import holm, paired_permutation
+from nasrepro.study.statistics import holm
 
 TITLES = {"nb301": "NAS-Bench-301", "nlp": "NAS-Bench-NLP"}
 TRIAL_SEED = 1  # of the runs in which the guidance scale was chosen
@@ -119,13 +120,8 @@ def _told(told: pd.DataFrame, method: str) -> str:
 
 
 def _pvalues(found: Run, others: Sequence[tuple[Run, str]]) -> list[str]:
-    """Return Holm-adjusted p-values of DiNAS against each of some searchers, over as many runs as both have."""
-    mine = _best(found, "dinas")
-    values = []
-    for run, searcher in others:
-        theirs = _best(run, searcher)
-        n = min(len(mine), len(theirs))
-        values.append(paired_permutation(mine[:n], theirs[:n]))
+    """Return Holm-adjusted p-values of the runs of DiNAS against those of each of some searchers."""
+    values = [mannwhitneyu(_best(found, "dinas"), _best(run, searcher)).pvalue for run, searcher in others]
     return [f"{p:.2g}" for p in holm(values)]
 
 
@@ -142,7 +138,7 @@ def _search_notes(benchmark: str, record: Record, told: pd.DataFrame) -> tuple[s
     return (
         f"The best of the {what} that DiNAS was trained on has the label {best:.3f}{source}: known before its first "
         "query.",
-        "Behind DiNAS by: mean of DiNAS minus mean of the row. p: sign-flip permutation test over runs, with Holm's "
+        "Behind DiNAS by: mean of DiNAS minus mean of the row. p: Mann-Whitney test over runs, two-sided, with Holm's "
         "correction within a budget; it takes runs as independent, though those of one training share a model.",
         "Runs that end outside: the best architecture lies farther from those the surrogate was fitted to than 99 % of "
         "them from each other; there its values are extrapolations.",
@@ -260,7 +256,7 @@ def scale_table(benchmark: str, runs: Sequence[Run]) -> Table:
         *(Column("In the wanted class, %", numeric=True), Column("Distinct valid per run", numeric=True)),
     )
     rows = []
-    trials = {r.parameters["guidance_scale"]: r for _, r in runs if _is_trial(r, benchmark)}
+    trials = {r.parameters["guidance_scale"]: r for _, r in runs if is_trial(r, benchmark)}
     for scale, record in sorted(trials.items()):
         row, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
         assert row is not None and control is not None
@@ -277,7 +273,8 @@ def scale_table(benchmark: str, runs: Sequence[Run]) -> Table:
     return Table(columns, tuple(rows), caption)
 
 
-def _is_trial(record: Record, benchmark: str) -> bool:
+def is_trial(record: Record, benchmark: str) -> bool:
+    """Return whether a record is one of the runs in which the guidance scale of a benchmark was chosen."""
     return record.experiment == benchmark and record.profile != "smoke" and record.parameters["seed"] == TRIAL_SEED
 
 
