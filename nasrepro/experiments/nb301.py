@@ -24,7 +24,7 @@ from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, SURROGATE_DISTANCE, NB
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.dinas import PAPER_RECIPE, Condition, DinasParameters, Generation
-from nasrepro.experiments.surrogates import generate, other_rows, read_of_best, speed_of, trust, variety
+from nasrepro.experiments.surrogates import generate, other_rows, speed_of, trust, variety, with_best, with_reported
 from nasrepro.graphs import Graphs
 from nasrepro.guidance import percentile_discretiser
 from nasrepro.search.dinas import CellPairs, DiNAS
@@ -141,8 +141,9 @@ def execute(p: NB301Parameters, context: RunContext) -> Outcome:
     values = context.ledger.open(benchmark, SURROGATE_ACCURACY, "top_class").read(archs, "threshold")
     winners = [arch for arch, wanted in zip(archs, values > cut, strict=True) if wanted]
     trace = pd.concat([*dinas, *task.controls(winners, ["top_class"])], ignore_index=True)
+    trace = with_reported(context.ledger, benchmark, trace, REPORTED)
     sampled = trace[trace.searcher == "dinas"]
-    runs = read_of_best(context.ledger, benchmark, run_rows(trace, PAPER, p.queries, cut, None), REPORTED)
+    runs = with_best(run_rows(trace, PAPER, p.queries, cut, None), trace, REPORTED)
     found = _generations(task, archs, p.generations)
     whole, drawn_in_runs = found["pairs"], variety(sampled, NB301, archs)
     speed = speed_of(context, p.trainings, len(CELLS), int(loss.step.max()), p.generations)

@@ -19,7 +19,7 @@ from pydantic import Field
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.nlp import EPOCHS, PTB, NLPBenchmark
 from nasrepro.experiments.dinas import PAPER_RECIPE, Condition, DinasParameters, Generation
-from nasrepro.experiments.surrogates import generate, other_rows, read_of_best, speed_of, trust, variety
+from nasrepro.experiments.surrogates import generate, other_rows, speed_of, trust, variety, with_best, with_reported
 from nasrepro.guidance import percentile_discretiser
 from nasrepro.seeding import derive
 from nasrepro.study.protocols import PAPER, run_rows, summary_rows
@@ -72,8 +72,9 @@ def execute(p: NLPParameters, context: RunContext) -> Outcome:
     values = context.ledger.open(benchmark, LOSS, "top_class", accuracy).read(archs, "threshold")
     winners = [arch for arch, wanted in zip(archs, values > cut, strict=True) if wanted]
     trace = pd.concat([*dinas, *task.controls(winners, ["top_class"])], ignore_index=True)
+    trace = with_reported(context.ledger, benchmark, trace, REPORTED)
     sampled = trace[trace.searcher == "dinas"]
-    runs = read_of_best(context.ledger, benchmark, run_rows(trace, PAPER, p.queries, cut, None), REPORTED)
+    runs = with_best(run_rows(trace, PAPER, p.queries, cut, None), trace, REPORTED)
     drawn = generate(context, "generations", task.samplers[0](derive(p.seed, "generations")), space, p.generations)
     whole, drawn_in_runs = variety(drawn, space, archs), variety(sampled, space, archs)
     speed = speed_of(context, p.trainings, 1, int(loss.step.max()), p.generations)

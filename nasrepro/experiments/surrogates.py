@@ -15,8 +15,9 @@ from nasrepro.search.base import NO_KEY, Searcher
 from nasrepro.spaces.base import SearchSpace
 from nasrepro.study import progress
 from nasrepro.study.novelty import novelty, uniqueness
+from nasrepro.study.protocols import is_cell
 from nasrepro.study.run import RunContext
-from nasrepro.study.statistics import summarise
+from nasrepro.study.statistics import FAILED_RUN, summarise
 
 # "protocols" of rows that are no searches
 GENERATIONS, ALL_RUNS, SPEED = "generations", "all_runs", "speed"
@@ -94,25 +95,38 @@ def speed_of(context: RunContext, trainings: int, models: int, steps: int, sampl
     }
 
 
-def read_of_best(
-    ledger: Ledger, benchmark: Benchmark[Any], runs: pd.DataFrame, columns: Mapping[str, Column]
+def with_reported(
+    ledger: Ledger, benchmark: Benchmark[Any], trace: pd.DataFrame, columns: Mapping[str, Column]
 ) -> pd.DataFrame:
-    """Return runs with further columns of their best cells (NaN where a run failed), read for the report."""
-    runs = runs.copy()
-    for name, column in columns.items():
-        runs[name] = np.nan
-        for searcher, part in runs[runs["arch"] != ""].groupby("searcher"):
-            archs = [benchmark.arch(text) for text in part["arch"]]
-            runs.loc[part.index, name] = ledger.open(benchmark, column, str(searcher)).read(archs, "report")
-    return runs
+    """Return a trace, numbered anew, with further columns of what was drawn (NaN where invalid), read for the
+    report."""
+    trace = trace.reset_index(drop=True).assign(**dict.fromkeys(columns, np.nan))
+    for searcher, part in trace[is_cell(trace)].groupby("searcher"):
+        distinct = part.drop_duplicates("key")
+        archs = [benchmark.arch(text) for text in distinct["arch"]]
+        for name, column in columns.items():
+            values = ledger.open(benchmark, column, str(searcher)).read(archs, "report")
+            trace.loc[part.index, name] = part["key"].map(dict(zip(distinct["key"], values, strict=True)))
+    return trace
+
+
+def with_best(runs: pd.DataFrame, trace: pd.DataFrame, columns: Mapping[str, Column]) -> pd.DataFrame:
+    """Return runs with what `with_reported` read of their best architectures, and with `best_inside`: the best value of
+    those that are no extrapolation (`distance` up to 1), that of a failed run where there is none."""
+    of = ["searcher", "training", "run"]
+    sound = trace[is_cell(trace)]
+    best = sound.loc[sound.groupby(of)["value"].idxmax(), [*of, *columns]]
+    inside = sound[sound["distance"] <= 1].groupby(of)["value"].max().rename("best_inside")
+    return runs.merge(best, how="left", on=of).join(inside, on=of).fillna({"best_inside": FAILED_RUN})
 
 
 def trust(rows: Sequence[dict[str, Any]], runs: pd.DataFrame, columns: Mapping[str, Column]) -> list[dict[str, Any]]:
-    """Return summary rows with the summaries of what `read_of_best` added, and of what share of the runs ended outside
-    of what the surrogate knows (`distance` above 1)."""
+    """Return summary rows with the summaries of what `with_best` added, and with the share of the runs whose best lies
+    outside of what the surrogate knows."""
     out = []
     for row in rows:
         mine = runs[(runs["searcher"] == row["searcher"]) & (runs["protocol"] == row["protocol"])]
         more = {name: summarise(mine[name].dropna()).as_dict() for name in columns}
+        more["best_inside"] = summarise(mine["best_inside"], mine["training"]).as_dict()
         out.append({**row, **more, "extrapolated": float((mine["distance"] > 1).mean())})
     return out

@@ -52,12 +52,13 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
         rerun = shown.baselines_of(benchmark, shown.QUERIES[benchmark][0], committed)
         for searcher in ("dinas", "top_class"):
             row = (metric_row(record, searcher, "paper") if record else None) or {}
-            found |= {f"{prefix}.{searcher}.{field}": _mean(row, field) for field in _FIELDS}
+            found |= {f"{prefix}.{searcher}.{field}": _mean(row, field) for field in (*_FIELDS, "best_inside")}
             found[f"{prefix}.{searcher}.labels_before_search"] = row.get("labels_before_search")
             found[f"{prefix}.{searcher}.failed_runs"] = row.get("failed_runs")
         for searcher in SEARCHER_NAMES:
             row = (metric_row(rerun[1], searcher, "paper") if rerun else None) or {}
-            found[f"{prefix}.rerun.{searcher}.best_valid"] = _mean(row, "best_valid")
+            for field in ("best_valid", "best_inside"):
+                found[f"{prefix}.rerun.{searcher}.{field}"] = _mean(row, field)
             found[f"{prefix}.rerun.{searcher}.extrapolated"] = row.get("extrapolated")
         metrics = record.metrics if record else {}
         found[f"{prefix}.best_label"] = metrics.get("best_label")

@@ -67,14 +67,14 @@ def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
         *(Column("Best, ours", numeric=True), Column("Behind DiNAS by", numeric=True), Column("p", numeric=True)),
         *(Column("Queries", numeric=True), Column("Labels read before", numeric=True)),
         *(Column("Valid samples, %", numeric=True), Column("Runs that end outside, %", numeric=True)),
-        Column("Printed, other surrogate", numeric=True),
+        *(Column("Best inside", numeric=True), Column("Printed, other surrogate", numeric=True)),
     )
     found, title = run_of(f"dinas.table3.{benchmark}.val", runs), TITLES[benchmark]
     told = printed("table3").query("benchmark == @benchmark").set_index("method")
     rerun = [r for queries in QUERIES[benchmark] if (r := baselines_of(benchmark, queries, runs)) is not None]
     caption = f"DiNAS, Table 3, {title}: {_WHAT[benchmark]}"
     if found is None:
-        cells = ("DiNAS", "not run", *["n.a."] * 6, f"{told['val']['DiNAS']:.2f}")
+        cells = ("DiNAS", "not run", *["not run"] * 7, f"{told['val']['DiNAS']:.2f}")
         return Table(columns, (Row(cells, "ours"),), f"{caption}. No run of ours to show.")
     record = found[1]
     dinas, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
@@ -111,6 +111,7 @@ def _cells(row: dict[str, Any], dinas: dict[str, Any], p: str) -> tuple[str, ...
         f"{row['labels_before_search']:,}",
         f"{100 * row['validity']['mean']:.1f}",
         f"{100 * row['extrapolated']:.0f}",
+        with_interval(row["best_inside"], 3),
     )
 
 
@@ -141,7 +142,7 @@ def _search_notes(benchmark: str, record: Record, told: pd.DataFrame) -> tuple[s
         "Behind DiNAS by: mean of DiNAS minus mean of the row. p: Mann-Whitney test over runs, two-sided, with Holm's "
         "correction within a budget; it takes runs as independent, though those of one training share a model.",
         "Runs that end outside: the best architecture lies farther from those the surrogate was fitted to than 99 % of "
-        "them from each other; there its values are extrapolations.",
+        "them from each other; there its values are extrapolations. Best inside: the best of the others.",
         "Printed: NAS-Bench-301 by its official ensemble, which we do not have, and NAS-Bench-NLP by the surrogate of "
         f"NAS-Bench-X11. AG-Net is printed with {_told(told, 'AG-Net')}. n.p.: not printed.",
     )
@@ -300,6 +301,7 @@ def run_table(record: Record) -> Table:
         *(Column("Method"), Column("Best", numeric=True), Column("Median", numeric=True)),
         *(Column("Queries", numeric=True), Column("Labels read before", numeric=True)),
         *(Column("Valid samples, %", numeric=True), Column("Runs that end outside, %", numeric=True)),
+        Column("Best inside", numeric=True),
     )
     benchmark = record.parameters.get("benchmark", record.experiment)
     rows = [
@@ -312,6 +314,7 @@ def run_table(record: Record) -> Table:
                 f"{row['labels_before_search']:,}",
                 f"{100 * row['validity']['mean']:.1f}",
                 f"{100 * row['extrapolated']:.0f}",
+                with_interval(row["best_inside"], 3),
             ),
             "ours",
         )
