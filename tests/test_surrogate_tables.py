@@ -56,6 +56,10 @@ def test_table_3_shows_the_record_that_answers_its_claim_and_equal_budgets(bench
         assert row is not None and row["queries"] == dinas["queries"] and row["labels_before_search"] == 0
         behind = dinas["best_valid"]["mean"] - row["best_valid"]["mean"]
         assert frame.loc[text, "Behind DiNAS by"] == f"{behind:+.3f}"
+    for field, note in zip(("best_valid", "best_inside"), shown.search_table(benchmark, COMMITTED).notes, strict=False):
+        rows = [metric_row(rerun[1], name, "paper") for name in shown.SEARCHER_NAMES]
+        ahead = sum(dinas[field]["mean"] > row[field]["mean"] for row in rows if row is not None)
+        assert f"ahead of {ahead} of {len(rows)} searches" in note
     values = surrogate_pages.values(COMMITTED)
     assert values[f"table3.{benchmark}.dinas.best_valid"] == dinas["best_valid"]["mean"]
 

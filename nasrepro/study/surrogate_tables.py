@@ -6,7 +6,7 @@ be compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -98,7 +98,8 @@ def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
         f"{record.environment.device}"
         + (f"; the others: {rerun[0][1].parameters['runs']} runs." if rerun else "; the others were not run.")
     )
-    return Table(columns, tuple(rows), caption, _search_notes(benchmark, record, told))
+    notes = (*_standing(dinas, rerun), *_search_notes(benchmark, record, told))
+    return Table(columns, tuple(rows), caption, notes)
 
 
 def _cells(row: dict[str, Any], dinas: dict[str, Any], p: str) -> tuple[str, ...]:
@@ -130,6 +131,20 @@ def _best(run: Run, searcher: str) -> list[float]:
     frame = records.load_table(run[0], run[1], "runs.parquet")
     found: list[float] = frame.loc[frame["searcher"] == searcher, "best_valid"].tolist()
     return found
+
+
+def _standing(dinas: dict[str, Any], rerun: Sequence[Run]) -> Iterator[str]:
+    """Say which searches DiNAS is ahead of at equal queries, by all values and by those that are no extrapolations."""
+    for _, record in rerun:
+        rows = {s: row for s in SEARCHER_NAMES if (row := metric_row(record, s, "paper")) is not None}
+        if record.parameters["queries"] != dinas["queries"]:
+            continue
+        for field, what in (("best_valid", "all values"), ("best_inside", "values inside of what the surrogate knows")):
+            ahead = [SEARCHER_NAMES[s] for s, row in rows.items() if dinas[field]["mean"] > row[field]["mean"]]
+            yield (
+                f"By the mean of {what}, with {dinas['queries']} queries each, DiNAS is ahead of {len(ahead)} of "
+                f"{len(rows)} searches{': ' * bool(ahead)}{', '.join(ahead)}."
+            )
 
 
 def _search_notes(benchmark: str, record: Record, told: pd.DataFrame) -> tuple[str, ...]:
