@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -17,8 +17,9 @@ from nasrepro.graphs import Graphs
 class ReadsLabels(Protocol):
     """What a discretiser needs of `benchmarks.ledger.Labels`: a read that is accounted for."""
 
-    def read(self, rows: np.ndarray, purpose: str) -> np.ndarray:
-        """Return the labels of the given rows and note them in the ledger."""
+    def read(self, archs: np.ndarray | Sequence[Any], purpose: str) -> np.ndarray:
+        """Return the labels of the given architectures (rows, where the space is finite) and note them in the
+        ledger."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,12 @@ class Discretiser:
         return np.where(np.isnan(values), self.n_classes, classes).astype(np.int64)
 
 
-def percentile_discretiser(labels: ReadsLabels, rows: np.ndarray, percentiles: Sequence[float]) -> Discretiser:
-    """Cut at percentiles of the labels of `rows` (DiNAS: above the 95th of all cells); the read of every label goes
+def percentile_discretiser(
+    labels: ReadsLabels, archs: np.ndarray | Sequence[Any], percentiles: Sequence[float]
+) -> Discretiser:
+    """Cut at percentiles of the labels of `archs` (DiNAS: above the 95th of all cells); the read of every label goes
     to the ledger."""
-    values = labels.read(rows, "threshold")
+    values = labels.read(archs, "threshold")
     return Discretiser(tuple(float(v) for v in np.nanpercentile(values, list(percentiles))))
 
 
@@ -59,17 +62,20 @@ def threshold_discretiser(bound: float) -> Discretiser:
 
 
 def read_classes(
-    labels: Sequence[ReadsLabels], discretisers: Sequence[Discretiser], rows: np.ndarray, purpose: str
+    labels: Sequence[ReadsLabels],
+    discretisers: Sequence[Discretiser],
+    archs: np.ndarray | Sequence[Any],
+    purpose: str,
 ) -> np.ndarray:
     """Return the class of each of k conditions for B architectures, int64, B x k; every label read goes to the ledger.
 
     Args:
         labels: the k columns.
         discretisers: the k discretisers.
-        rows: which architectures, int64, B.
+        archs: which architectures, B (rows, where the space is finite).
         purpose: of the reads, e.g. `train`.
     """
-    return np.stack([cut(read.read(rows, purpose)) for read, cut in zip(labels, discretisers, strict=True)], axis=1)
+    return np.stack([cut(read.read(archs, purpose)) for read, cut in zip(labels, discretisers, strict=True)], axis=1)
 
 
 class Guided:

@@ -23,8 +23,8 @@
 
 # %% tags=["parameters", "hide-input"]
 profile: str = "laptop"  # smoke, laptop or full: sets every parameter below that is None
-benchmark: str = "nb201"  # which benchmark
-dataset: str = "cifar10"  # data set
+benchmark: str = "nb201"  # nb101, nb201, nb301 or nlp
+dataset: str = "cifar10"  # data set; ptb for nlp
 searcher: str = None  # which searcher, or all of them
 queries: int = None  # distinct labels that a run may read
 runs: int = None  # runs of each searcher
@@ -41,9 +41,9 @@ folder, record = run_here("baselines", globals())
 # ## Result
 
 # %%
-from nasrepro.study import search_tables, tables
+from nasrepro.study import surrogate_tables, tables
 
-search_tables.searchers_table(record)
+surrogate_tables.searchers_table(record)
 
 # %% [markdown]
 # ## Where the numbers come from

@@ -13,7 +13,7 @@ import base64
 import binascii
 import hashlib
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -24,6 +24,7 @@ from nasrepro.errors import CorruptData, did_you_mean
 
 PURPOSES = ("train", "threshold", "select", "report")
 
+Score = Callable[[np.ndarray], np.ndarray]  # labels -> values of which more is better, e.g. 100 minus a loss
 _Account = tuple[str, str, str]  # reader, purpose, column
 
 
@@ -70,10 +71,13 @@ class Ledger:
     _size: int = 0  # of the space; 0 where it is not finite
     _entries: dict[_Account, _Entry] = field(default_factory=dict)
 
-    def open(self, benchmark: Benchmark[Any], column: Column, reader: str = "dinas") -> Labels:
-        """Return the one way to read labels of a column; `reader` is the method that reads."""
+    def open(
+        self, benchmark: Benchmark[Any], column: Column, reader: str = "dinas", score: Score | None = None
+    ) -> Labels:
+        """Return the one way to read labels of a column; `reader` is the method that reads, `score` turns labels into
+        what is maximised (default: the labels themselves)."""
         self._belong_to(benchmark.space.name, benchmark.space.size or 0)
-        return Labels(self, benchmark, column, reader)
+        return Labels(self, benchmark, column, reader, score)
 
     def note(self, reader: str, purpose: str, column: Column | str, ids: np.ndarray) -> None:
         """Account for reads without reading (`Labels.read` does both); ids are rows, or hashes of keys."""
@@ -158,9 +162,10 @@ class Labels:
     benchmark: Benchmark[Any]
     column: Column
     reader: str
+    score: Score | None = None
 
     def read(self, archs: np.ndarray | Sequence[Any], purpose: str) -> np.ndarray:
-        """Return labels (float64, B, NaN where not measured) and note them in the ledger.
+        """Return labels (float64, B, NaN where not measured), or their scores, and note them in the ledger.
 
         Args:
             archs: rows of the space, integers, B, where it is finite; else architectures. What is repeated is read
@@ -180,7 +185,7 @@ class Labels:
                 ids = ids.astype(np.int64)
             values = self.benchmark.query_many(ids, self.column)
         self.ledger.note(self.reader, purpose, self.column, ids)
-        return values
+        return values if self.score is None else self.score(values)
 
 
 def key_hash(key: str) -> int:

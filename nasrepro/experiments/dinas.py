@@ -7,7 +7,7 @@ best of them is the run's result; repeat.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -16,22 +16,24 @@ import pandas as pd
 import torch
 from pydantic import Field
 
-from nasrepro.benchmarks.base import Column
-from nasrepro.benchmarks.ledger import Labels, Ledger
-from nasrepro.benchmarks.tabular import TabularBenchmark
+from nasrepro.benchmarks.base import Benchmark, Column
+from nasrepro.benchmarks.ledger import Labels, Ledger, Score
 from nasrepro.diffusion.denoiser import CONFIGS
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.diffusion.train import TrainingConfig
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.training import trained
+from nasrepro.graphs import Graphs
 from nasrepro.guidance import Discretiser, Guided, read_classes
 from nasrepro.search.base import Searcher, spend
 from nasrepro.search.dinas import DiNAS
 from nasrepro.search.evolution import RegularisedEvolution
 from nasrepro.search.random_search import RandomSearch, TopClassDraw
 from nasrepro.seeding import derive, numpy_stream
+from nasrepro.spaces.base import FiniteSpace, SearchSpace
 from nasrepro.study import progress
 from nasrepro.study.parameters import Parameters
+from nasrepro.study.protocols import identity, is_cell
 from nasrepro.study.run import RunContext
 
 CONTROLS = ("random", "evolution", "top_class")
@@ -99,44 +101,57 @@ class Condition:
     wanted: int
 
 
+Sampler = Callable[[int], Searcher]  # seed of a stream of samples -> its searcher
+
+
 class Generation:
-    """DiNAS on a finite space: trainings on labelled cells, guided runs, and controls with the same budget.
+    """DiNAS on a benchmark: trainings on labelled cells, guided runs, and controls with the same budget.
 
     Args:
         p: parameters.
         context: of the run.
         benchmark: holds the column to maximise.
         column: what is maximised.
-        conditions: returns what the model is conditioned on, in order, from the rows of the labelled cells.
+        conditions: returns what the model is conditioned on, in order, from the labelled cells.
+        population: the cells that may be labelled (default: all rows of a finite space).
+        score: turns labels of `column` into what is maximised.
     """
 
     def __init__(
         self,
         p: DinasParameters,
         context: RunContext,
-        benchmark: TabularBenchmark[Any],
+        benchmark: Benchmark[Any],
         column: Column,
-        conditions: Callable[[np.ndarray], Sequence[Condition]],
+        conditions: Callable[[Any], Sequence[Condition]],
+        population: Sequence[Any] | None = None,
+        score: Score | None = None,
     ) -> None:
-        self.p, self.context, self.benchmark, self.column = p, context, benchmark, column
-        self.space, self._condition_on = benchmark.space, conditions
+        self.p, self.context, self.benchmark, self.column, self.score = p, context, benchmark, column, score
+        self.space: Any = benchmark.space
+        self._condition_on = conditions
         self._conditions: dict[int, Sequence[Condition]] = {}
+        self.samplers: list[Sampler] = []  # of the trainings so far
+        self.population: Any = np.arange(benchmark.space.size or 0) if population is None else population
 
     def seed(self, training: int) -> int:
         """Return the seed of a training."""
         return derive(self.p.seed, "training", training)
 
-    def labelled(self, training: int) -> np.ndarray:
-        """Return the rows of the cells whose labels a training reads, increasing, int64."""
-        if not self.p.labelled:
-            return np.arange(self.space.size)
-        if self.p.labelled > self.space.size:
-            raise ParameterError(f"labelled={self.p.labelled}: {self.space.name} has {self.space.size} cells only.")
-        rng = numpy_stream(self.p.seed, "labelled", training)
-        return np.sort(rng.choice(self.space.size, self.p.labelled, replace=False))
+    def labelled(self, training: int) -> Any:
+        """Return the cells whose labels a training reads: the population, or as many of it as `labelled` says."""
+        m, n = self.p.labelled, len(self.population)
+        if not m:
+            return self.population
+        if m > n:
+            raise ParameterError(f"labelled={m}: there are {n} cells to label only.")
+        drawn = np.sort(numpy_stream(self.p.seed, "labelled", training).choice(n, m, replace=False))
+        return (
+            self.population[drawn] if isinstance(self.population, np.ndarray) else [self.population[i] for i in drawn]
+        )
 
     def conditions(self, training: int) -> Sequence[Condition]:
-        """Return what a training is conditioned on; the same for all when every cell is labelled."""
+        """Return what a training is conditioned on; the same for all unless each labels cells of its own."""
         of = training if self.p.labelled else 0
         if of not in self._conditions:
             self._conditions[of] = self._condition_on(self.labelled(of))
@@ -146,26 +161,41 @@ class Generation:
         """Train and sample as often as asked; return the traces and the loss curves."""
         p, traces, losses = self.p, [], []
         for training in range(p.trainings):
-            model, loss = self.train(training)
+            sampler, loss = self.sampler(training)
+            self.samplers.append(sampler)
             losses.append(loss.assign(training=training))
-            wanted = [condition.wanted for condition in self.conditions(training)]
-            guided = Guided(model.denoiser.to(self.context.device), wanted, p.guidance_scale, p.guide_on)
             for run in range(p.runs):
-                searcher = DiNAS(
-                    guided,
-                    model.noise,
-                    self.space,
-                    seed=derive(p.seed, "samples", training, run),
-                    steps=p.reverse_steps,
-                    device=self.context.device,
-                )
+                searcher = sampler(derive(p.seed, "samples", training, run))
                 traces.append(self.search(searcher, training, run, p.queries, p.most_draws * p.queries))
         return traces, pd.concat(losses, ignore_index=True)
 
-    def train(self, training: int) -> tuple[DiffusionModel, pd.DataFrame]:
-        """Train on the labelled cells, in the classes of the conditions; return the model and its loss curve."""
-        p, rows, conditions = self.p, self.labelled(training), self.conditions(training)
-        classes = read_classes([c.labels for c in conditions], [c.discretiser for c in conditions], rows, "train")
+    def sampler(self, training: int) -> tuple[Sampler, pd.DataFrame]:
+        """Train; return what makes a searcher of a seed, and the loss curve."""
+        space = self.space
+        encode = space.encode_rows if isinstance(space, FiniteSpace) else space.encode
+        model, loss = self.train(training, {"space": space.name}, lambda: encode(self.labelled(training)))
+        return lambda seed: self.searcher(model, space, training, seed), loss
+
+    def searcher(self, model: DiffusionModel, space: SearchSpace[Any], training: int, seed: int) -> DiNAS:
+        """Return the guided samples of a model as a searcher."""
+        p, device = self.p, self.context.device
+        wanted = [condition.wanted for condition in self.conditions(training)]
+        guided = Guided(model.denoiser.to(device), wanted, p.guidance_scale, p.guide_on)
+        return DiNAS(guided, model.noise, space, seed=seed, steps=p.reverse_steps, device=device)
+
+    def train(
+        self, training: int, of: Mapping[str, Any], encode: Callable[[], Graphs], *stream: str
+    ) -> tuple[DiffusionModel, pd.DataFrame]:
+        """Train on the labelled cells, in the classes of the conditions; return the model and its loss curve.
+
+        Args:
+            training: its number.
+            of: what the graphs are, for the key under which the model is kept.
+            encode: returns the graphs of the labelled cells.
+            stream: names the training among several on the same cells.
+        """
+        p, cells, conditions = self.p, self.labelled(training), self.conditions(training)
+        classes = read_classes([c.labels for c in conditions], [c.discretiser for c in conditions], cells, "train")
         described = [
             {
                 "column": str(c.labels.column),
@@ -175,25 +205,25 @@ class Generation:
             for c in conditions
         ]
         # one condition is written as it was before there could be more, so that trained models are found again
-        identity = {"space": self.space.name, **(described[0] if len(described) == 1 else {"conditions": described})}
+        made_of = {**of, **(described[0] if len(described) == 1 else {"conditions": described})}
         if p.labelled:
-            identity["labelled"] = [p.labelled, derive(p.seed, "labelled", training)]
+            made_of["labelled"] = [p.labelled, derive(p.seed, "labelled", training)]
         return trained(
             self.context,
-            f"training {training + 1} of {p.trainings}",
-            identity,
-            lambda: (self.space.encode_rows(rows), torch.from_numpy(classes)),
+            " ".join([f"training {training + 1} of {p.trainings}", *stream]),
+            made_of,
+            lambda: (encode(), torch.from_numpy(classes)),
             node_classes=len(self.space.node_classes),
             condition_classes=tuple(c.discretiser.n_classes for c in conditions),
             denoiser=replace(CONFIGS[p.denoiser], positions=p.positions, time_input=p.time_input),
             config=TrainingConfig(**{n: getattr(p, n) for n in TrainingConfig.__dataclass_fields__ if hasattr(p, n)}),
-            seed=self.seed(training),
+            seed=derive(self.seed(training), *stream) if stream else self.seed(training),
             wanted=[tuple(c.wanted for c in conditions)] if p.wanted_share else None,
         )
 
-    def controls(self, winners: np.ndarray, names: Sequence[str] = CONTROLS) -> list[pd.DataFrame]:
+    def controls(self, winners: np.ndarray | Sequence[Any], names: Sequence[str] = CONTROLS) -> list[pd.DataFrame]:
         """Return the traces of searches with the same budget, as many runs as DiNAS has: random search, evolution, and
-        the draw from `winners`, the rows of the wanted class."""
+        the draw from `winners`, the cells of the wanted class (rows where the space is finite)."""
         p, space = self.p, self.space
         make: dict[str, Callable[[np.random.Generator], Searcher]] = {
             "random": lambda rng: RandomSearch(space, rng),
@@ -213,7 +243,7 @@ class Generation:
         queries, bound = self.p.queries, most_draws or self.p.queries
 
         def compute(ledger: Ledger) -> pd.DataFrame:
-            labels = ledger.open(self.benchmark, self.column, searcher.name)
+            labels = ledger.open(self.benchmark, self.column, searcher.name, self.score)
             with progress.task(f"{searcher.name}, training {training + 1}, run {run + 1}", bound) as advance:
                 return spend(searcher, self.space, labels, queries, batch=batch, most_draws=bound, on_draw=advance)
 
@@ -235,15 +265,20 @@ class Generation:
 
     def best_found(self, sampled: pd.DataFrame, values: np.ndarray, test: Any, most: int = 6) -> list[dict[str, Any]]:
         """Return the best cells among samples, with how often they were drawn, and their rank among all `values`."""
-        cells = sampled[sampled.row >= 0].groupby("row").value.agg(["first", "size"])
-        best = cells.sort_values("first", ascending=False).head(most)
+        who = identity(sampled)
+        cells = sampled[is_cell(sampled)].groupby(who)
+        best = cells["value"].agg(["first", "size"]).sort_values("first", ascending=False).head(most)
+        if "arch" in sampled:
+            best["arch"] = cells["arch"].first()
+        else:
+            best["arch"] = [self.space.to_string(self.space.from_index(int(row))) for row in best.index]
         return [
             {
-                "arch": self.space.to_string(self.space.from_index(int(row))),
+                "arch": arch,
                 "valid": float(value),
-                "test": float(test("book", np.array([row]))[0]) if test else None,
+                "test": float(test("book", np.array([name]))[0]) if test else None,
                 "count": int(count),
                 "rank": int((values > value).sum()) + 1,
             }
-            for row, value, count in zip(best.index, best["first"], best["size"], strict=True)
+            for name, value, count, arch in zip(best.index, best["first"], best["size"], best["arch"], strict=True)
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from nasrepro.benchmarks.ledger import Labels
-from nasrepro.spaces.base import INVALID, FiniteSpace
+from nasrepro.spaces.base import INVALID, FiniteSpace, SearchSpace
+
+NO_KEY = ""  # the key of a graph that is no architecture
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Searcher(Protocol):
 
 def spend(
     searcher: Searcher,
-    space: FiniteSpace[Any],
+    space: SearchSpace[Any],
     labels: Labels,
     queries: int,
     *,
@@ -52,11 +54,12 @@ def spend(
 
     The first `queries` rows of the result are what the DiNAS protocol counts (every draw is a query, a repeated or
     invalid one too); the rows up to the last distinct one are the `distinct` protocol. A repeated candidate is
-    answered from memory and reads no label.
+    answered from memory and reads no label. Which candidates are the same is for the space to say: those of one row
+    where it is finite, else those of one key.
 
     Args:
         searcher: proposes.
-        space: turns architectures into rows.
+        space: identifies architectures.
         labels: the accounted column to maximise.
         queries: budget of distinct valid architectures.
         batch: candidates per ask.
@@ -64,35 +67,43 @@ def spend(
         on_draw: called with the number of draws so far after each batch.
 
     Returns:
-        One row per draw: `query` (from 0), `row` (-1 invalid), `reason`, `value` (NaN invalid).
+        One row per draw: `query` (from 0), `row` (-1 invalid), `reason`, `value` (NaN invalid). Where the space is not
+        finite, `key` ("" invalid) and `arch` (native string) instead of `row`.
     """
+    finite = isinstance(space, FiniteSpace)
+    identify: Callable[[Any], Hashable] = space.index if isinstance(space, FiniteSpace) else space.key
+    nothing: Hashable = INVALID if finite else NO_KEY
     bound = queries if most_draws is None else most_draws
-    known: dict[int, float] = {}
-    rows: list[int] = []
-    reasons: list[str] = []
-    while len(rows) < bound and len(known) < queries:
-        proposals = searcher.ask(min(batch, bound - len(rows)))
+    known: dict[Hashable, float] = {}
+    drawn: list[tuple[Proposal, Hashable]] = []
+    while len(drawn) < bound and len(known) < queries:
+        proposals = searcher.ask(min(batch, bound - len(drawn)))
         if not proposals:
             break
-        asked = [INVALID if p.arch is None else space.index(p.arch) for p in proposals]
-        new = list(dict.fromkeys(r for r in asked if r != INVALID and r not in known))[: queries - len(known)]
-        known |= (
-            dict(zip(new, labels.read(np.array(new, dtype=np.int64), "select").tolist(), strict=True)) if new else {}
-        )
-        told = [(p, r) for p, r in zip(proposals, asked, strict=True) if r == INVALID or r in known]
-        searcher.tell([p for p, _ in told], np.array([known.get(r, np.nan) for _, r in told]))
-        rows += [r for _, r in told]
-        reasons += [p.reason for p, _ in told]
+        asked = [(p, nothing if p.arch is None else identify(p.arch)) for p in proposals]
+        unknown = {i: p.arch for p, i in reversed(asked) if i != nothing and i not in known}
+        new = list(dict.fromkeys(i for _, i in asked if i in unknown))[: queries - len(known)]
+        if new:
+            read = np.array(new, dtype=np.int64) if finite else [unknown[i] for i in new]
+            known |= dict(zip(new, labels.read(read, "select").tolist(), strict=True))
+        told = [(p, i) for p, i in asked if i == nothing or i in known]
+        searcher.tell([p for p, _ in told], np.array([known.get(i, np.nan) for _, i in told]))
+        drawn += told
         if on_draw is not None:
-            on_draw(len(rows))
+            on_draw(len(drawn))
     if len(known) == queries:  # a batch may run on after the draw that filled the budget
-        rows = rows[: max(queries, max(rows.index(r) for r in known) + 1)]
-    values = np.array([known.get(r, np.nan) for r in rows], dtype=float)
+        ids = [i for _, i in drawn]
+        drawn = drawn[: max(queries, max(map(ids.index, known)) + 1)]
+    if finite:
+        who = {"row": np.array([i for _, i in drawn], dtype=np.int64)}
+    else:
+        text = ["" if p.arch is None else space.to_string(p.arch) for p, _ in drawn]
+        who = {"key": np.array([i for _, i in drawn], dtype=object), "arch": np.array(text, dtype=object)}
     return pd.DataFrame(
         {
-            "query": np.arange(len(rows)),
-            "row": np.array(rows, dtype=np.int64),
-            "reason": reasons[: len(rows)],
-            "value": values,
+            "query": np.arange(len(drawn)),
+            **who,
+            "reason": [p.reason for p, _ in drawn],
+            "value": np.array([known.get(i, np.nan) for _, i in drawn], dtype=float),
         }
     )

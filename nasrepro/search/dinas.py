@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from nasrepro.diffusion.model import NoiseModel
 from nasrepro.diffusion.sample import sample
 from nasrepro.guidance import Guided
-from nasrepro.search.base import Proposal
+from nasrepro.search.base import Proposal, Searcher
 from nasrepro.spaces.base import SearchSpace
 
 
@@ -54,3 +55,40 @@ class DiNAS:
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         """Learn nothing: all of DiNAS' labels were read in training."""
+
+
+class CellPairs:
+    """DiNAS on pairs of cells: candidates are a sample of one model with a sample of another (DiNAS, section 5.2).
+
+    Args:
+        normal: proposes the first cell of a pair.
+        reduction: proposes the second.
+        side: 1 pairs every sample with one of the other model. With more, `side` samples of each model are combined in
+            all ways, so that `side`^2 candidates cost 2 `side` samples; one that is no cell spoils `side` candidates.
+    """
+
+    name = "dinas"
+
+    def __init__(self, normal: Searcher, reduction: Searcher, side: int = 1) -> None:
+        self._parts, self._side = (normal, reduction), side
+        self._queue: deque[Proposal] = deque()
+
+    def ask(self, n: int) -> list[Proposal]:
+        """Return the next n pairs; what is wrong with one is the kind of its first cell that is none."""
+        while len(self._queue) < n:
+            blocks = -(-(n - len(self._queue)) // self._side**2)
+            firsts, seconds = (part.ask(blocks * self._side) for part in self._parts)
+            for start in range(0, len(firsts), self._side):
+                block = slice(start, start + self._side)
+                self._queue.extend(_pair(a, b) for a in firsts[block] for b in seconds[block])
+        return [self._queue.popleft() for _ in range(n)]
+
+    def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
+        """Learn nothing: all of DiNAS' labels were read in training."""
+
+
+def _pair(normal: Proposal, reduction: Proposal) -> Proposal:
+    for name, cell in (("normal", normal), ("reduction", reduction)):
+        if cell.arch is None:
+            return Proposal(None, f"{name} {cell.reason}")
+    return Proposal((normal.arch, reduction.arch))

@@ -43,20 +43,26 @@ class RandomSearch:
 
 
 class TopClassDraw:
-    """Draw uniformly, with replacement, from given rows: the cells whose label lies in the wanted class.
+    """Draw uniformly, with replacement, from given cells: those whose label lies in the wanted class.
 
     The control for a conditional generator that was trained on those labels: it reads the same labels, and has no
     model at all.
+
+    Args:
+        space: what the cells belong to.
+        winners: the cells, as rows where the space is finite.
+        rng: source of randomness.
     """
 
     name = "top_class"
 
-    def __init__(self, space: FiniteSpace[Any], rows: np.ndarray, rng: np.random.Generator) -> None:
-        self._space, self._rows, self._rng = space, rows, rng
+    def __init__(self, space: SearchSpace[Any], winners: np.ndarray | Sequence[Any], rng: np.random.Generator) -> None:
+        self._winners, self._rng = winners, rng
+        self._arch = (lambda row: space.from_index(int(row))) if isinstance(space, FiniteSpace) else (lambda arch: arch)
 
     def ask(self, n: int) -> list[Proposal]:
         """Return n cells of the class."""
-        return [Proposal(self._space.from_index(int(row))) for row in self._rng.choice(self._rows, n)]
+        return [Proposal(self._arch(self._winners[k])) for k in self._rng.choice(len(self._winners), n)]
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         """Learn nothing."""

@@ -1,7 +1,7 @@
 """From traces of search to rows of a table: the paper's protocol and the distinct one.
 
 A trace has one row per draw: `searcher, training, run, query, row, reason, value`, row -1 and value NaN where the
-draw is no architecture.
+draw is no architecture. Where the space is not finite, `key` (empty) and `arch` stand in the place of `row`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,20 @@ from nasrepro.study.statistics import FAILED_RUN, summarise
 PAPER = "paper"  # every draw is a query: an invalid or repeated one too
 DISTINCT = "distinct"  # draws go on until the budget of distinct valid architectures is filled, or the bound on draws
 
+_NOBODY: dict[str, Any] = {"row": -1, "key": "", "arch": ""}  # what stands for a draw that is no architecture
+
 TestLabels = Callable[[str, np.ndarray], np.ndarray]
+
+
+def identity(trace: pd.DataFrame) -> str:
+    """Return the column that says which architecture was drawn."""
+    return "row" if "row" in trace else "key"
+
+
+def is_cell(trace: pd.DataFrame) -> pd.Series:
+    """Return which draws are architectures, bool, one per draw."""
+    who = identity(trace)
+    return trace[who] != _NOBODY[who]
 
 
 def run_rows(trace: pd.DataFrame, protocol: str, queries: int, cut: float, test: TestLabels | None) -> pd.DataFrame:
@@ -34,9 +47,11 @@ def run_rows(trace: pd.DataFrame, protocol: str, queries: int, cut: float, test:
             NaN).
     """
     out = []
+    who = identity(trace)
+    shown = "row" if who == "row" else "arch"
     for (searcher, training, run), draws in trace.groupby(["searcher", "training", "run"], sort=False):
         kept = draws[draws["query"] < queries] if protocol == PAPER else draws
-        sound = kept[kept["row"] >= 0]
+        sound = kept[is_cell(kept)]
         best = sound.iloc[int(sound["value"].to_numpy().argmax())] if len(sound) else None
         tested = np.nan
         if test is not None:
@@ -51,10 +66,10 @@ def run_rows(trace: pd.DataFrame, protocol: str, queries: int, cut: float, test:
                 "run": run,
                 "best_valid": FAILED_RUN if best is None else float(best["value"]),
                 "test": tested,
-                "row": -1 if best is None else int(best["row"]),
+                shown: _NOBODY[shown] if best is None else best[shown],
                 "samples": len(kept),
                 "valid_samples": len(sound),
-                "distinct_valid": int(sound["row"].nunique()),
+                "distinct_valid": int(sound[who].nunique()),
                 "in_top_class": int((sound["value"] > cut).sum()),
             }
         )
@@ -84,7 +99,7 @@ def summary_rows(runs: pd.DataFrame, queries: int, ledger: Ledger) -> list[dict[
                 "distinct_valid": figure(part["distinct_valid"]),
                 "validity": figure(part["valid_samples"] / part["samples"]),
                 "in_top_class": figure(part["in_top_class"] / part["valid_samples"].clip(lower=1)),
-                "failed_runs": int((part["row"] < 0).sum()),
+                "failed_runs": int((part["valid_samples"] == 0).sum()),
                 "filled_runs": int((part["distinct_valid"] >= queries).sum()),
                 "labels_before_search": ledger.distinct(reader=str(searcher), purposes=["train", "threshold"]),
                 "labels_in_search": figure(part["distinct_valid"]),

@@ -1,0 +1,78 @@
+"""The generated parts of the pages on Tables 3, 6 (novelty) and 7 of DiNAS, and the numbers that their sentences
+quote."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nasrepro.study import surrogate_tables as shown
+from nasrepro.study.claims import metric_row
+from nasrepro.study.fragments import Fragments, Run, command, provenance, table
+from nasrepro.study.search_tables import SEARCHER_NAMES
+
+_TABLE7 = """nasrepro run nb301 -p protocol=single -p queries=192 -p cells=10000 --profile laptop
+nasrepro run nb301 -p protocol=single -p queries=192 -p cells=1000 -p epochs=200 --profile laptop
+nasrepro run nb301 -p protocol=single -p queries=192 -p cells=100000 -p epochs=2 --profile laptop"""
+_FIELDS = ("best_valid", "validity", "distinct_valid", "in_top_class")
+
+
+def write(out: Fragments, committed: Sequence[Run]) -> None:
+    """Write Table 3 by benchmark, the trials behind our setting, the error of the public code, Tables 6 and 7."""
+    for benchmark in shown.TITLES:
+        run = shown.run_of(f"dinas.table3.{benchmark}.val", committed)
+        parts = [table(f"table3-{benchmark}", shown.search_table(benchmark, committed))]
+        if run is None:
+            missing = "There is no committed record for this table yet. This makes one of your own:"
+            parts += [missing, command(f"nasrepro run {benchmark} --profile laptop")]
+        else:
+            parts.append(provenance(run[1]))
+        reruns = [shown.baselines_of(benchmark, q, committed) for q in shown.QUERIES[benchmark]]
+        parts += [provenance(rerun[1]) for rerun in reruns if rerun is not None]
+        out.write(f"table3-{benchmark}", parts, [f"table-table3-{benchmark}"])
+        trials = shown.scale_table(benchmark, committed)
+        out.write(f"scale-{benchmark}", [table(f"scale-{benchmark}", trials)], [f"table-scale-{benchmark}"])
+    run = shown.run_of("dinas.table3.nb301.val", committed)
+    content = [table("misreading", shown.misreading_table(run[1]))] if run else ["There is no committed record yet."]
+    out.write("misreading", content, ["table-misreading"] if run else [])
+    out.write("table7", [table("table7", shown.size_table(committed)), command(_TABLE7)], ["table-table7"])
+    out.write("novelty", [table("novelty", shown.variety_table(committed))], ["table-novelty"])
+
+
+def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
+    """Return the numbers that sentences quote, None without a record.
+
+    `table3.<benchmark>.<searcher>.<field>`, the searches rerun under `rerun.<searcher>` at the queries of DiNAS;
+    `table3.<benchmark>.best_label`, `.population`, `.scale`; `misreading.<field>`.
+    """
+    found: dict[str, float | int | str | None] = {}
+    for benchmark in shown.TITLES:
+        run, prefix = shown.run_of(f"dinas.table3.{benchmark}.val", committed), f"table3.{benchmark}"
+        record = run[1] if run else None
+        rerun = shown.baselines_of(benchmark, shown.QUERIES[benchmark][0], committed)
+        for searcher in ("dinas", "top_class"):
+            row = (metric_row(record, searcher, "paper") if record else None) or {}
+            found |= {f"{prefix}.{searcher}.{field}": _mean(row, field) for field in (*_FIELDS, "best_inside")}
+            found[f"{prefix}.{searcher}.labels_before_search"] = row.get("labels_before_search")
+            found[f"{prefix}.{searcher}.failed_runs"] = row.get("failed_runs")
+        for searcher in SEARCHER_NAMES:
+            row = (metric_row(rerun[1], searcher, "paper") if rerun else None) or {}
+            for field in ("best_valid", "best_inside"):
+                found[f"{prefix}.rerun.{searcher}.{field}"] = _mean(row, field)
+            found[f"{prefix}.rerun.{searcher}.extrapolated"] = row.get("extrapolated")
+        metrics = record.metrics if record else {}
+        found[f"{prefix}.best_label"] = metrics.get("best_label")
+        found[f"{prefix}.wanted_cells"] = metrics.get("wanted_cells")
+        found[f"{prefix}.scale"] = record.parameters["guidance_scale"] if record else None
+        for field in ("training_s", "training_steps", "seconds_per_architecture"):
+            found[f"{prefix}.speed.{field}"] = metrics.get("speed", {}).get(field)
+        if benchmark == "nb301":
+            misread = metrics.get("misreading") or {}
+            for field in ("best_as_reported", "worth_of_it", "best_if_read_rightly", "change"):
+                found[f"misreading.{field}"] = (misread.get(field) or {}).get("mean")
+    return found
+
+
+def _mean(row: dict[str, Any], field: str) -> float | None:
+    mean: float | None = (row.get(field) or {}).get("mean")
+    return mean

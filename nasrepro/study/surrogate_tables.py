@@ -1,0 +1,344 @@
+"""Tables 3, 7 and the first half of Table 6 of DiNAS: spaces that are not numbered, scored by our surrogates.
+
+The printed numbers are of other surrogates. They stand beside ours for the order of the methods, never as values to
+be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import pandas as pd
+from scipy.stats import mannwhitneyu
+
+from nasrepro import paths
+from nasrepro.study import records, search_tables
+from nasrepro.study.claims import answering_record, load_claims, metric_row
+from nasrepro.study.fragments import Run
+from nasrepro.study.records import Record
+from nasrepro.study.rendering import Column, Row, Table, with_interval
+from nasrepro.study.search_tables import SEARCHER_NAMES
+from nasrepro.study.statistics import holm
+
+TITLES = {"nb301": "NAS-Bench-301", "nlp": "NAS-Bench-NLP"}
+TRIAL_SEED = 1  # of the runs in which the guidance scale was chosen
+SIZES = (100_000, 10_000, 1_000)  # of Table 7
+_WHAT = {
+    "nb301": "accuracy in % on CIFAR-10 after 100 epochs as our surrogate predicts it (validation; there is no test)",
+    "nlp": "100 minus the loss on Penn Treebank after 50 epochs as our surrogate predicts it (trained on test losses, "
+    "the only public ones)",
+}
+QUERIES = {"nb301": (100, 192), "nlp": (304,)}  # of DiNAS, and of the methods beside it
+TOP_CLASS = "Uniform draw from the labelled top class"
+
+
+@lru_cache
+def printed(name: str) -> pd.DataFrame:
+    """Return the printed numbers `data/paper/dinas_<name>.csv`."""
+    return pd.read_csv(paths.data_dir() / "paper" / f"dinas_{name}.csv")
+
+
+def run_of(claim: str, runs: Iterable[Run]) -> Run | None:
+    """Return the run that answers a claim."""
+    known = list(runs)
+    record = answering_record(next(c for c in load_claims() if c.id == claim), [r for _, r in known])
+    return next((run for run in known if record is not None and run[1].key == record.key), None)
+
+
+def baselines_of(benchmark: str, queries: int, runs: Iterable[Run]) -> Run | None:
+    """Return the newest run of the baselines with this budget."""
+    fitting = [
+        run
+        for run in runs
+        if run[1].experiment == "baselines"
+        and run[1].profile != "smoke"
+        and {k: run[1].parameters[k] for k in ("benchmark", "queries", "searcher")}
+        == {"benchmark": benchmark, "queries": queries, "searcher": "all"}
+    ]
+    return max(fitting, key=lambda run: run[1].created, default=None)
+
+
+def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
+    """Return a half of Table 3: DiNAS and its control, then the searches rerun, each beside what is printed."""
+    columns = (
+        Column("Method"),
+        *(Column("Best, ours", numeric=True), Column("Behind DiNAS by", numeric=True), Column("p", numeric=True)),
+        *(Column("Queries", numeric=True), Column("Labels read before", numeric=True)),
+        *(Column("Valid samples, %", numeric=True), Column("Runs that end outside, %", numeric=True)),
+        *(Column("Best inside", numeric=True), Column("Printed, other surrogate", numeric=True)),
+    )
+    found, title = run_of(f"dinas.table3.{benchmark}.val", runs), TITLES[benchmark]
+    told = printed("table3").query("benchmark == @benchmark").set_index("method")
+    rerun = [r for queries in QUERIES[benchmark] if (r := baselines_of(benchmark, queries, runs)) is not None]
+    caption = f"DiNAS, Table 3, {title}: {_WHAT[benchmark]}"
+    if found is None:
+        cells = ("DiNAS", "not run", *["not run"] * 7, f"{told['val']['DiNAS']:.2f}")
+        return Table(columns, (Row(cells, "ours"),), f"{caption}. No run of ours to show.")
+    record = found[1]
+    dinas, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
+    assert dinas is not None
+    rows = [Row(("DiNAS", *_cells(dinas, dinas, ""), _told(told, "DiNAS")), "ours")]
+    if control is not None:
+        p = _pvalues(found, [(found, "top_class")])[0]
+        rows.append(Row((TOP_CLASS, *_cells(control, dinas, p), "n.p."), "ours"))
+    for other in rerun:
+        shown = {s: row for s in SEARCHER_NAMES if (row := metric_row(other[1], s, "paper")) is not None}
+        for (name, row), p in zip(shown.items(), _pvalues(found, [(other, s) for s in shown]), strict=True):
+            text = SEARCHER_NAMES[name] + (", budget of the paper" if row["queries"] != dinas["queries"] else "")
+            same = row["queries"] == QUERIES[benchmark][-1]
+            mark = _told(told, SEARCHER_NAMES[name]) if same else "other budget"
+            rows.append(Row((text, *_cells(row, dinas, p), mark), "ours"))
+    q = record.parameters
+    caption += (
+        f"; mean [95 % interval] of the best of a run. DiNAS: {dinas['trainings']} training(s) x {dinas['runs']} runs, "
+        f"top {100 - q['percentile']:g} % of {dinas['labels_before_search']:,} labels, guidance scale "
+        f"{q['guidance_scale']:g}, {q['reverse_steps']} reverse steps, profile `{record.profile}`, device "
+        f"{record.environment.device}"
+        + (f"; the others: {rerun[0][1].parameters['runs']} runs." if rerun else "; the others were not run.")
+    )
+    notes = (*_standing(dinas, rerun), *_search_notes(benchmark, record, told))
+    return Table(columns, tuple(rows), caption, notes)
+
+
+def _cells(row: dict[str, Any], dinas: dict[str, Any], p: str) -> tuple[str, ...]:
+    behind = dinas["best_valid"]["mean"] - row["best_valid"]["mean"]
+    return (
+        with_interval(row["best_valid"], 3),
+        "itself" if row is dinas else f"{behind:+.3f}",
+        p or "itself",
+        f"{row['queries']}",
+        f"{row['labels_before_search']:,}",
+        f"{100 * row['validity']['mean']:.1f}",
+        f"{100 * row['extrapolated']:.0f}",
+        with_interval(row["best_inside"], 3),
+    )
+
+
+def _told(told: pd.DataFrame, method: str) -> str:
+    value = told["val"].get(method)
+    return "n.p." if value is None or pd.isna(value) else f"{value:.2f}"
+
+
+def _pvalues(found: Run, others: Sequence[tuple[Run, str]]) -> list[str]:
+    """Return Holm-adjusted p-values of the runs of DiNAS against those of each of some searchers."""
+    values = [mannwhitneyu(_best(found, "dinas"), _best(run, searcher)).pvalue for run, searcher in others]
+    return [f"{p:.2g}" for p in holm(values)]
+
+
+def _best(run: Run, searcher: str) -> list[float]:
+    frame = records.load_table(run[0], run[1], "runs.parquet")
+    found: list[float] = frame.loc[frame["searcher"] == searcher, "best_valid"].tolist()
+    return found
+
+
+def _standing(dinas: dict[str, Any], rerun: Sequence[Run]) -> Iterator[str]:
+    """Say which searches DiNAS is ahead of at equal queries, by all values and by those that are no extrapolations."""
+    for _, record in rerun:
+        rows = {s: row for s in SEARCHER_NAMES if (row := metric_row(record, s, "paper")) is not None}
+        if record.parameters["queries"] != dinas["queries"]:
+            continue
+        for field, what in (("best_valid", "all values"), ("best_inside", "values inside of what the surrogate knows")):
+            ahead = [SEARCHER_NAMES[s] for s, row in rows.items() if dinas[field]["mean"] > row[field]["mean"]]
+            yield (
+                f"By the mean of {what}, with {dinas['queries']} queries each, DiNAS is ahead of {len(ahead)} of "
+                f"{len(rows)} searches{': ' * bool(ahead)}{', '.join(ahead)}."
+            )
+
+
+def _search_notes(benchmark: str, record: Record, told: pd.DataFrame) -> tuple[str, ...]:
+    best = record.metrics["best_label"]
+    what = "pairs" if benchmark == "nb301" else "cells"
+    source = "" if benchmark == "nb301" else ", a true loss, not the surrogate's"
+    return (
+        f"The best of the {what} that DiNAS was trained on has the label {best:.3f}{source}: known before its first "
+        "query.",
+        "Behind DiNAS by: mean of DiNAS minus mean of the row. p: Mann-Whitney test over runs, two-sided, with Holm's "
+        "correction within a budget; it takes runs as independent, though those of one training share a model.",
+        "Runs that end outside: the best architecture lies farther from those the surrogate was fitted to than 99 % of "
+        "them from each other; there its values are extrapolations. Best inside: the best of the others.",
+        "Printed: NAS-Bench-301 by its official ensemble, which we do not have, and NAS-Bench-NLP by the surrogate of "
+        f"NAS-Bench-X11. AG-Net is printed with {_told(told, 'AG-Net')}. n.p.: not printed.",
+    )
+
+
+def size_table(runs: Sequence[Run]) -> Table:
+    """Return Table 7: DiNAS after training on 100,000, 10,000 and 1,000 labelled architectures."""
+    columns = (
+        *(Column("Training cells", numeric=True), Column("Steps", numeric=True)),
+        *(Column("Best, ours, mean", numeric=True), Column("Median", numeric=True)),
+        *(Column("Runs without a valid sample", numeric=True), Column("Valid, %", numeric=True)),
+        *(Column("Novel, %", numeric=True), Column("Unique, %", numeric=True)),
+        *(
+            Column("Uniform draw from the labelled top class", numeric=True),
+            Column("Best training label", numeric=True),
+        ),
+        Column("Printed: best, novel, unique"),
+    )
+    rows = []
+    for size in SIZES:
+        told = printed("table7").set_index("cells").loc[size]
+        text = f"{told['val']:.2f}, {told['novelty']:g}, {told['uniqueness']:g}"
+        found = [r for _, r in runs if _is_size(r, size)]
+        for record in sorted(found, key=lambda r: -r.parameters["epochs"]):
+            rows.append(Row((*_size_cells(record), text), "ours"))
+        if not found:
+            rows.append(Row((f"{size:,}", *["not run"] * 9, text), "ours"))
+    caption = (
+        "DiNAS, Table 7, NAS-Bench-301: 192 pairs of a run, each of one normal and one reduction sample, after "
+        f"training on fewer labelled architectures; {_WHAT['nb301']}. Valid, novel (absent from the "
+        "training data) and unique (present just once among the generations of all runs), up to isomorphism; the last "
+        "two as shares of the valid."
+    )
+    notes = (
+        "The number of steps is the same in the main rows, so that they differ in labels and not in how long was "
+        "trained. A row with fewer steps trained for as many epochs as that of 10,000.",
+        "Printed: the official ensemble; the mean of 85.29 holds one run without a valid sample, which counts as 0.",
+    )
+    return Table(columns, tuple(rows), caption, notes)
+
+
+def _is_size(record: Record, size: int) -> bool:
+    if record.experiment != "nb301" or record.profile == "smoke":
+        return False
+    p = record.parameters
+    wanted = {"cells": size, "protocol": "single", "decode": "correct"}
+    return p["seed"] != TRIAL_SEED and all(p[k] == v for k, v in wanted.items())
+
+
+def _size_cells(record: Record) -> tuple[str, ...]:
+    row, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
+    assert row is not None and control is not None
+    whole = record.metrics["all_runs"]
+    return (
+        f"{record.parameters['cells']:,}",
+        f"{record.metrics['speed']['training_steps']:,}",
+        with_interval(row["best_valid"], 3),
+        f"{row['best_valid']['median']:.3f}",
+        f"{row['failed_runs']} of {row['runs'] * row['trainings']}",
+        f"{100 * whole['validity']:.1f}",
+        *(_share(whole[name]) for name in ("novelty", "uniqueness")),
+        with_interval(control["best_valid"], 3),
+        f"{record.metrics['best_label']:.3f}",
+    )
+
+
+def variety_table(runs: Sequence[Run]) -> Table:
+    """Return the first half of Table 6: novelty and uniqueness of samples that are only looked at."""
+    columns = (
+        *(Column("Samples"), Column("Valid, %", numeric=True)),
+        *(Column("Novel, %", numeric=True), Column("exactly", numeric=True)),
+        *(Column("Unique, %", numeric=True), Column("exactly ", numeric=True)),
+        *(Column("Printed, novel", numeric=True), Column("Printed, unique", numeric=True)),
+    )
+    rows, samples = [], 0
+    for benchmark, title in TITLES.items():
+        told = printed("table6_novelty").set_index("benchmark").loc[benchmark]
+        texts = f"{told['novelty']:g}", f"{told['uniqueness']:g}"
+        found = run_of(f"dinas.table6.{benchmark}.novelty", runs)
+        if found is None:
+            rows.append(Row((title, *["not run"] * 5, *texts), "ours"))
+            continue
+        samples = found[1].parameters["generations"]
+        parts = found[1].metrics["generations"]
+        for name, part in parts.items():
+            label = f"{title}, {name}" if len(parts) > 1 else title
+            shown = texts if name == list(parts)[-1] else ("n.p.", "n.p.")
+            fields = ("validity", "novelty", "novelty_exact", "uniqueness", "uniqueness_exact")
+            rows.append(Row((label, *(_share(part[f]) for f in fields), *shown), "ours"))
+    caption = (
+        f"DiNAS, Table 6: novelty and uniqueness of {samples:,} samples of one training. Novel: absent from the "
+        "training data; unique: present just once among the samples; both as shares of the valid samples, "
+        "up to isomorphism and by exact equality."
+    )
+    notes = (
+        "The paper does not say whether a generation of NAS-Bench-301 is a cell or a pair of cells, nor what it counts "
+        "as the same. A pair is novel as soon as one of its cells is new in its company.",
+        "Cells of NAS-Bench-NLP are kept in canonical form, so that equal means isomorphic.",
+    )
+    return Table(columns, tuple(rows), caption, notes)
+
+
+def _share(value: float | None) -> str:
+    return "no valid sample" if value is None else f"{100 * value:.1f}"
+
+
+def scale_table(benchmark: str, runs: Sequence[Run]) -> Table:
+    """Return the trial runs by guidance scale: where our setting comes from."""
+    columns = (
+        *(Column("Guidance scale", numeric=True), Column("Valid samples, %", numeric=True)),
+        *(Column("Best, ours", numeric=True), Column(f"{TOP_CLASS}", numeric=True)),
+        *(Column("In the wanted class, %", numeric=True), Column("Distinct valid per run", numeric=True)),
+    )
+    rows = []
+    trials = {r.parameters["guidance_scale"]: r for _, r in runs if is_trial(r, benchmark)}
+    for scale, record in sorted(trials.items()):
+        row, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
+        assert row is not None and control is not None
+        cells = (
+            f"{scale:g}",
+            f"{100 * row['validity']['mean']:.1f}",
+            with_interval(row["best_valid"], 3),
+            with_interval(control["best_valid"], 3),
+            f"{100 * row['in_top_class']['mean']:.1f}",
+            f"{row['distinct_valid']['mean']:.1f} of {row['queries']}",
+        )
+        rows.append(Row(cells, "ours"))
+    caption = f"{TITLES[benchmark]}: trial runs of one training with the seed {TRIAL_SEED}, by guidance scale."
+    return Table(columns, tuple(rows), caption)
+
+
+def is_trial(record: Record, benchmark: str) -> bool:
+    """Return whether a record is one of the runs in which the guidance scale of a benchmark was chosen."""
+    return record.experiment == benchmark and record.profile != "smoke" and record.parameters["seed"] == TRIAL_SEED
+
+
+def misreading_table(record: Record) -> Table:
+    """Return what the error of the public code does to the result of a record of `nb301`, from the same samples."""
+    columns = (Column("What"), Column("Accuracy, %", numeric=True))
+    names = {
+        "best_if_read_rightly": "Best of a run, architectures read rightly",
+        "best_as_reported": "Best of a run, as the public code would report it",
+        "worth_of_it": "What the architecture is worth that the public code would choose",
+    }
+    found = record.metrics["misreading"]
+    if found is None:
+        return Table(columns, (), "Read as the public code reads: decode=public_code.")
+    rows = tuple(Row((text, with_interval(found[name], 3)), "ours") for name, text in names.items())
+    caption = f"The samples of run `{record.key}`, read rightly and as the public code of AG-Net and DiNAS reads them."
+    return Table(columns, rows, caption)
+
+
+def run_table(record: Record) -> Table:
+    """Return what one run of `nb301`, `nlp`, or of the baselines on either found: a row per method."""
+    columns = (
+        *(Column("Method"), Column("Best", numeric=True), Column("Median", numeric=True)),
+        *(Column("Queries", numeric=True), Column("Labels read before", numeric=True)),
+        *(Column("Valid samples, %", numeric=True), Column("Runs that end outside, %", numeric=True)),
+        Column("Best inside", numeric=True),
+    )
+    benchmark = record.parameters.get("benchmark", record.experiment)
+    rows = [
+        Row(
+            (
+                text,
+                with_interval(row["best_valid"], 3),
+                f"{row['best_valid']['median']:.3f}",
+                f"{row['queries']}",
+                f"{row['labels_before_search']:,}",
+                f"{100 * row['validity']['mean']:.1f}",
+                f"{100 * row['extrapolated']:.0f}",
+                with_interval(row["best_inside"], 3),
+            ),
+            "ours",
+        )
+        for name, text in {"dinas": "DiNAS", "top_class": TOP_CLASS, **SEARCHER_NAMES}.items()
+        if (row := metric_row(record, name, "paper")) is not None
+    ]
+    return Table(columns, tuple(rows), f"{TITLES[benchmark]}: {_WHAT[benchmark]}; mean [95 % interval] over runs.")
+
+
+def searchers_table(record: Record) -> Table:
+    """Return what the searchers of a record of `baselines` found, on whichever benchmark."""
+    return run_table(record) if record.parameters["benchmark"] in TITLES else search_tables.searchers_table(record)
