@@ -66,7 +66,7 @@ class EncodingParameters(Parameters):
     large_batch_size: int = Field(32, ge=2, le=4096, description="the same for larger budgets")
     flan_size: Literal["small", "published"] = Field("small", description="sizes of FLAN's layers")
     flan_epochs: int = Field(100, ge=1, le=10_000, description="passes of FLAN over up to 200 labels")
-    flan_large_epochs: int = Field(30, ge=1, le=10_000, description="passes of FLAN over more labels")
+    flan_large_epochs: int = Field(20, ge=1, le=10_000, description="passes of FLAN over more labels")
     flan_large_batch_size: int = Field(16, ge=2, le=4096, description="its labels of one step then")
     flan_proxies: bool = Field(False, description="give FLAN the zero-cost proxies too")
     most_paths: int = Field(512, ge=1, description="most frequent paths that the path encoding keeps, of each cell")

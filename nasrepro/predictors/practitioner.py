@@ -15,8 +15,8 @@ from nasrepro.predictors import Predictor
 from nasrepro.predictors.gaussian_process import GaussianProcess
 from nasrepro.seeding import derive, numpy_stream
 
-_STEPS = 60  # L-BFGS steps on the length scales
-_MOST_CELLS = 600  # labelled cells that the length scales are fitted to; the process is conditioned on all
+_STEPS = 40  # L-BFGS steps on the length scales
+_MOST_CELLS = 500  # labelled cells that the length scales are fitted to; the process is conditioned on all
 
 
 def normal_scores(labels: np.ndarray) -> np.ndarray:
