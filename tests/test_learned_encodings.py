@@ -44,7 +44,7 @@ def test_arch2vec_learns_to_restore_cells_and_ignores_padding():
     config = arch2vec.Arch2VecConfig(latent=8, hidden=32, epochs=1, batch_size=32)
     start, trained = (arch2vec.pretrain(CELLS, K, arch2vec.Arch2VecConfig(8, 32, epochs=e), 0) for e in (0, 15))
     start.eval(), trained.eval()
-    assert float(trained.loss(CELLS)) < 0.7 * float(start.loss(CELLS))
+    assert trained.loss(CELLS).item() < 0.7 * start.loss(CELLS).item()
     model = arch2vec.pretrain(random_cells(100), len(NB101.node_classes), config, 0)
     cells = random_cells(20)
     np.testing.assert_allclose(model.embed(cells), model.embed(padded(cells, 2)), atol=1e-5)
@@ -56,7 +56,7 @@ def test_cate_restores_operations_better_than_their_frequencies_and_ignores_padd
     model = cate.pretrain(CELLS, NB201.node_classes, config, 0).eval()
     share = torch.bincount(CELLS.nodes.flatten(), minlength=K) / CELLS.nodes.numel()
     torch.manual_seed(0)
-    assert float(model.loss(CELLS, CELLS)) < float(-(share * share.log()).nansum())
+    assert model.loss(CELLS, CELLS).item() < -(share * share.log()).nansum().item()
     cells = random_cells(20)
     model = cate.CATE(len(NB101.node_classes), 9, config)
     np.testing.assert_allclose(model.embed(cells), model.embed(padded(cells, 2)), atol=1e-5)
@@ -93,9 +93,9 @@ def test_flan_depends_on_the_graph_not_on_the_numbering_of_its_nodes():
     adjacency[:, 0, 1] = adjacency[:, 0, 2] = adjacency[:, 1, 3] = adjacency[:, 2, 3] = 1
     cells = Graphs.from_adjacency(torch.tensor([[0, 1, 2, 3], [0, 2, 1, 3]]), adjacency)
     a, b = network(*inputs(cells))
-    assert float(a) == pytest.approx(float(b), abs=1e-6)
+    assert a.item() == pytest.approx(b.item(), abs=1e-6)
     other = Graphs.from_adjacency(torch.tensor([[0, 1, 1, 3]]), adjacency[:1])
-    assert abs(float(network(*inputs(other))) - float(a)) > 1e-6
+    assert abs((network(*inputs(other)) - a).item()) > 1e-6
 
 
 def test_the_backward_pass_of_flan_matters_and_its_proxies_are_read():

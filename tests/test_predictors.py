@@ -8,7 +8,7 @@ import torch
 from scipy.stats import kendalltau
 
 from nasrepro.predictors import Predictor
-from nasrepro.predictors.practitioner import Average, BoostedTrees, GPPredictor, normal_scores
+from nasrepro.predictors.practitioner import BoostedTrees, GPPredictor, normal_scores
 from nasrepro.predictors.ranking import MLP, MLPPredictor, RankingConfig, RankingEnsemble
 
 FAST = RankingConfig(epochs=30)
@@ -23,9 +23,8 @@ def example(n: int = 300) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize(
     "predictor",
-    [MLPPredictor(FAST), MLPPredictor(RankingConfig("mse", epochs=30)), GPPredictor(), BoostedTrees(trees=100),
-     Average([GPPredictor(), BoostedTrees(trees=100)])],
-)  # fmt: skip
+    [MLPPredictor(FAST), MLPPredictor(RankingConfig("mse", epochs=30)), GPPredictor(), BoostedTrees(trees=100)],
+)
 def test_a_predictor_ranks_unseen_cells_and_repeats_itself(predictor: Predictor):
     x, y = example()
     predictor.fit(x[:100], y[:100], 1)

@@ -1,4 +1,4 @@
-"""What a practitioner would use today on a table of features: a Gaussian process, averaged with boosted trees.
+"""What a practitioner would use today on a table of features: a Gaussian process, and boosted trees.
 
 Labels are replaced by the normal quantiles of their ranks, since accuracies have a long lower tail that would otherwise
 decide the fit, and a ranking is all that is asked for.
@@ -6,12 +6,9 @@ decide the fit, and a ranking is all that is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy.stats import norm, rankdata
 
-from nasrepro.predictors import Predictor
 from nasrepro.predictors.gaussian_process import GaussianProcess
 from nasrepro.seeding import derive, numpy_stream
 
@@ -71,20 +68,3 @@ class BoostedTrees:
         """Return the predicted normal score of each cell (features B x F), B."""
         predicted: np.ndarray = self._model.predict(features)
         return predicted
-
-
-class Average:
-    """A `Predictor`: the mean of what others predict, all in the same unit."""
-
-    def __init__(self, predictors: Sequence[Predictor]) -> None:
-        self._predictors = predictors
-
-    def fit(self, features: np.ndarray, labels: np.ndarray, seed: int) -> None:
-        """Fit each of them."""
-        for predictor in self._predictors:
-            predictor.fit(features, labels, seed)
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """Return the mean of the predictions for each cell (features B x F), B."""
-        mean: np.ndarray = np.mean([predictor.predict(features) for predictor in self._predictors], axis=0)
-        return mean
