@@ -100,8 +100,8 @@ def paths(task: PredictionTask, cells: Cells, most: int) -> np.ndarray:
     return np.concatenate([path_encoding(graphs, classes, most) for graphs in parts(task, cells)], axis=1)
 
 
-def proxies(task: PredictionTask, cells: Cells, features: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return the zero-cost proxies, float32, M x at most 13, and how many of them are known.
+def proxies(task: PredictionTask, cells: Cells, features: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return the zero-cost proxies by name, float32, M each, and how many of them are known.
 
     Args:
         task: whose data set has the proxies.
@@ -114,7 +114,8 @@ def proxies(task: PredictionTask, cells: Cells, features: np.ndarray) -> tuple[n
         listed = map(benchmark.listing.from_index, range(benchmark.listing.size))
         known = [arch for arch in listed if task.space.is_valid(arch)]
     found = zero_cost(benchmark, task.column.dataset, cells, features, known, tabular(task, known))
-    return found.scores, {name: asdict(coverage) for name, coverage in found.coverage.items()}
+    scores = dict(zip(found.names, found.scores.T, strict=True))
+    return scores, {name: asdict(coverage) for name, coverage in found.coverage.items()}
 
 
 def unlabelled(task: PredictionTask, cells: Cells) -> Graphs:

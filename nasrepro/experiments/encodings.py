@@ -107,12 +107,14 @@ class _Study:
 
     @cached_property
     def proxies(self) -> list[np.ndarray]:
-        """The proxies of each task, M x 13."""
+        """The proxies of each task, M x as many as any task has; a proxy that a task lacks is constant."""
         found = []
         for task in self.tasks:
             scores, self.coverage[task.column.dataset] = features.proxies(task, self.pool.cells, self.tabular)
             found.append(scores)
-        return found
+        names = sorted({name for scores in found for name in scores})
+        missing = np.zeros(len(self.pool.cells), dtype=np.float32)
+        return [np.stack([scores.get(name, missing) for name in names], axis=1) for scores in found]
 
     def labels(self, number: int) -> np.ndarray:
         """Return the labels of the pool; `note` says in the ledger who read which of them."""
