@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from nasrepro import experiments
-from nasrepro.experiments.encodings import METHODS, EncodingParameters, _differences, _Study, ridge
+from nasrepro.experiments.encoding_study import EncodingStudy, _differences
+from nasrepro.experiments.encodings import METHODS, EncodingParameters, ridge
 from nasrepro.predictors.ranking import MLP, RankingConfig, RankingEnsemble
 from nasrepro.seeding import derive
 from nasrepro.study import encoding_tables
@@ -19,9 +20,9 @@ from nasrepro.study.run import RunContext, run
 TINY = {"trials": 2, "pairs": 20, "test_cells": 40, "epochs": 2, "flan_epochs": 1, "flan_large_epochs": 1}
 
 
-def study(tmp_path: Path, **given: object) -> _Study:
+def study(tmp_path: Path, **given: object) -> EncodingStudy:
     parameters = EncodingParameters.model_validate(TINY | given)
-    return _Study(parameters, RunContext(tmp_path, tmp_path / "models", "cpu"))
+    return EncodingStudy(parameters, RunContext(tmp_path, tmp_path / "models", "cpu"))
 
 
 def test_a_network_of_many_tasks_and_trials_is_the_one_trained_alone(mirror: Path, tmp_path: Path) -> None:
