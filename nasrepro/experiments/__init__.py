@@ -8,7 +8,19 @@ from typing import Any
 from nasrepro.errors import ParameterError, did_you_mean
 from nasrepro.study.run import Experiment
 
-NAMES = ("nb201", "nb101", "hw", "hw_joint", "nb301", "nlp", "baselines", "card", "theory")
+NAMES = (
+    "nb201",
+    "nb101",
+    "hw",
+    "hw_joint",
+    "nb301",
+    "nlp",
+    "baselines",
+    "card",
+    "theory",
+    "encodings",
+    "proxies",
+)
 
 
 def load(name: str) -> Experiment[Any]:

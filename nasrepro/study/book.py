@@ -25,6 +25,7 @@ from nasrepro.study import (
     cards,
     claims,
     drawing,
+    encoding_tables,
     pages,
     records,
     search_tables,
@@ -106,7 +107,10 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     known = [record for _, record in committed]
     reruns = {name: found for name in chosen if (found := search_tables.baselines(name, known)) is not None}
     values = result_values({name: run[1] for name, run in chosen.items() if run}, reruns)
-    out.write_json("results", values | theory_values(committed) | surrogate_pages.values(committed))
+    out.write_json(
+        "results",
+        values | theory_values(committed) | surrogate_pages.values(committed) | encoding_tables.values(committed),
+    )
     out.write("claims", [table("claims", verdicts)], ["table-claims"])
     method = drawing.method_figure()
     caption = "Training (a) and sampling (b). Our drawing of the paper's Figure 1."
@@ -120,6 +124,7 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     for name in cards.CARDS:
         pages.card(out, name, committed)
     pages.theory(out, committed)
+    encoding_tables.write_pages(out, committed)
     pages.runs(out, own, broken, committed)
 
     expected = {}
