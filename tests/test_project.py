@@ -27,11 +27,14 @@ RANKS = {
     "spaces": 3,
     "benchmarks": 4,
     "delta_theory": 4,
+    "gaussian_process": 5,
     "diffusion": 5,
     "proxies": 5,
     "guidance": 6,
     "encodings": 6,
     "predictors": 7,
+    "delta_data": 7,
+    "delta_predictor": 7,
     "search": 8,
     "study": 9,
     "experiments": 10,
@@ -39,7 +42,7 @@ RANKS = {
     "notebook": 11,
     "cli": 12,
 }
-SAME_RANK = {("storage", "errors")}
+SAME_RANK = {("storage", "errors"), ("delta_predictor", "delta_data")}
 OPTIONAL = ("papermill", "jupytext", "xgboost", "matplotlib", "nbformat", "jupyter_book", "sphinx", "torch_geometric")
 
 
