@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from nasrepro.delta_data import DifferenceData, take
 from nasrepro.encodings.difference import View, difference_encoding
 from nasrepro.encodings.fixed_form import Cells
-from nasrepro.gaussian_process import GaussianProcess
+from nasrepro.predictors.gaussian_process import GaussianProcess
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 
 Features = Callable[[Cells], np.ndarray]  # cells -> B x F
@@ -110,7 +110,7 @@ class AdditiveDifference(DifferencePredictor):
 
 
 class GPPotential:
-    """A Gaussian process on features; see `nasrepro.gaussian_process`.
+    """A Gaussian process on features; see `nasrepro.predictors.gaussian_process`.
 
     Args:
         steps: most L-BFGS steps on its length scales and noise.

@@ -27,7 +27,6 @@ RANKS = {
     "spaces": 3,
     "benchmarks": 4,
     "delta_theory": 4,
-    "gaussian_process": 5,
     "diffusion": 5,
     "proxies": 5,
     "guidance": 6,
@@ -42,7 +41,7 @@ RANKS = {
     "notebook": 11,
     "cli": 12,
 }
-SAME_RANK = {("storage", "errors"), ("delta_predictor", "delta_data")}
+SAME_RANK = {("storage", "errors"), ("delta_predictor", "delta_data"), ("delta_predictor", "predictors")}
 OPTIONAL = ("papermill", "jupytext", "xgboost", "matplotlib", "nbformat", "jupyter_book", "sphinx", "torch_geometric")
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from nasrepro.encodings.tabular import tabular_features
-from nasrepro.gaussian_process import GaussianProcess
+from nasrepro.predictors.gaussian_process import GaussianProcess
 from nasrepro.search.defaults import PRACTITIONER_DEFAULTS, PractitionerConfig
 from nasrepro.search.surrogate import SurrogateSearch, standardise
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
