@@ -15,15 +15,18 @@ from nasrepro.delta_predictor.additive import (
     strong_difference,
 )
 from nasrepro.delta_predictor.base import DifferencePredictor
-from nasrepro.delta_predictor.network import MLPConfig, MLPDifference
+from nasrepro.delta_predictor.code_means import CodeMeans
+from nasrepro.delta_predictor.network import MLPConfig, MLPDifference, NetworkPotential
 
 __all__ = [
     "AdditiveDifference",
+    "CodeMeans",
     "DifferencePredictor",
     "Features",
     "GPPotential",
     "MLPConfig",
     "MLPDifference",
+    "NetworkPotential",
     "Potential",
     "TreePotential",
     "gp_difference",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from nasrepro.delta_data import DifferenceData
-from nasrepro.encodings.fixed_form import Cells
+from nasrepro.delta_data import DifferenceData, take
+from nasrepro.encodings.fixed_form import Cells, fixed_form
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 
 
@@ -46,3 +46,37 @@ class DifferencePredictor(ABC):
     def gain_rows(self, base_rows: np.ndarray, neighbour_rows: np.ndarray) -> np.ndarray:
         """Return the predicted y(neighbour) - y(base) of rows (int64, B) of a finite space, float64, B."""
         return self.gain_cells(base_rows, neighbour_rows)
+
+
+def chain_edits(
+    space: SearchSpace[Any],
+    cells: Cells,
+    anchors: Cells,
+    labels: np.ndarray,
+    gain: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Return the mean over anchors of the anchor's label and the gains of single edits on the way to each cell.
+
+    The places in which the two differ are changed one after the other, in their order; the networks in between need not
+    be valid, and are encoded all the same.
+
+    Args:
+        space: whose architectures.
+        cells: where the ways end, B.
+        anchors: where they begin, each to every cell.
+        labels: of the anchors.
+        gain: predicted difference (B) of pairs of fixed-form vectors (float32, B x F), before and after an edit.
+    """
+    form, total = fixed_form(space), np.zeros(len(cells))
+    for number, label in enumerate(labels):
+        anchor = take(anchors, np.full(len(cells), number))
+        present, goal = form.vectors(anchor), form.aligned(anchor, cells)
+        total += label
+        for place in range(int(form.places.max()) + 1):
+            columns = np.flatnonzero(form.places == place)
+            moved = np.flatnonzero((present[:, columns] != goal[:, columns]).any(1))
+            if len(moved):
+                before = present[moved]
+                present[np.ix_(moved, columns)] = goal[np.ix_(moved, columns)]
+                total[moved] += gain(before, present[moved])
+    return total / len(labels)

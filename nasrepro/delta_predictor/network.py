@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nasrepro.delta_data import DifferenceData, take
-from nasrepro.delta_predictor.base import DifferencePredictor
+from nasrepro.delta_data import DifferenceData
+from nasrepro.delta_predictor.base import DifferencePredictor, chain_edits
 from nasrepro.encodings.difference import View, combine, difference_encoding
-from nasrepro.encodings.fixed_form import Cells, fixed_form
+from nasrepro.encodings.fixed_form import Cells
 from nasrepro.spaces.base import SearchSpace
 
 
@@ -41,8 +41,8 @@ class MLPConfig:
     width: int = 128
     layers: int = 2
     mirror: bool = True
-    epochs: int = 100
-    batch: int = 64
+    epochs: int = 80
+    batch: int = 128
     learning_rate: float = 2e-3
     weight_decay: float = 1e-3
     margin: float = 0.1
@@ -75,18 +75,10 @@ class MLPDifference(DifferencePredictor):
         inputs = self._inputs(pairs.base, pairs.other)
         y = torch.from_numpy((pairs.targets / self._spread).astype(np.float32))
         self._network = _network(inputs[0].shape[1], config, torch.Generator().manual_seed(self._seed))
-        optimiser = torch.optim.AdamW(
-            self._network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
-        size = min(len(pairs), config.epoch_pairs)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.epochs * -(-size // config.batch))
-        for _ in range(config.epochs):
-            for part in np.array_split(rng.permutation(len(pairs))[:size], -(-size // config.batch)):
-                loss = self._loss(self._forward([x[part] for x in inputs]), y[part])
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                optimiser.step()
-                schedule.step()
+        _train(
+            self._network, config, len(pairs), rng,
+            lambda part: self._loss(self._forward([x[part] for x in inputs]), y[part]),
+        )  # fmt: skip
 
     def gain_cells(self, base: Cells, neighbour: Cells) -> np.ndarray:
         """Return F(base, neighbour)."""
@@ -102,29 +94,14 @@ class MLPDifference(DifferencePredictor):
         The places in which the two differ are changed one after the other, in their order; the networks in between need
         not be valid, and are encoded all the same.
         """
-        form, total = fixed_form(self.space), np.zeros(len(cells))
-        for place, label in enumerate(labels):
-            anchor = take(anchors, np.full(len(cells), place))
-            total += label + self._along_path(form.vectors(anchor), form.aligned(anchor, cells), form.places)
-        return total / len(labels)
+        return chain_edits(self.space, cells, anchors, labels, self._gain_of_vectors)
 
-    def _along_path(self, before: np.ndarray, after: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """Return the sum (B) of the predictions of the edits that turn each vector before into the one after."""
-        gains, present = np.zeros(len(before)), before.copy()
-        for place in range(int(places.max()) + 1):
-            columns = places == place
-            moved = (present[:, columns] != after[:, columns]).any(1)
-            if not moved.any():
-                continue
-            start = present[moved]
-            stop = start.copy()
-            stop[:, columns] = after[np.ix_(moved, columns)]
-            ends = [(start, stop), (stop, start)][: 2 if self._config.antisymmetric else 1]
-            inputs = [torch.from_numpy(combine(a, b, self._config.view)) for a, b in ends]
-            with torch.no_grad():
-                gains[moved] += self._forward(inputs).double().numpy() * self._spread
-            present[moved] = stop
-        return gains
+    def _gain_of_vectors(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        ends = [(before, after), (after, before)][: 2 if self._config.antisymmetric else 1]
+        inputs = [torch.from_numpy(combine(a, b, self._config.view)) for a, b in ends]
+        with torch.no_grad():
+            gain: np.ndarray = self._forward(inputs).double().numpy() * self._spread
+        return gain
 
     def _encode(self, base: Cells, other: Cells) -> Tensor:
         return torch.from_numpy(difference_encoding(self.space, base, other, self._config.view))
@@ -143,6 +120,53 @@ class MLPDifference(DifferencePredictor):
             return nn.functional.mse_loss(predicted, y)
         ahead = torch.sign(y[:, None] - y[None])
         return (self._config.margin - ahead * (predicted[:, None] - predicted[None])).clamp(min=0)[ahead != 0].mean()
+
+
+class NetworkPotential:
+    """A `Potential`: the same network on a single cell, fitted to accuracies; what a difference is compared with.
+
+    Args:
+        config: hyper-parameters, as far as they are not of pairs.
+        seed: of the first weights and of the order of the cells.
+    """
+
+    def __init__(self, config: MLPConfig | None = None, seed: int = 0) -> None:
+        self._config, self._seed = config or MLPConfig(), seed
+
+    def fit(self, features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> None:
+        """See `additive.Potential`."""
+        self._network = _network(features.shape[1], self._config, torch.Generator().manual_seed(self._seed))
+        y = torch.from_numpy(np.asarray(labels, dtype=np.float32))
+        x = [torch.from_numpy(features)]
+        _train(
+            self._network,
+            self._config,
+            len(y),
+            np.random.default_rng(self._seed),
+            lambda part: nn.functional.mse_loss(self._network(x[0][part])[:, 0], y[part]),
+        )
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """See `additive.Potential`."""
+        with torch.no_grad():
+            predicted: np.ndarray = self._network(torch.from_numpy(features))[:, 0].double().numpy()
+        return predicted
+
+
+def _train(
+    network: nn.Module, config: MLPConfig, count: int, rng: np.random.Generator, loss_of: Callable[[np.ndarray], Tensor]
+) -> None:
+    """Train on `count` examples; `loss_of` returns the loss of a batch of them (int, b)."""
+    optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    size = min(count, config.epoch_pairs)
+    batches = -(-size // config.batch)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.epochs * batches)
+    for _ in range(config.epochs):
+        for part in np.array_split(rng.permutation(count)[:size], batches):
+            optimiser.zero_grad(set_to_none=True)
+            loss_of(part).backward()
+            optimiser.step()
+            schedule.step()
 
 
 def _network(width: int, config: MLPConfig, generator: torch.Generator) -> nn.Sequential:
