@@ -25,8 +25,8 @@ class MLPConfig:
     Attributes:
         view: what the network sees of a pair; see `encodings.difference`.
         antisymmetric: F(a, b) = g(a, b) - g(b, a); else F = g.
-        loss: `mse`, or `hinge` on pairs of pairs: of two, the one with the larger difference should have the larger
-            prediction, by `margin` standard deviations.
+        loss: `hinge` on pairs of pairs: of two, the one with the larger difference should have the larger prediction,
+            by `margin` (predictions then have no unit); or `mse`, in standard deviations of the differences.
         width, layers: of the hidden layers.
         mirror: learn each pair in both directions.
         epochs, batch, learning_rate, weight_decay: of AdamW, the rate falling by a cosine.
@@ -37,13 +37,13 @@ class MLPConfig:
 
     view: View = "base"
     antisymmetric: bool = True
-    loss: Literal["mse", "hinge"] = "mse"
+    loss: Literal["mse", "hinge"] = "hinge"
     width: int = 128
-    layers: int = 2
+    layers: int = 3
     mirror: bool = True
     epochs: int = 80
     batch: int = 128
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-2
     weight_decay: float = 1e-3
     margin: float = 0.1
     epoch_pairs: int = 1_024
