@@ -148,17 +148,22 @@ def _rows(runs: pd.DataFrame) -> list[dict[str, Any]]:
     """Summarise losses over trials by predictor (`searcher`) and k (`protocol`); the tasks of a trial weigh the same.
 
     `ratio` is the loss by that at k = 1 of the same trial, `growth` the same of the mean squared difference, `share`
-    the loss by the mean squared difference, `share_ratio` that by the one at k = 1.
+    the loss by the mean squared difference, `share_ratio` that by the one at k = 1, `ratio_to_3` the loss by that at
+    k = 3.
     """
-    mean = runs.groupby(["predictor", "trial", "k"])[["loss", "target", "share"]].mean().reset_index()
-    first = mean[mean["k"] == 1].set_index(["predictor", "trial"])
-    at_one = first.loc[list(zip(mean["predictor"], mean["trial"], strict=True))]
-    mean["ratio"] = mean["loss"].to_numpy() / at_one["loss"].to_numpy()
-    mean["growth"] = mean["target"].to_numpy() / at_one["target"].to_numpy()
-    mean["share_ratio"] = mean["share"].to_numpy() / at_one["share"].to_numpy()
+    mean = runs.groupby(["predictor", "trial", "k"], sort=False)[["loss", "target", "share"]].mean().reset_index()
+
+    def relative(field: str, to: int) -> np.ndarray:
+        of = mean[mean["k"] == to].set_index(["predictor", "trial"])[field]
+        there = pd.MultiIndex.from_frame(mean[["predictor", "trial"]])
+        ratio: np.ndarray = mean[field].to_numpy() / of.loc[there].to_numpy()
+        return ratio
+
+    mean["ratio"], mean["growth"] = relative("loss", 1), relative("target", 1)
+    mean["share_ratio"], mean["ratio_to_3"] = relative("share", 1), relative("loss", 3)
+    fields = ("loss", "target", "share", "ratio", "growth", "share_ratio", "ratio_to_3")
     return [
-        {"searcher": str(predictor), "protocol": f"k{k}"}
-        | {f: summarise(part[f]).as_dict() for f in ("loss", "target", "share", "ratio", "growth", "share_ratio")}
+        {"searcher": str(predictor), "protocol": f"k{k}"} | {f: summarise(part[f]).as_dict() for f in fields}
         for (predictor, k), part in mean.groupby(["predictor", "k"], sort=False)
     ]
 
