@@ -111,7 +111,7 @@ class GPPotential:
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """See `Potential`."""
-        return self._model.predict(features)[0].astype(np.float64)
+        return self._model.mean(features).astype(np.float64)
 
 
 class TreePotential:

@@ -8,7 +8,10 @@ from typing import Any
 from nasrepro.errors import ParameterError, did_you_mean
 from nasrepro.study.run import Experiment
 
-NAMES = ("nb201", "nb101", "hw", "baselines", "card", "theory", "doa", "doa_distance", "doa_ablation")
+NAMES = (
+    *("nb201", "nb101", "hw", "baselines", "card"),
+    *("theory", "encodings", "proxies", "doa", "doa_distance", "doa_ablation"),
+)
 
 
 def load(name: str) -> Experiment[Any]:

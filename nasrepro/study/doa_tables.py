@@ -99,7 +99,7 @@ def ablation_table(record: Record) -> Table:
     caption = (
         f"NAS-Bench-201 ({record.metrics['column']}): the literal reading, and one choice changed at a time. "
         f"Kendall's tau, mean [95 % interval] over {p['trials']} trials, counted as in the tables above; 156 and 1,563 "
-        f"labels are 1 % and 10 % of the space. Zen-scores are no labels of trained networks. Profile `{record.profile}`."
+        f"labels are 1 % and 10 % of the space. Zen-scores are no labels. Profile `{record.profile}`."
     )
     return Table(columns, tuple(rows), caption)
 
