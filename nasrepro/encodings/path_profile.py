@@ -4,7 +4,8 @@ For every kind of operation, and for all of them together, the profile has how m
 them (on a logarithmic scale), and the sum, mean, least and largest j over paths; then degrees: of the output, of the
 input, of the vertices of each operation, and which of them stand next to the two. Where few sequences of operations are
 possible (at most 100), it also counts the paths of each sequence. A skip connection does not count as an operation, and
-a `none` cuts the paths through it. None of this depends on the numbering of a cell.
+a `none` cuts the paths through it. None of this depends on the numbering of a cell. Where all cells have the same
+edges, the place of an operation means something, and one-hot operations are added.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from nasrepro.encodings.adjacency import adjacency_encoding
 from nasrepro.encodings.fixed_form import Cells, architectures
 from nasrepro.encodings.structure import operation_kinds, structure_features
-from nasrepro.encodings.tabular import tabular_features
 from nasrepro.graphs import Graphs
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 from nasrepro.spaces.darts import DARTS_CELL, NB301Space
@@ -39,6 +40,7 @@ class PathProfile:
         archs = [space.sample(rng) for _ in range(_SAMPLE)]
         sample = space.rows(archs) if isinstance(space, FiniteSpace) else archs
         parts = self._parts(sample)
+        self._places_matter = all(bool((part.pairs == part.pairs[:1]).all()) for part in parts)
         self._sequences = [np.unique(_sequences(part, space.node_classes)[1]) for part in parts]
         self._sequences = [s if len(s) <= _MOST_SEQUENCES else s[:0] for s in self._sequences]
         raw = self._raw(sample)
@@ -67,10 +69,8 @@ class PathProfile:
             columns += [structure_features(part, classes).numpy(), profile(part, classes)]
             if len(sequences):
                 columns.append(np.log1p(_sequence_counts(part, classes, sequences)))
-        if isinstance(self._space, FiniteSpace):
-            table = tabular_features(self._space).table
-            assert table is not None
-            columns.append(table[np.asarray(cells)])  # one-hot operations where places matter
+            if self._places_matter:
+                columns.append(adjacency_encoding(part, len(classes)).numpy())
         return np.concatenate(columns, axis=1)
 
 
