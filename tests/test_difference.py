@@ -320,6 +320,9 @@ def test_a_predictor_of_differences_beats_the_mean_of_codes_in_neighbourhoods():
 def test_no_pairs_no_gains():
     network = MLPDifference(NB201, MLPConfig(epochs=1))
     network.fit(nb201_data("stars"))
+    single = DifferenceData(np.array([0, 1]), np.array([[0, 1]]), np.array([1.0, 2.0]))
+    network.fit(single)  # nothing to rank it against
+    assert np.isfinite(network.gain_rows(np.array([0]), np.array([1]))).all()
     none = np.zeros(0, dtype=np.int64)
     assert network.gain_rows(none, none).shape == (0,)
     assert len(CellPairs(none, np.zeros((0, 2), dtype=np.int64))) == 0

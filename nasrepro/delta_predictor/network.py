@@ -119,7 +119,8 @@ class MLPDifference(DifferencePredictor):
         if self._config.loss == "mse":
             return nn.functional.mse_loss(predicted, y)
         ahead = torch.sign(y[:, None] - y[None])
-        return (self._config.margin - ahead * (predicted[:, None] - predicted[None])).clamp(min=0)[ahead != 0].mean()
+        behind = (self._config.margin - ahead * (predicted[:, None] - predicted[None])).clamp(min=0) * ahead.abs()
+        return behind.sum() / ahead.abs().sum().clamp(min=1)
 
 
 class NetworkPotential:
