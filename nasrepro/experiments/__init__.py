@@ -9,6 +9,7 @@ from nasrepro.errors import ParameterError, did_you_mean
 from nasrepro.study.run import Experiment
 
 NAMES = (
+NAMES = (
     "nb201",
     "nb101",
     "hw",
@@ -20,6 +21,10 @@ NAMES = (
     "theory",
     "encodings",
     "proxies",
+    "doa",
+    "doa_distance",
+    "doa_ablation",
+)
 )
 
 

@@ -24,6 +24,9 @@ from nasrepro.study import (
     ablation_pages,
     cards,
     claims,
+    cards,
+    claims,
+    doa_tables,
     drawing,
     encoding_tables,
     pages,
@@ -111,6 +114,8 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
         "results",
         values | theory_values(committed) | surrogate_pages.values(committed) | encoding_tables.values(committed),
     )
+    values |= theory_values(committed) | encoding_tables.values(committed) | doa_tables.doa_values(committed)
+    out.write_json("results", values)
     out.write("claims", [table("claims", verdicts)], ["table-claims"])
     method = drawing.method_figure()
     caption = "Training (a) and sampling (b). Our drawing of the paper's Figure 1."
@@ -125,6 +130,8 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
         pages.card(out, name, committed)
     pages.theory(out, committed)
     encoding_tables.write_pages(out, committed)
+    doa_tables.difference_page(out, committed)
+    doa_tables.figure3_page(out, committed)
     pages.runs(out, own, broken, committed)
 
     expected = {}

@@ -90,11 +90,11 @@ def _of(record: Record | None, method: str, budget: str) -> dict[str, Any] | Non
 
 
 def _row(space: str, method: str, text: str, record: Record | None) -> Row:
-    cells = [text]
+    cells, pair_tau = [text], "tau_pairs" if method == DIFFERENCE else "pair_tau"
     for budget in BUDGETS:
         told = f"{printed(space, method, budget):.3f}" if method not in PRACTITIONERS else "not in the paper"
         ours = _of(record, method, budget)
-        cells += [told, *(_figure(ours, field) for field in ("tau", "pair_tau"))]
+        cells += [told, *(_figure(ours, field) for field in ("tau", pair_tau))]
     return Row(tuple(cells), "ours")
 
 
