@@ -56,7 +56,7 @@ class NetworkTrainingParameters(Parameters):
     darts_v2: int = Field(3, ge=0, le=100, description="trainings of DARTS-V2, each with another seed")
     pool: int = Field(10_000, ge=1, description="random cells of which `surrogate` chooses the best")
     side: int = Field(16, ge=8, le=512, description="height and width of the images")
-    training_images: int = Field(10_000, ge=0, description="training images, 0 for all")
+    training_images: int = Field(5_000, ge=0, description="training images, 0 for all")
     test_images: int = Field(2_000, ge=0, description="test images, 0 for all")
     channels: int = Field(8, ge=2, le=512, description="channels of the first cells")
     n_cells: int = Field(5, ge=3, le=50, description="cells of a network")
