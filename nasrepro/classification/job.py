@@ -85,12 +85,12 @@ def load(data: Data) -> tuple[Images, Images]:
         assert data.training is not None and data.test is not None
         training = images.generated("train", data.training, data.side, cutout=data.cutout)
         return training, images.generated("test", data.test, data.side)
-    root = folder.imagenet_folder()
-    found = folder.FolderImages(root / "train", data.side), folder.FolderImages(root / "val", data.side)
+    root, threads = folder.imagenet_folder(), max(1, (os.cpu_count() or 1) // Processes.here().size)
+    found = tuple(folder.FolderImages(root / part, data.side, threads) for part in ("train", "val"))
     if found[0].classes != found[1].classes:
         odd = sorted(set(found[0].classes) ^ set(found[1].classes))
         raise CorruptData(f"`train` and `val` in {root} have different classes, e.g. {', '.join(odd[:3])}.")
-    return found
+    return found[0], found[1]
 
 
 def network_of(job: Job, n_classes: int) -> DARTSNetwork:
@@ -151,6 +151,8 @@ def in_processes(
 
     The processes are started by torchrun, on this machine.
     """
+    if device.startswith("cuda") and n > torch.cuda.device_count():
+        raise ParameterError(f"processes={n}, but there are {torch.cuda.device_count()} GPUs here, and each needs one.")
     file = weights.with_suffix(".job.json")
     order = {
         "job": asdict(job),

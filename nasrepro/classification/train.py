@@ -57,6 +57,11 @@ class Processes:
         """Return this process' share of a batch."""
         return indices[self.rank :: self.size]
 
+    def share_buffers(self, network: nn.Module) -> None:
+        """Give every process the running statistics of process 0, so that all test the same network."""
+        for buffer in network.buffers() if self.size > 1 else ():
+            dist.broadcast(buffer, 0)
+
 
 def train(
     network: DARTSNetwork,
@@ -118,6 +123,7 @@ def train(
                 if checkpoint is not None and processes.rank == 0 and time.monotonic() - saved > checkpoint_every_s:
                     state.save(checkpoint)
                     saved = time.monotonic()
+            processes.share_buffers(network)
             top1, top5 = errors(network, test, device)
             state.end_epoch(top1, top5)
             if on_epoch is not None:

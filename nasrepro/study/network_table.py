@@ -16,6 +16,7 @@ from nasrepro.study.drawing import Figure, render
 from nasrepro.study.fragments import Fragments, Run, command, provenance, table
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import Column, Row, Table, with_interval
+from nasrepro.study.statistics import holm
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -27,6 +28,7 @@ COMMANDS = {
     "generated": f"nasrepro run {EXPERIMENT} -p cells=record:nb301 --profile laptop",
 }
 _GROUPS = {"chosen": ("#0b3c6f", "o"), "random": ("#b3540f", "D"), "darts-v2": ("#2f6b2f", "s")}
+_DATA_NAMES = {"cifar10": "CIFAR-10", "imagenet": "ImageNet", "generated": "Made-up images"}
 _JPEG = "cifar10_jpeg.parquet"
 
 
@@ -89,12 +91,13 @@ def group_table(record: Record) -> Table:
         sizes = f"{row['parameters']['mean'] / 1e3:.1f}", f"{row['multiply_adds']['mean'] / 1e6:.2f}"
         errors = [with_interval(row[f"{k}_error"], 2) for k in ("top1", "top5")]
         rows.append(Row((group_name(record, group), f"{row['networks']}", *errors, *sizes), "ours"))
-    rows.append(Row(("Chance", "none", f"{record.metrics['chance_top1_error']:.0f}", "50", "none", "none"), "printed"))
+    chance = record.metrics["chance_top1_error"]  # 100 - 100 / classes
+    rows.append(Row(("Chance", "none", f"{chance:.0f}", f"{5 * chance - 400:.0f}", "none", "none"), "printed"))
     p = record.parameters
     copies = " Images are JPEG copies." if record.metrics["images"] == _JPEG else ""
     caption = (
-        f"CIFAR-10, {p['side']} x {p['side']}: errors on {p['test_images'] or 10_000:,} test images after "
-        f"{p['epochs']} epochs over {p['training_images'] or 50_000:,} training images, last epoch; mean [95 % "
+        f"{_DATA_NAMES[p['data']]}, {p['side']} x {p['side']}: errors on {p['test_images'] or 10_000:,} test images "
+        f"after {p['epochs']} epochs over {p['training_images'] or 50_000:,} training images, last epoch; mean [95 % "
         f"bootstrap interval over networks]. Networks of {p['n_cells']} cells, {p['channels']} channels; profile "
         f"`{record.profile}`, {record.environment.device}.{copies}"
     )
@@ -111,16 +114,17 @@ def difference_table(record: Record) -> Table:
         Column("Difference"),
         Column("Error"),
         Column("Points", numeric=True),
-        Column("p", numeric=True),
+        Column("p, Holm", numeric=True),
     )
     rows = []
-    for d in record.metrics["differences"]:
+    found = record.metrics["differences"]
+    for d, p in zip(found, holm([d["p"] for d in found]), strict=True):
         what = f"{group_name(record, d['of'])}, minus {group_name(record, d['minus'])}"
         error = {"top1_error": "top-1", "top5_error": "top-5"}[d["field"]]
-        rows.append(Row((what, error, with_interval(d, 2), f"{d['p']:.4f}"), "ours"))
+        rows.append(Row((what, error, with_interval(d, 2), f"{p:.4f}"), "ours"))
     caption = (
         "Differences in error after the last epoch, in points; below zero the chosen cells are better. Mean [95 % "
-        "bootstrap interval]; p of the two-sided permutation test, not corrected for the number of tests."
+        "bootstrap interval]; p of the two-sided permutation test, corrected by Holm for the tests of this table."
     )
     rank = record.metrics["surrogate_rank"]
     notes = () if rank is None else (
@@ -161,7 +165,8 @@ def error_figure(folder: Path, record: Record) -> Figure:
         f"{group_name(record, g)}: {len(e)} networks, mean {e.mean():.1f} %, from {e.min():.1f} to {e.max():.1f} %"
         for g, e in by_group.items()
     )
-    alt = f"A strip chart of the top-1 error of each network on CIFAR-10, a row per group, a bar at each mean. {said}."
+    where = _DATA_NAMES[record.parameters["data"]]
+    alt = f"A strip chart of the top-1 error of each network on {where}, a row per group, a bar at each mean. {said}."
     return render(draw, (8.0, 0.9 + 0.75 * len(groups)), alt, data)
 
 
