@@ -100,7 +100,7 @@ def test_dropped_paths_leave_the_mean_of_a_node_as_it_is():
         torch.manual_seed(0)
         dropped, kept = cell(x, x, 0.3)[:, :4], cell(x[:1], x[:1], 0.0)[:, :4]  # the first node
     z = (dropped.mean(0) - kept[0]) / (dropped.std(0) / math.sqrt(len(x)) + 1e-9)
-    assert stats.kstest(z.flatten().numpy()[::7], "norm").pvalue > 1e-4
+    assert z.abs().max() < 4  # two drops decide all places, so these are few independent numbers
     values = dropped[:, 0, 0, 0].unique()
     assert len(values) == 4  # both operations, either, none
 
