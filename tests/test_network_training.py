@@ -90,6 +90,17 @@ def test_the_tables_and_the_figure_say_what_the_record_says(smoke: tuple[Path, R
     assert run_command(record) == "nasrepro run network_training -p random_cells=3 -p darts_v2=2 --profile smoke"
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(-5.0, -1.0, "better than random cells"), (1.0, 5.0, "worse than random"), (-1.0, 0.5, "not told apart")],
+)
+def test_the_verdict_follows_the_interval(smoke: tuple[Path, Record], low: float, high: float, said: str):
+    metrics = dict(smoke[1].metrics)
+    metrics["differences"] = [{**d, "mean": (low + high) / 2, "low": low, "high": high} for d in metrics["differences"]]
+    assert said in network_table.difference_table(smoke[1].model_copy(update={"metrics": metrics})).notes[0]
+    assert network_table.difference_table(smoke[1]).notes == ()  # one network says nothing of its spread
+
+
 def test_the_page_without_records_prints_the_commands(tmp_path: Path):
     network_table.write(Fragments(tmp_path), [])
     names = ("imagenet", "networks-generated", "networks-surrogate")

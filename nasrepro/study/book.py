@@ -96,7 +96,7 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     known = [record for _, record in committed]
     reruns = {name: found for name in chosen if (found := search_tables.baselines(name, known)) is not None}
     values = result_values({name: run[1] for name, run in chosen.items() if run}, reruns)
-    out.write_json("results", values | theory_values(committed) | network_table.values(committed))
+    out.write_json("results", values | theory_values(committed))
     out.write("claims", [table("claims", verdicts)], ["table-claims"])
     method = drawing.method_figure()
     caption = "Training (a) and sampling (b). Our drawing of the paper's Figure 1."

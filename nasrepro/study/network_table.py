@@ -126,12 +126,30 @@ def difference_table(record: Record) -> Table:
         "Differences in error after the last epoch, in points; below zero the chosen cells are better. Mean [95 % "
         "bootstrap interval]; p of the two-sided permutation test, corrected by Holm for the tests of this table."
     )
+    return Table(columns, tuple(rows), caption, (*_verdict(record), *_surrogate_note(record)))
+
+
+def _verdict(record: Record) -> tuple[str, ...]:
+    """Say whether the chosen cells are told apart from random ones."""
+    found = (d for d in record.metrics["differences"] if (d["minus"], d["field"]) == ("random", "top1_error"))
+    d: dict[str, Any] | None = next(found, None)
+    if d is None or d["low"] is None:
+        return ()
+    name = group_name(record, "chosen")
+    if d["low"] <= 0 <= d["high"]:
+        return (f"{name}: by top-1 error not told apart from random cells, as the interval holds zero.",)
+    better, side = ("better", "below") if d["high"] < 0 else ("worse", "above")
+    return (f"{name}: {better} than random cells by top-1 error, as the interval lies {side} zero.",)
+
+
+def _surrogate_note(record: Record) -> tuple[str, ...]:
     rank = record.metrics["surrogate_rank"]
-    notes = () if rank is None else (
+    if rank is None:
+        return ()
+    return (
         f"Over the {rank['n']} random cells Kendall's tau between the accuracy that our surrogate predicts and the one "
         f"measured here is {rank['kendall_tau']:.2f} (p = {rank['p']:.3f}).",
-    )  # fmt: skip
-    return Table(columns, tuple(rows), caption, notes)
+    )
 
 
 def group_name(record: Record, group: str) -> str:
@@ -192,25 +210,6 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
             provenance(record),
         ]
         out.write(name, parts, [f"table-{name}", f"table-{name}-differences", f"figure-{name}"])
-
-
-def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
-    """Return the numbers that sentences of the page refer to, `networks.<kind>.<group or difference>.<field>`; None
-    without a record."""
-    out: dict[str, float | int | str | None] = {}
-    for kind in ("generated", "surrogate"):
-        found = reference(committed, kind)
-        metrics: dict[str, Any] = found[1].metrics if found else {"rows": [], "differences": []}
-        rows = {(r["searcher"], r["protocol"]): r for r in metrics["rows"]}
-        for group in _GROUPS:
-            row = rows.get((group, "last"), {})
-            out[f"networks.{kind}.{group}.top1_error"] = row.get("top1_error", {}).get("mean")
-            out[f"networks.{kind}.{group}.networks"] = row.get("networks")
-        of_random = (d for d in metrics["differences"] if (d["minus"], d["field"]) == ("random", "top1_error"))
-        difference: dict[str, Any] = next(of_random, {})
-        for field in ("mean", "low", "high", "p"):
-            out[f"networks.{kind}.difference.{field}"] = difference.get(field)
-    return out
 
 
 def _broken(name: str) -> str:
