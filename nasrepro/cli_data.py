@@ -135,14 +135,12 @@ def _where(entry: registry.Entry) -> str:
     registry.verify(found, entry)
     if entry.kind == "package":
         return "package"
-    return "mirror" if found.parent == paths.mirror_dir() else "cache"
+    return "mirror" if found.parent in paths.mirror_dirs() else "cache"
 
 
 def _folders() -> str:
-    mirror = paths.mirror_dir()
-    place = (
-        "not set (NASREPRO_MIRROR)" if mirror is None else f"{mirror}{'' if mirror.is_dir() else ' (no such folder)'}"
-    )
+    mirrors = [f"{folder}{'' if folder.is_dir() else ' (no such folder)'}" for folder in paths.mirror_dirs()]
+    place = ", ".join(mirrors) or "not set (NASREPRO_MIRROR)"
     return f"mirror: {place}; cache: {paths.cache_dir()}"
 
 

@@ -2,10 +2,11 @@
 
 Environment variables, all optional:
 
-- `NASREPRO_MIRROR`: folder with raw benchmark files, tried before any download.
+- `NASREPRO_MIRROR`: folder with raw benchmark files, or several as in `PATH`, tried before any download.
 - `NASREPRO_CACHE`: folder for downloaded files and for tables built from them.
 - `NASREPRO_RUNS`: folder for the records of your own runs.
 - `NASREPRO_NB301_MODELS`: folder with the official NAS-Bench-301 ensemble (`nasrepro.benchmarks.nb301_ensemble`).
+- `NASREPRO_IMAGENET`: folder with ImageNet, `train` and `val` (`nasrepro.classification.folder`).
 """
 
 from __future__ import annotations
@@ -29,10 +30,9 @@ def data_dir() -> Path:
     return root / "data" if root else _PACKAGE / "_data"
 
 
-def mirror_dir() -> Path | None:
-    """Return the mirror folder named by `NASREPRO_MIRROR`, or None."""
-    value = os.environ.get("NASREPRO_MIRROR")
-    return Path(value).expanduser() if value else None
+def mirror_dirs() -> list[Path]:
+    """Return the mirror folders named by `NASREPRO_MIRROR`, in the order in which they are searched."""
+    return [Path(name).expanduser() for name in os.environ.get("NASREPRO_MIRROR", "").split(os.pathsep) if name]
 
 
 def cache_dir() -> Path:

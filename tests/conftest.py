@@ -18,7 +18,7 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory):
 
 
 def _folder(variable: str, what: str) -> Path:
-    value = os.environ.get(variable)
+    value = os.environ.get(variable, "").split(os.pathsep)[0]
     if not value:
         pytest.skip(f"{variable} is not set: it names the folder with {what}")
     if not Path(value).is_dir():

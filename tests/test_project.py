@@ -29,6 +29,7 @@ RANKS = {
     "delta_theory": 4,
     "diffusion": 5,
     "proxies": 5,
+    "classification": 6,
     "guidance": 6,
     "encodings": 6,
     "predictors": 7,

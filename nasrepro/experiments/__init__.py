@@ -9,7 +9,6 @@ from nasrepro.errors import ParameterError, did_you_mean
 from nasrepro.study.run import Experiment
 
 NAMES = (
-NAMES = (
     "nb201",
     "nb101",
     "hw",
@@ -24,7 +23,7 @@ NAMES = (
     "doa",
     "doa_distance",
     "doa_ablation",
-)
+    "network_training",
 )
 
 

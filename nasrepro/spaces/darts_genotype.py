@@ -23,6 +23,12 @@ N_SLOTS = 2 * N_NODES
 Cell = tuple[tuple[int, int], ...]  # eight (input, operation) slots, two of each intermediate node in turn
 Pair = tuple[Cell, Cell]  # normal cell, reduction cell
 
+# The second-order cell of the DARTS paper (figures 4 and 5).
+DARTS_V2: Pair = (
+    ((0, 3), (1, 3), (0, 3), (1, 3), (1, 3), (0, 2), (0, 2), (2, 5)),
+    ((0, 0), (1, 0), (2, 2), (1, 0), (0, 0), (2, 2), (2, 2), (1, 0)),
+)
+
 _CELL_FORM = "[('sep_conv_3x3', 0), ...] with eight (operation, input) slots"
 _FORM = f"Genotype(normal={_CELL_FORM}, normal_concat=range(2, 6), reduce=..., reduce_concat=range(2, 6))"
 _CONCAT = [*range(N_INPUTS, N_INPUTS + N_NODES)]

@@ -24,11 +24,10 @@ from nasrepro.study import (
     ablation_pages,
     cards,
     claims,
-    cards,
-    claims,
     doa_tables,
     drawing,
     encoding_tables,
+    network_table,
     pages,
     records,
     search_tables,
@@ -132,6 +131,7 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     encoding_tables.write_pages(out, committed)
     doa_tables.difference_page(out, committed)
     doa_tables.figure3_page(out, committed)
+    network_table.write(out, committed)
     pages.runs(out, own, broken, committed)
 
     expected = {}

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import product
+from itertools import combinations, product
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -202,3 +203,53 @@ def best_so_far(values: ArrayLike) -> np.ndarray:
     """
     data = np.asarray(values, dtype=np.float64)
     return np.maximum.accumulate(np.where(np.isnan(data), FAILED_RUN, data), axis=-1)
+
+
+def mean_difference(a: ArrayLike, b: ArrayLike, level: float = 0.95, resamples: int = 10_000, seed: int = 0) -> Summary:
+    """Return the difference of the means of two independent samples, a - b, with its percentile bootstrap interval.
+
+    Both samples are resampled. `median` is the difference of the medians, `n` the number of values of both.
+
+    Raises:
+        ValueError: a sample is empty, or values are not finite.
+    """
+    first, second = _two_samples(a, b)
+    rng = np.random.default_rng(seed)
+    means = _resampled_means(first, None, resamples, rng) - _resampled_means(second, None, resamples, rng)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    known = min(len(first), len(second)) > 1  # one value says nothing about its spread
+    return Summary(
+        float(first.mean() - second.mean()),
+        float(low) if known else None,
+        float(high) if known else None,
+        float(np.median(first) - np.median(second)),
+        len(first) + len(second),
+    )
+
+
+def permutation(a: ArrayLike, b: ArrayLike, resamples: int = 20_000, seed: int = 0) -> float:
+    """Return the two-sided p-value of the permutation test that two independent samples have the same mean.
+
+    All ways to share out the values are enumerated where there are at most `resamples`; beyond, so many random ones
+    are drawn and (k + 1) / (resamples + 1) is returned.
+
+    Raises:
+        ValueError: as `mean_difference`.
+    """
+    first, second = _two_samples(a, b)
+    values, n = np.concatenate([first, second]), len(first)
+    centred = values - values.mean()  # a - b is then a multiple of the sum of the first sample
+    near = abs(centred[:n].sum()) - 1e-9 * np.abs(centred).sum()
+    if comb(len(values), n) <= resamples:
+        chosen = np.array(list(combinations(range(len(values)), n)))
+        return float((np.abs(centred[chosen].sum(axis=1)) >= near).mean())
+    rng = np.random.default_rng(seed)
+    drawn = rng.permuted(np.tile(centred, (resamples, 1)), axis=1)[:, :n].sum(axis=1)
+    return float(((np.abs(drawn) >= near).sum() + 1) / (resamples + 1))
+
+
+def _two_samples(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    first, second = (np.asarray(values, dtype=np.float64).ravel() for values in (a, b))
+    if min(len(first), len(second)) == 0 or not np.isfinite(np.concatenate([first, second])).all():
+        raise ValueError("two samples of finite values are compared, each of at least one")
+    return first, second

@@ -43,7 +43,7 @@ def _claim_row(result: ClaimResult) -> Row:
     cells = (
         claim.id,
         f"{claim.paper}, {claim.location}",
-        f"{claim.printed:.2f} {claim.unit}",
+        f"{claim.printed:{'.2f' if claim.printed >= 0.01 else 'g'}} {claim.unit}",
         ours,
         f"± {claim.tolerance:.2f}",
         result.verdict,

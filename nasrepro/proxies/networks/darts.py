@@ -1,7 +1,9 @@
 """The networks of the DARTS space on CIFAR-10 (Liu, Simonyan and Yang, 2019; appendix A.2), also those of
-NAS-Bench-301."""
+NAS-Bench-301, and on ImageNet (section 3.4)."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -9,34 +11,53 @@ from torch import Tensor, nn
 from nasrepro.proxies.networks.operations import CellNetwork, ConvBN, FactorizedReduce, ReLUConvBN
 from nasrepro.spaces.darts_genotype import N_INPUTS, N_NODES, OPERATIONS, Cell, Pair, check_pair
 
-_STEM = 3  # the stem has three times the channels of a cell
+Stem = Literal["cifar", "imagenet"]
+_STEM = 3  # the stem for CIFAR-10 has three times the channels of a cell
 
 
 class DARTSNetwork(CellNetwork):
-    """A normal and a reduction cell in the skeleton in which DARTS trains on CIFAR-10.
+    """A normal and a reduction cell in the skeleton in which DARTS trains on CIFAR-10 or ImageNet.
 
-    A 3x3 convolution, then `n_cells` cells; those at a third and at two thirds of the depth are reduction cells, which
-    halve the resolution and double the channels.
+    A stem, then `n_cells` cells; those at a third and at two thirds of the depth are reduction cells, which halve the
+    resolution and double the channels. The stem is a 3x3 convolution for CIFAR-10; for ImageNet three of them with
+    stride 2, the last of which starts from the second.
 
     Args:
         arch: normal and reduction cell.
         n_classes: number of classes.
-        channels: channels of each node of the first cells; 36 on CIFAR-10, 32 in NAS-Bench-301.
-        n_cells: number of cells; 20 on CIFAR-10, 8 in NAS-Bench-301.
-        auxiliary: whether there is a second head behind the second reduction cell, for training (32 x 32 images only).
+        channels: channels of each node of the first cells; 36 on CIFAR-10, 32 in NAS-Bench-301, 48 on ImageNet.
+        n_cells: number of cells; 20 on CIFAR-10, 8 in NAS-Bench-301, 14 on ImageNet.
+        auxiliary: whether there is a second head behind the second reduction cell, for training (images of 32 x 32 for
+            the stem of CIFAR-10, 224 x 224 for that of ImageNet).
+        stem: what comes before the cells.
 
     Attributes:
         drop_path: probability with which a path is dropped while training; training schedules set it anew each epoch.
     """
 
-    def __init__(self, arch: Pair, n_classes: int = 10, channels: int = 36, n_cells: int = 20, auxiliary: bool = False):
+    def __init__(
+        self,
+        arch: Pair,
+        n_classes: int = 10,
+        channels: int = 36,
+        n_cells: int = 20,
+        auxiliary: bool = False,
+        stem: Stem = "cifar",
+    ):
         check_pair(arch)
         super().__init__()
         self.drop_path = 0.0
-        self.stem = ConvBN(3, _STEM * channels, 3)
+        wide = stem == "imagenet"
+        width = channels if wide else _STEM * channels
+        self.stem = (
+            nn.Sequential(*_halving(3, width // 2), nn.ReLU(), *_halving(width // 2, width))
+            if wide
+            else (ConvBN(3, width, 3))
+        )
+        self.second_stem = nn.Sequential(nn.ReLU(), *_halving(width, width)) if wide else None
         reductions = (n_cells // 3, 2 * n_cells // 3)
         self.cells = nn.ModuleList()
-        c_before, c_last, after_reduction = _STEM * channels, _STEM * channels, False
+        c_before, c_last, after_reduction = width, width, wide
         for i in range(n_cells):
             reduces = i in reductions
             channels *= 2 if reduces else 1
@@ -44,11 +65,11 @@ class DARTSNetwork(CellNetwork):
             self.cells.append(cell)
             c_before, c_last, after_reduction = c_last, cell.c_out, reduces
         self.auxiliary_place = reductions[1]  # no cell behind it changes the channels
-        self.auxiliary = AuxiliaryHead(c_last, n_classes) if auxiliary else None
+        self.auxiliary = AuxiliaryHead(c_last, n_classes, stem) if auxiliary else None
         self.head = nn.Linear(c_last, n_classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """Return the last feature map, B x C x H / 4 x W / 4."""
+        """Return the last feature map, B x C x H / 4 x W / 4, after the stem of ImageNet B x C x H / 32 x W / 32."""
         return self._states(images)[-1]
 
     def forward_with_auxiliary(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,6 +82,8 @@ class DARTSNetwork(CellNetwork):
     def _states(self, images: Tensor) -> list[Tensor]:
         """Return the outputs of all cells."""
         before = last = self.stem(images)
+        if self.second_stem is not None:
+            last = self.second_stem(before)
         states = []
         for cell in self.cells:
             before, last = last, cell(before, last, self.drop_path if self.training else 0.0)
@@ -107,20 +130,29 @@ def drop_path(x: Tensor, probability: float) -> Tensor:
 
 
 class AuxiliaryHead(nn.Sequential):
-    """The second classifier, on feature maps of 8 x 8."""
+    """The second classifier, on feature maps of 8 x 8, or 7 x 7 after the stem of ImageNet.
 
-    def __init__(self, c_in: int, n_classes: int):
+    As in the authors' code, that of ImageNet has no normalisation behind its second convolution.
+    """
+
+    def __init__(self, c_in: int, n_classes: int, stem: Stem = "cifar"):
+        cifar = stem == "cifar"
         super().__init__(
             nn.ReLU(),
-            nn.AvgPool2d(5, stride=3, count_include_pad=False),
+            nn.AvgPool2d(5, stride=3 if cifar else 2, count_include_pad=False),
             *ConvBN(c_in, 128, 1),
             nn.ReLU(),
             nn.Conv2d(128, 768, 2, bias=False),
-            nn.BatchNorm2d(768),
+            *([nn.BatchNorm2d(768)] if cifar else []),
             nn.ReLU(),
             nn.Flatten(),
             nn.Linear(768, n_classes),
         )
+
+
+def _halving(c_in: int, c_out: int) -> ConvBN:
+    """Return a 3x3 convolution that halves the resolution, with its normalisation."""
+    return ConvBN(c_in, c_out, 3, 2)
 
 
 def _separable(channels: int, kernel: int, stride: int, dilation: int = 1) -> list[nn.Module]:
