@@ -11,16 +11,11 @@ from scipy import stats
 from nasrepro.study.statistics import (
     Summary,
     best_so_far,
-<<<<<<< HEAD
     critical_difference,
     equivalence,
     holm,
-    mean_ranks,
-=======
-    equivalence,
-    holm,
     mean_difference,
->>>>>>> table5
+    mean_ranks,
     paired_permutation,
     permutation,
     summarise,
@@ -168,29 +163,12 @@ def test_best_so_far_carries_over_invalid_queries_and_starts_at_zero() -> None:
     assert best_so_far(runs).tolist() == [[1.0, 1.0, 3.0], [0.0, 2.0, 2.0]]
 
 
-<<<<<<< HEAD
-def test_two_sample_permutation_is_the_exact_test_of_all_relabellings() -> None:
-    a, b = np.array([1.0, 2.0, 4.0]), np.array([3.0, 7.0, 8.0])
-    pooled = np.concatenate([a, b])
-    observed = abs(a.mean() - b.mean())
-    exact = np.mean([abs(np.mean(p[:3]) - np.mean(p[3:])) >= observed - 1e-12 for p in permutations(pooled)])
-    assert permutation(a, b, resamples=40_000) == pytest.approx(exact, abs=0.01)
-    assert permutation(a, a) == 1.0
-    with pytest.raises(ValueError, match="two samples"):
-        permutation([], a)
-
-
-def test_two_sample_permutation_keeps_its_level_where_nothing_differs() -> None:
-    rng = np.random.default_rng(0)
-    rejected = sum(permutation(rng.normal(size=8), rng.normal(size=8), 400, k) <= 0.1 for k in range(400))
-    assert stats.binomtest(rejected, 400, 0.1, alternative="greater").pvalue > 1e-3
-
-
 def test_mean_ranks_share_ties_and_the_critical_difference_is_that_of_the_published_table() -> None:
     assert mean_ranks([[3.0, 1.0, 2.0], [5.0, 5.0, 1.0]]).tolist() == [1.25, 2.25, 2.5]
     # Demsar (2006), Table 5: q_0.05 of 5 methods is 2.728; with 14 benchmarks CD = 2.728 sqrt(5 6 / (6 14))
     assert critical_difference(5, 14) == pytest.approx(2.728 * np.sqrt(30 / 84), abs=1e-3)
-=======
+
+
 def test_the_difference_of_two_samples_and_its_interval():
     rng = np.random.default_rng(0)
     a, b = rng.normal(1, 1, 40), rng.normal(0, 2, 60)
@@ -221,4 +199,3 @@ def test_the_permutation_test_keeps_its_level():
     p = np.array([permutation(*rng.normal(size=(2, 5))) for _ in range(400)])
     assert stats.binomtest(int((p <= 0.05).sum()), 400, 0.05, alternative="greater").pvalue > 1e-3
     assert np.mean([permutation(rng.normal(3, 1, 6), rng.normal(size=6)) < 0.05 for _ in range(50)]) > 0.9
->>>>>>> table5

@@ -153,25 +153,6 @@ def paired_permutation(a: ArrayLike, b: ArrayLike, resamples: int = 20_000, seed
     return float(((np.abs(signs @ difference) >= near).sum() + 1) / (resamples + 1))
 
 
-def permutation(a: ArrayLike, b: ArrayLike, resamples: int = 20_000, seed: int = 0) -> float:
-    """Return the two-sided p-value of the permutation test that two independent samples have the same mean.
-
-    `resamples` random relabellings are drawn and (k + 1) / (resamples + 1) is returned.
-
-    Raises:
-        ValueError: an empty sample.
-    """
-    first, second = np.asarray(a, dtype=np.float64).ravel(), np.asarray(b, dtype=np.float64).ravel()
-    if not len(first) or not len(second):
-        raise ValueError("a permutation test needs two samples")
-    pooled, n = np.concatenate([first, second]), len(first)
-    rng = np.random.default_rng(seed)
-    drawn = rng.permuted(np.broadcast_to(pooled, (resamples, len(pooled))), axis=1)
-    differences = np.abs(drawn[:, :n].mean(1) - drawn[:, n:].mean(1))
-    observed = abs(first.mean() - second.mean())
-    return float(((differences >= observed - 1e-9 * max(observed, 1.0)).sum() + 1) / (resamples + 1))
-
-
 def mean_ranks(scores: ArrayLike) -> np.ndarray:
     """Return the mean rank of each of k methods over n benchmarks (scores n x k, higher is better, 1 = best); ties
     share their ranks."""
