@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from nasrepro.study import records, search_tables
+from nasrepro.study import records, search_tables, surrogate_tables
 from nasrepro.study.claims import load_claims
 from nasrepro.study.drawing import Figure, render
 from nasrepro.study.fragments import Run
@@ -29,18 +29,24 @@ def best_values(committed: Sequence[Run]) -> dict[str, Values]:
     Runs that found nothing are 0. Benchmarks on which DiNAS or the searches have not been run are left out.
     """
     known, folders = [r for _, r in committed], {r.key: f for f, r in committed}
-    found: dict[str, Values] = {}
+    pairs: dict[str, tuple[Run | None, Run | None]] = {}
     for name, spec in search_tables.TABLES.items():
         ours, rerun = search_tables.answering(name, known), search_tables.baselines(name, known)
-        if ours is None or rerun is None:
-            continue
-        values: Values = {}
-        for record, wanted in ((ours, {"dinas"}), (rerun, set(SEARCHER_NAMES))):
-            runs = records.load_table(folders[record.key], record, "runs.parquet")
-            runs = runs[(runs["protocol"] == "paper") & runs["searcher"].isin(wanted)]
-            values |= {str(s): part["best_valid"].to_numpy() for s, part in runs.groupby("searcher")}
-        found[spec.title] = values
-    return found
+        pairs[spec.title] = (ours and (folders[ours.key], ours), rerun and (folders[rerun.key], rerun))
+    for name, title in surrogate_tables.TITLES.items():
+        claim, queries = f"dinas.table3.{name}.val", surrogate_tables.QUERIES[name][0]
+        rerun_run = surrogate_tables.baselines_of(name, queries, committed)
+        pairs[title] = (surrogate_tables.run_of(claim, committed), rerun_run)
+    return {title: _values(a) | _values(b) for title, (a, b) in pairs.items() if a is not None and b is not None}
+
+
+def _values(run: Run) -> Values:
+    """Return the best value of each run of DiNAS, or of the searches, whichever the record is of."""
+    folder, record = run
+    runs = records.load_table(folder, record, "runs.parquet")
+    wanted = set(SEARCHER_NAMES) if record.experiment == "baselines" else {"dinas"}
+    runs = runs[(runs["protocol"] == "paper") & runs["searcher"].isin(wanted)]
+    return {str(s): part["best_valid"].to_numpy() for s, part in runs.groupby("searcher")}
 
 
 def test_table(found: Mapping[str, Values]) -> Table:
