@@ -16,7 +16,7 @@ from rich.logging import RichHandler
 from nasrepro import __version__, paths
 from nasrepro.cli_data import app as data_app
 from nasrepro.cli_data import query
-from nasrepro.errors import NasreproError
+from nasrepro.errors import NasreproError, ParameterError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(data_app, name="data", help="Benchmark files: what is here, what is missing, how to get it.")
@@ -37,7 +37,7 @@ def _options(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell
 
 @app.command()
 def run(
-    experiment: Annotated[str, typer.Argument(help="Which experiment, e.g. nb201.")],
+    experiment: Annotated[str, typer.Argument(help="Which experiment, e.g. nb201.")] = "",
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter; repeatable.")
     ] = None,
@@ -47,8 +47,18 @@ def run(
     fresh: Annotated[bool, typer.Option(help="Run anew although there is a record of yours or of the book.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     describe: Annotated[bool, typer.Option(help="List the experiment's parameters and stop.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Run all that is behind the book and missing.")] = False,
+    paper: Annotated[str | None, typer.Option(help="With --all: only the runs of dinas or of delta.")] = None,
+    again: Annotated[bool, typer.Option(help="With --all: make the runs that came with the book, too.")] = False,
 ) -> None:
     """Run an experiment and write its record; a repeated command resumes, or shows the record that is there."""
+    if everything != (experiment == ""):
+        raise ParameterError("Name one experiment, e.g. `nasrepro run nb201`, or give --all instead.")
+    if everything:
+        from nasrepro.cli_batch import run_all
+
+        run_all(_screen, paper=paper, profile=profile, device=device, again=again)
+        return
     from nasrepro import experiments
     from nasrepro.study import records, tables
     from nasrepro.study.parameters import parse_assignments

@@ -39,6 +39,7 @@ RANKS = {
     "study": 9,
     "experiments": 10,
     "cli_data": 10,
+    "cli_batch": 11,
     "notebook": 11,
     "cli": 12,
 }

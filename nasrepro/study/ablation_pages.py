@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nasrepro.study import ablation_tables, class_table, comparison, constraint_table, efficiency_table
+from nasrepro.study import ablation_tables, class_table, comparison, constraint_table, efficiency_table, plan
 from nasrepro.study.fragments import Fragments, Run, command, table
 from nasrepro.study.threshold_table import threshold_table
 
@@ -26,6 +26,9 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
     again = "nasrepro run hw -p device=edgegpu -p latency=2 -p joint_dropout=false --profile laptop"
     out.write("ablation-dropout", [table("ablation-dropout", dropped), command(again)], ["table-ablation-dropout"])
     _comparison(out, committed)
+    out.write(
+        "plan", [table("plan", plan.plan_table(known)), command("nasrepro run --all --profile laptop")], ["table-plan"]
+    )
     again = "nasrepro run nb101 -p percentile=99.9 -p trainings=1 --profile laptop"
     out.write(
         "nb101-threshold", [table("nb101-threshold", threshold_table(known)), command(again)], ["table-nb101-threshold"]

@@ -121,6 +121,7 @@ def run(
     *,
     profile: str = "laptop",
     fresh: bool = False,
+    committed: bool = True,
     device: str = "auto",
     root: Path | None = None,
     checkpoint_every_s: float = 20.0,
@@ -134,6 +135,7 @@ def run(
         profile: `smoke`, `laptop` or `full`.
         fresh: run anew, training included, even if there is a record; a finished local one is replaced, an unfinished
             one goes on.
+        committed: a record that came with the book is as good as one made here.
         device: `auto`, `cpu`, `cuda`, ...
         root: folder of runs (default: `paths.runs_dir()`).
         checkpoint_every_s: how much training a kill may cost.
@@ -156,7 +158,7 @@ def run(
             shutil.rmtree(folder)
     else:
         for place in (folder, paths.records_dir() / experiment.name / key):
-            if (place / "record.json").is_file():
+            if (committed or place == folder) and (place / "record.json").is_file():
                 return place, records.load(place)
     sittings, code = _begin(folder), provenance.code()
     context = RunContext(
