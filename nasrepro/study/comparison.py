@@ -28,11 +28,11 @@ def best_values(committed: Sequence[Run]) -> dict[str, Values]:
 
     Runs that found nothing are 0. Benchmarks on which DiNAS or the searches have not been run are left out.
     """
-    known, folders = [r for _, r in committed], {r.key: f for f, r in committed}
+    known, run_of = [r for _, r in committed], {run[1].key: run for run in committed}
     pairs: dict[str, tuple[Run | None, Run | None]] = {}
     for name, spec in search_tables.TABLES.items():
         ours, rerun = search_tables.answering(name, known), search_tables.baselines(name, known)
-        pairs[spec.title] = (ours and (folders[ours.key], ours), rerun and (folders[rerun.key], rerun))
+        pairs[spec.title] = (run_of[ours.key] if ours else None, run_of[rerun.key] if rerun else None)
     for name, title in surrogate_tables.TITLES.items():
         claim, queries = f"dinas.table3.{name}.val", surrogate_tables.QUERIES[name][0]
         rerun_run = surrogate_tables.baselines_of(name, queries, committed)
