@@ -129,7 +129,9 @@ def _pvalues(found: Run, others: Sequence[tuple[Run, str]]) -> list[str]:
 
 def _best(run: Run, searcher: str) -> list[float]:
     frame = records.load_table(run[0], run[1], "runs.parquet")
-    found: list[float] = frame.loc[frame["searcher"] == searcher, "best_valid"].tolist()
+    found: list[float] = frame.loc[
+        (frame["searcher"] == searcher) & (frame["protocol"] == "paper"), "best_valid"
+    ].tolist()
     return found
 
 
