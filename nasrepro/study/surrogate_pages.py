@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nasrepro.study import surrogate_tables as shown
+from nasrepro.study import variety_tables
 from nasrepro.study.claims import metric_row
 from nasrepro.study.fragments import Fragments, Run, command, provenance, table
 from nasrepro.study.search_tables import SEARCHER_NAMES
@@ -35,8 +36,8 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
     run = shown.run_of("dinas.table3.nb301.val", committed)
     content = [table("misreading", shown.misreading_table(run[1]))] if run else ["There is no committed record yet."]
     out.write("misreading", content, ["table-misreading"] if run else [])
-    out.write("table7", [table("table7", shown.size_table(committed)), command(_TABLE7)], ["table-table7"])
-    out.write("novelty", [table("novelty", shown.variety_table(committed))], ["table-novelty"])
+    out.write("table7", [table("table7", variety_tables.size_table(committed)), command(_TABLE7)], ["table-table7"])
+    out.write("novelty", [table("novelty", variety_tables.variety_table(committed))], ["table-novelty"])
 
 
 def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
