@@ -21,8 +21,8 @@ def _cells(table: shown.Table) -> Iterator[str]:
         yield from row.cells
 
 
-def _committed(benchmark: str) -> Run:
-    run = shown.run_of(f"dinas.table3.{benchmark}.val", COMMITTED)
+def _committed(name: str) -> Run:
+    run = shown.run_of(f"dinas.table3.{name}.val", COMMITTED)
     if run is None:
         pytest.skip("no record is committed yet")
     return run
@@ -52,35 +52,35 @@ def test_without_records_the_tables_say_not_run() -> None:
     assert set(surrogate_pages.values([]).values()) == {None}
 
 
-@pytest.mark.parametrize("benchmark", list(shown.TITLES))
-def test_table_3_shows_the_record_that_answers_its_claim_and_equal_budgets(benchmark: str) -> None:
-    run = _committed(benchmark)
+@pytest.mark.parametrize("name", list(shown.TITLES))
+def test_table_3_shows_the_record_that_answers_its_claim_and_equal_budgets(name: str) -> None:
+    run = _committed(name)
     dinas = metric_row(run[1], "dinas", "paper")
     assert dinas is not None
-    frame = shown.search_table(benchmark, COMMITTED).to_frame().set_index("Method")
+    frame = shown.search_table(name, COMMITTED).to_frame().set_index("Method")
     assert frame.loc["DiNAS", "Best, ours"].startswith(f"{dinas['best_valid']['mean']:.3f}")
-    rerun = shown.baselines_of(benchmark, dinas["queries"], COMMITTED)
+    rerun = shown.baselines_of(name, dinas["queries"], COMMITTED)
     if rerun is None:
         pytest.skip("no record of the baselines is committed yet")
-    for name, text in shown.SEARCHER_NAMES.items():
-        row = metric_row(rerun[1], name, "paper")
+    for searcher, text in shown.SEARCHER_NAMES.items():
+        row = metric_row(rerun[1], searcher, "paper")
         assert row is not None and row["queries"] == dinas["queries"] and row["labels_before_search"] == 0
         behind = dinas["best_valid"]["mean"] - row["best_valid"]["mean"]
         assert frame.loc[text, "Behind DiNAS by"] == f"{behind:+.3f}"
-    for field, note in zip(("best_valid", "best_inside"), shown.search_table(benchmark, COMMITTED).notes, strict=False):
-        rows = [metric_row(rerun[1], name, "paper") for name in shown.SEARCHER_NAMES]
+    for field, note in zip(("best_valid", "best_inside"), shown.search_table(name, COMMITTED).notes, strict=False):
+        rows = [metric_row(rerun[1], searcher, "paper") for searcher in shown.SEARCHER_NAMES]
         ahead = sum(dinas[field]["mean"] > row[field]["mean"] for row in rows if row is not None)
         assert f"ahead of {ahead} of {len(rows)} searches" in note
     values = surrogate_pages.values(COMMITTED)
-    assert values[f"table3.{benchmark}.dinas.best_valid"] == dinas["best_valid"]["mean"]
+    assert values[f"table3.{name}.dinas.best_valid"] == dinas["best_valid"]["mean"]
 
 
-@pytest.mark.parametrize("benchmark", list(shown.TITLES))
-def test_the_setting_is_what_the_rule_chooses_from_the_trials(benchmark: str) -> None:
+@pytest.mark.parametrize("name", list(shown.TITLES))
+def test_the_setting_is_what_the_rule_chooses_from_the_trials(name: str) -> None:
     """The largest guidance scale with at least 95 % valid samples, or the one with the most."""
-    trials = [r for _, r in COMMITTED if shown.is_trial(r, benchmark)]
+    trials = [r for _, r in COMMITTED if shown.is_trial(r, name)]
     validity = {r.parameters["guidance_scale"]: metric_row(r, "dinas", "paper")["validity"]["mean"] for r in trials}  # type: ignore[index]
-    run = _committed(benchmark)
+    run = _committed(name)
     assert len(validity) >= 4
     enough = [scale for scale, share in validity.items() if share >= 0.95]
     expected = max(enough) if enough else max(validity, key=lambda scale: validity[scale])

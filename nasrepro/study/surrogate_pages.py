@@ -32,7 +32,13 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
         parts += [provenance(rerun[1]) for rerun in reruns if rerun is not None]
         out.write(f"table3-{benchmark}", parts, [f"table-table3-{benchmark}"])
         trials = shown.scale_table(benchmark, committed)
-        out.write(f"scale-{benchmark}", [table(f"scale-{benchmark}", trials)], [f"table-scale-{benchmark}"])
+        if trials.rows:
+            out.write(f"scale-{benchmark}", [table(f"scale-{benchmark}", trials)], [f"table-scale-{benchmark}"])
+        else:
+            again = command(
+                f"nasrepro run {benchmark} -p seed={shown.TRIAL_SEED} -p guidance_scale=1.5 --profile laptop"
+            )
+            out.write(f"scale-{benchmark}", [f"{shown.TITLES[benchmark]}: there are no committed trials.", again])
     run = shown.run_of("dinas.table3.nb301.val", committed)
     content = [table("misreading", shown.misreading_table(run[1]))] if run else ["There is no committed record yet."]
     out.write("misreading", content, ["table-misreading"] if run else [])

@@ -130,8 +130,14 @@ def _cells(row: dict[str, Any], dinas: dict[str, Any], p: str) -> tuple[str, ...
         f"{row['labels_before_search']:,}",
         f"{100 * row['validity']['mean']:.1f}",
         f"{100 * row['extrapolated']:.0f}",
-        with_interval(row["best_inside"], 3),
+        _inside(row),
     )
+
+
+def _inside(row: dict[str, Any]) -> str:
+    found = row["best_inside"]
+    of = f" in {found['n']} of {row['trainings'] * row['runs']} runs" if found["n"] else "in no run"
+    return (f"{found['mean']:.3f}" if found["n"] else "") + of
 
 
 def _told(told: pd.DataFrame, method: str) -> str:
@@ -160,7 +166,8 @@ def _standing(dinas: dict[str, Any], rerun: Sequence[Run]) -> Iterator[str]:
         if record.parameters["queries"] != dinas["queries"]:
             continue
         for field, what in (("best_valid", "all values"), ("best_inside", "values inside of what the surrogate knows")):
-            ahead = [SEARCHER_NAMES[s] for s, row in rows.items() if dinas[field]["mean"] > row[field]["mean"]]
+            mine = dinas[field]["mean"] or 0
+            ahead = [SEARCHER_NAMES[s] for s, row in rows.items() if mine > (row[field]["mean"] or 0)]
             yield (
                 f"By the mean of {what}, with {dinas['queries']} queries each, DiNAS is ahead of {len(ahead)} of "
                 f"{len(rows)} searches{': ' * bool(ahead)}{', '.join(ahead)}."
@@ -177,7 +184,8 @@ def _search_notes(benchmark: str, record: Record, told: pd.DataFrame) -> tuple[s
         "Behind DiNAS by: mean of DiNAS minus mean of the row. p: Mann-Whitney test over runs, two-sided, with Holm's "
         "correction within a budget; it takes runs as independent, though those of one training share a model.",
         "Runs that end outside: the best architecture lies farther from those the surrogate was fitted to than 99 % of "
-        "them from each other; there its values are extrapolations. Best inside: the best of the others.",
+        "them from each other; there its values are extrapolations. Best inside: the best of the others, mean over "
+        "the runs that have any.",
         "Printed: NAS-Bench-301 by its official ensemble, which we do not have, and NAS-Bench-NLP by the surrogate of "
         f"NAS-Bench-X11. AG-Net is printed with {_told(told, 'AG-Net')}. n.p.: not printed.",
     )
@@ -248,7 +256,7 @@ def run_table(record: Record) -> Table:
                 f"{row['labels_before_search']:,}",
                 f"{100 * row['validity']['mean']:.1f}",
                 f"{100 * row['extrapolated']:.0f}",
-                with_interval(row["best_inside"], 3),
+                _inside(row),
             ),
             "ours",
         )
