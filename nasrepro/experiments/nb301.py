@@ -53,6 +53,9 @@ class NB301Parameters(DinasParameters):
     percentile: float = Field(
         99.0, gt=0, lt=100, description="f: cells above this percentile of accuracy are the wanted class"
     )
+    guidance_scale: float = Field(
+        1.0, ge=0, le=20, description="gamma of Eq. 5; the public code runs gamma = 3, the paper states none"
+    )
     reverse_steps: int = Field(50, ge=1, le=500, description="steps of the reverse process; the paper takes all 500")
     queries: int = Field(100, ge=1, le=15_625, description="queries of one run")
     trainings: int = Field(1, ge=1, le=100, description="separate trainings")
