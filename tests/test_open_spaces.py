@@ -24,7 +24,7 @@ from nasrepro.benchmarks.nlp import NLPBenchmark
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.baselines import SEARCHERS
 from nasrepro.experiments.dinas import Generation
-from nasrepro.experiments.surrogates import variety
+from nasrepro.experiments.surrogates import best_of_runs, variety
 from nasrepro.search.base import Proposal, spend
 from nasrepro.search.dinas import CellPairs
 from nasrepro.search.random_search import TopClassDraw
@@ -235,6 +235,20 @@ def test_the_error_of_the_public_code_is_measured_on_the_same_samples(toy: Any, 
     assert best is not None and found["best_if_read_rightly"]["mean"] == best["best_valid"]["mean"]
     assert found["worth_of_it"]["mean"] <= found["best_if_read_rightly"]["mean"]
     assert found["best_as_reported"]["mean"] != found["best_if_read_rightly"]["mean"]
+
+
+def test_runs_without_a_valid_sample_score_0_and_have_nothing_inside():
+    trace = pd.DataFrame(
+        {
+            "searcher": ["dinas"] * 3 + ["top_class"] * 2, "training": 0, "run": [0, 0, 1, 0, 1],
+            "query": [0, 1, 0, 0, 0], "key": ["", "", "", "a", "b"], "arch": ["", "", "", "A", "B"], "reason": "",
+            "value": [np.nan] * 3 + [1.0, 2.0], "distance": [np.nan] * 3 + [0.5, 2.0],
+        }
+    )  # fmt: skip
+    runs = best_of_runs(trace, (PAPER, "distinct"), 2, 0.0, {"distance": SURROGATE_ACCURACY})
+    failed, sound = runs[runs["searcher"] == "dinas"], runs[runs["searcher"] == "top_class"]
+    assert failed["best_valid"].tolist() == [0.0] * 4 and failed[["distance", "best_inside"]].isna().all(axis=None)
+    assert sound["distance"].tolist() == [0.5, 2.0] and sound["best_inside"].fillna(-1).tolist() == [1.0, -1]
 
 
 def test_single_pairs_take_any_number_of_queries_and_combinations_a_square(toy: Any, tmp_path: Path):
