@@ -24,14 +24,14 @@ from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, SURROGATE_DISTANCE, NB
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.dinas import PAPER_RECIPE, Condition, DinasParameters, Generation
-from nasrepro.experiments.surrogates import generate, other_rows, speed_of, trust, variety, with_best, with_reported
+from nasrepro.experiments.surrogates import best_of_runs, generate, other_rows, speed_of, trust, variety, with_reported
 from nasrepro.graphs import Graphs
 from nasrepro.guidance import percentile_discretiser
 from nasrepro.search.dinas import CellPairs, DiNAS
 from nasrepro.seeding import derive, numpy_stream
 from nasrepro.spaces.darts import DARTS_CELL, NB301
 from nasrepro.spaces.darts_genotype import Pair
-from nasrepro.study.protocols import PAPER, is_cell, run_rows, summary_rows
+from nasrepro.study.protocols import DISTINCT, PAPER, is_cell, summary_rows
 from nasrepro.study.run import Experiment, Outcome, RunContext
 from nasrepro.study.statistics import FAILED_RUN, summarise
 
@@ -53,13 +53,16 @@ class NB301Parameters(DinasParameters):
     percentile: float = Field(
         99.0, gt=0, lt=100, description="f: cells above this percentile of accuracy are the wanted class"
     )
+    guidance_scale: float = Field(
+        1.0, ge=0, le=20, description="gamma of Eq. 5; the public code runs gamma = 3, the paper states none"
+    )
+    reverse_steps: int = Field(50, ge=1, le=500, description="steps of the reverse process; the paper takes all 500")
     queries: int = Field(100, ge=1, le=15_625, description="queries of one run")
     trainings: int = Field(1, ge=1, le=100, description="separate trainings")
-    most_draws: int = Field(1, ge=1, le=1000, description="every draw is a query")
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {
-            "cells": 500, "epochs": 2, "runs": 2, "queries": 25, "reverse_steps": 5, "generations": 20,
+            "cells": 500, "epochs": 2, "runs": 2, "queries": 25, "reverse_steps": 5, "most_draws": 2, "generations": 20,
             "percentile": 95.0,
         },
         "laptop": {},
@@ -149,8 +152,8 @@ def execute(p: NB301Parameters, context: RunContext) -> Outcome:
     winners = [arch for arch, wanted in zip(archs, values > cut, strict=True) if wanted]
     trace = pd.concat([*dinas, *task.controls(winners, ["top_class"])], ignore_index=True)
     trace = with_reported(context.ledger, benchmark, trace, REPORTED)
-    sampled = trace[trace.searcher == "dinas"]
-    runs = with_best(run_rows(trace, PAPER, p.queries, cut, None), trace, REPORTED)
+    sampled = trace[(trace.searcher == "dinas") & (trace["query"] < p.queries)]
+    runs = best_of_runs(trace, (PAPER, DISTINCT), p.queries, cut, REPORTED)
     found = _generations(task, archs, p.generations)
     whole, drawn_in_runs = found["pairs"], variety(sampled, NB301, archs)
     speed = speed_of(context, p.trainings, len(CELLS), int(loss.step.max()), p.generations)
@@ -203,7 +206,7 @@ def _misreading(sampled: pd.DataFrame, runs: pd.DataFrame, context: RunContext) 
     read = labels.read([NB301.from_string(text) for text in distinct["arch"]], "report")
     sound["misread"] = sound["arch"].map(dict(zip(distinct["arch"], read, strict=True)))
     chosen = sound.loc[sound.groupby(["training", "run"])["misread"].idxmax()] if len(sound) else sound
-    own = runs[runs["searcher"] == "dinas"].set_index(["training", "run"])["best_valid"]
+    own = runs[(runs["searcher"] == "dinas") & (runs["protocol"] == PAPER)].set_index(["training", "run"])["best_valid"]
     table = chosen.set_index(["training", "run"])[["misread", "value"]].reindex(own.index).fillna(FAILED_RUN)
     groups = own.index.get_level_values("training")
     return {

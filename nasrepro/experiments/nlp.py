@@ -19,10 +19,10 @@ from pydantic import Field
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.nlp import EPOCHS, PTB, NLPBenchmark
 from nasrepro.experiments.dinas import PAPER_RECIPE, Condition, DinasParameters, Generation
-from nasrepro.experiments.surrogates import generate, other_rows, speed_of, trust, variety, with_best, with_reported
+from nasrepro.experiments.surrogates import best_of_runs, generate, other_rows, speed_of, trust, variety, with_reported
 from nasrepro.guidance import percentile_discretiser
 from nasrepro.seeding import derive
-from nasrepro.study.protocols import PAPER, run_rows, summary_rows
+from nasrepro.study.protocols import DISTINCT, PAPER, summary_rows
 from nasrepro.study.run import Experiment, Outcome, RunContext
 
 LOSS = Column(PTB, "loss", "test", EPOCHS, MEAN)
@@ -39,14 +39,17 @@ class NLPParameters(DinasParameters):
     percentile: float = Field(
         99.0, gt=0, lt=100, description="f: cells above this percentile of accuracy are the wanted class"
     )
+    guidance_scale: float = Field(
+        1.0, ge=0, le=20, description="gamma of Eq. 5; the public code runs gamma = 3, the paper states none"
+    )
+    reverse_steps: int = Field(50, ge=1, le=500, description="steps of the reverse process; the paper takes all 500")
     queries: int = Field(304, ge=1, le=15_625, description="queries of one run")
     epochs: int = Field(100, ge=1, le=10_000, description="passes over the labelled cells")
-    most_draws: int = Field(1, ge=1, le=1000, description="every draw is a query")
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {
-            "epochs": 2, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5, "generations": 20,
-            "percentile": 95.0,
+            "epochs": 2, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5, "most_draws": 2,
+            "generations": 20, "percentile": 95.0,
         },
         "laptop": {},
         "full": PAPER_RECIPE,
@@ -77,8 +80,8 @@ def execute(p: NLPParameters, context: RunContext) -> Outcome:
     winners = [arch for arch, wanted in zip(archs, values > cut, strict=True) if wanted]
     trace = pd.concat([*dinas, *task.controls(winners, ["top_class"])], ignore_index=True)
     trace = with_reported(context.ledger, benchmark, trace, REPORTED)
-    sampled = trace[trace.searcher == "dinas"]
-    runs = with_best(run_rows(trace, PAPER, p.queries, cut, None), trace, REPORTED)
+    sampled = trace[(trace.searcher == "dinas") & (trace["query"] < p.queries)]
+    runs = best_of_runs(trace, (PAPER, DISTINCT), p.queries, cut, REPORTED)
     drawn = generate(context, "generations", task.samplers[0](derive(p.seed, "generations")), space, p.generations)
     whole, drawn_in_runs = variety(drawn, space, archs), variety(sampled, space, archs)
     speed = speed_of(context, p.trainings, 1, int(loss.step.max()), p.generations)

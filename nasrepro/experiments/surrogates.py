@@ -15,9 +15,9 @@ from nasrepro.search.base import NO_KEY, Searcher
 from nasrepro.spaces.base import SearchSpace
 from nasrepro.study import progress
 from nasrepro.study.novelty import novelty, uniqueness
-from nasrepro.study.protocols import is_cell
+from nasrepro.study.protocols import PAPER, is_cell, run_rows
 from nasrepro.study.run import RunContext
-from nasrepro.study.statistics import FAILED_RUN, summarise
+from nasrepro.study.statistics import summarise
 
 # "protocols" of rows that are no searches
 GENERATIONS, ALL_RUNS, SPEED = "generations", "all_runs", "speed"
@@ -110,23 +110,35 @@ def with_reported(
     return trace
 
 
-def with_best(runs: pd.DataFrame, trace: pd.DataFrame, columns: Mapping[str, Column]) -> pd.DataFrame:
-    """Return runs with what `with_reported` read of their best architectures, and with `best_inside`: the best value of
-    those that are no extrapolation (`distance` up to 1), that of a failed run where there is none."""
+def best_of_runs(
+    trace: pd.DataFrame, protocols: Sequence[str], queries: int, cut: float, columns: Mapping[str, Column]
+) -> pd.DataFrame:
+    """Return the runs of a trace (`protocols.run_rows`) with what `with_reported` read of their best architectures, and
+    with `best_inside`: the best value of those that are no extrapolation (`distance` up to 1), NaN where there is
+    none. Only DiNAS has the distinct protocol; the others never draw in vain."""
+    return pd.concat([_best_of_runs(trace, protocol, queries, cut, columns) for protocol in protocols])
+
+
+def _best_of_runs(
+    trace: pd.DataFrame, protocol: str, queries: int, cut: float, columns: Mapping[str, Column]
+) -> pd.DataFrame:
+    kept = trace[trace["query"] < queries] if protocol == PAPER else trace[trace["searcher"] == "dinas"]
+    runs = run_rows(kept, protocol, queries, cut, None)
     of = ["searcher", "training", "run"]
-    sound = trace[is_cell(trace)]
+    sound = kept[is_cell(kept)]
     best = sound.loc[sound.groupby(of)["value"].idxmax(), [*of, *columns]]
     inside = sound[sound["distance"] <= 1].groupby(of)["value"].max().rename("best_inside")
-    return runs.merge(best, how="left", on=of).join(inside, on=of).fillna({"best_inside": FAILED_RUN})
+    return runs.merge(best, how="left", on=of).join(inside, on=of)
 
 
 def trust(rows: Sequence[dict[str, Any]], runs: pd.DataFrame, columns: Mapping[str, Column]) -> list[dict[str, Any]]:
-    """Return summary rows with the summaries of what `with_best` added, and with the share of the runs whose best lies
-    outside of what the surrogate knows."""
+    """Return summary rows with the summaries of what `best_of_runs` added, and with the share of the runs whose best
+    lies outside of what the surrogate knows."""
     out = []
     for row in rows:
         mine = runs[(runs["searcher"] == row["searcher"]) & (runs["protocol"] == row["protocol"])]
         more = {name: summarise(mine[name].dropna()).as_dict() for name in columns}
-        more["best_inside"] = summarise(mine["best_inside"], mine["training"]).as_dict()
+        inside = mine.dropna(subset="best_inside")  # its n is the number of runs that have one
+        more["best_inside"] = summarise(inside["best_inside"], inside["training"]).as_dict()
         out.append({**row, **more, "extrapolated": float((mine["distance"] > 1).mean())})
     return out

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from nasrepro.study import surrogate_tables as shown
+from nasrepro.study import variety_tables
 from nasrepro.study.claims import metric_row
 from nasrepro.study.fragments import Fragments, Run, command, provenance, table
 from nasrepro.study.search_tables import SEARCHER_NAMES
 
 _TABLE7 = """nasrepro run nb301 -p protocol=single -p queries=192 -p cells=10000 --profile laptop
+nasrepro run nb301 -p protocol=single -p queries=192 -p cells=1000 --profile laptop
 nasrepro run nb301 -p protocol=single -p queries=192 -p cells=1000 -p epochs=200 --profile laptop
-nasrepro run nb301 -p protocol=single -p queries=192 -p cells=100000 -p epochs=2 --profile laptop"""
+nasrepro run nb301 -p protocol=single -p queries=192 -p cells=100000 --profile laptop"""
 _FIELDS = ("best_valid", "validity", "distinct_valid", "in_top_class")
 
 
@@ -31,12 +33,18 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
         parts += [provenance(rerun[1]) for rerun in reruns if rerun is not None]
         out.write(f"table3-{benchmark}", parts, [f"table-table3-{benchmark}"])
         trials = shown.scale_table(benchmark, committed)
-        out.write(f"scale-{benchmark}", [table(f"scale-{benchmark}", trials)], [f"table-scale-{benchmark}"])
+        if trials.rows:
+            out.write(f"scale-{benchmark}", [table(f"scale-{benchmark}", trials)], [f"table-scale-{benchmark}"])
+        else:
+            again = command(
+                f"nasrepro run {benchmark} -p seed={shown.TRIAL_SEED} -p guidance_scale=1.5 --profile laptop"
+            )
+            out.write(f"scale-{benchmark}", [f"{shown.TITLES[benchmark]}: there are no committed trials.", again])
     run = shown.run_of("dinas.table3.nb301.val", committed)
     content = [table("misreading", shown.misreading_table(run[1]))] if run else ["There is no committed record yet."]
     out.write("misreading", content, ["table-misreading"] if run else [])
-    out.write("table7", [table("table7", shown.size_table(committed)), command(_TABLE7)], ["table-table7"])
-    out.write("novelty", [table("novelty", shown.variety_table(committed))], ["table-novelty"])
+    out.write("table7", [table("table7", variety_tables.size_table(committed)), command(_TABLE7)], ["table-table7"])
+    out.write("novelty", [table("novelty", variety_tables.variety_table(committed))], ["table-novelty"])
 
 
 def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:

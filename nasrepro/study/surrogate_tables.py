@@ -1,4 +1,4 @@
-"""Tables 3, 7 and the first half of Table 6 of DiNAS: spaces that are not numbered, scored by our surrogates.
+"""Table 3 of DiNAS: spaces that are not numbered, scored by our surrogates.
 
 The printed numbers are of other surrogates. They stand beside ours for the order of the methods, never as values to
 be compared.
@@ -24,8 +24,7 @@ from nasrepro.study.statistics import holm
 
 TITLES = {"nb301": "NAS-Bench-301", "nlp": "NAS-Bench-NLP"}
 TRIAL_SEED = 1  # of the runs in which the guidance scale was chosen
-SIZES = (100_000, 10_000, 1_000)  # of Table 7
-_WHAT = {
+WHAT = {
     "nb301": "accuracy in % on CIFAR-10 after 100 epochs as our surrogate predicts it (validation; there is no test)",
     "nlp": "100 minus the loss on Penn Treebank after 50 epochs as our surrogate predicts it (trained on test losses, "
     "the only public ones)",
@@ -72,7 +71,7 @@ def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
     found, title = run_of(f"dinas.table3.{benchmark}.val", runs), TITLES[benchmark]
     told = printed("table3").query("benchmark == @benchmark").set_index("method")
     rerun = [r for queries in QUERIES[benchmark] if (r := baselines_of(benchmark, queries, runs)) is not None]
-    caption = f"DiNAS, Table 3, {title}: {_WHAT[benchmark]}"
+    caption = f"DiNAS, Table 3, {title}: {WHAT[benchmark]}"
     if found is None:
         cells = ("DiNAS", "not run", *["not run"] * 7, f"{told['val']['DiNAS']:.2f}")
         return Table(columns, (Row(cells, "ours"),), f"{caption}. No run of ours to show.")
@@ -80,6 +79,7 @@ def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
     dinas, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
     assert dinas is not None
     rows = [Row(("DiNAS", *_cells(dinas, dinas, ""), _told(told, "DiNAS")), "ours")]
+    rows += _variants(record, dinas, runs)
     if control is not None:
         p = _pvalues(found, [(found, "top_class")])[0]
         rows.append(Row((TOP_CLASS, *_cells(control, dinas, p), "n.p."), "ours"))
@@ -102,6 +102,24 @@ def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
     return Table(columns, tuple(rows), caption, notes)
 
 
+def _variants(record: Record, dinas: dict[str, Any], runs: Sequence[Run]) -> Iterator[Row]:
+    """Yield DiNAS with distinct valid queries, and the records that differ from this one in guidance scale alone."""
+    same = record.parameters | {"guidance_scale": None}
+    others = [
+        other
+        for _, other in runs
+        if (other.experiment, other.profile) == (record.experiment, record.profile)
+        and other.key != record.key
+        and other.parameters | {"guidance_scale": None} == same
+    ]
+    for shown in (record, *sorted(others, key=lambda r: float(r.parameters["guidance_scale"]))):
+        scale = "" if shown is record else f", guidance scale {shown.parameters['guidance_scale']:g}"
+        for protocol, what in (("paper", ""), ("distinct", ", distinct valid queries")):
+            row = metric_row(shown, "dinas", protocol)
+            if row is not None and row is not dinas:
+                yield Row((f"DiNAS{scale}{what}", *_cells(row, dinas, "not tested"), "n.p."), "ours")
+
+
 def _cells(row: dict[str, Any], dinas: dict[str, Any], p: str) -> tuple[str, ...]:
     behind = dinas["best_valid"]["mean"] - row["best_valid"]["mean"]
     return (
@@ -112,8 +130,14 @@ def _cells(row: dict[str, Any], dinas: dict[str, Any], p: str) -> tuple[str, ...
         f"{row['labels_before_search']:,}",
         f"{100 * row['validity']['mean']:.1f}",
         f"{100 * row['extrapolated']:.0f}",
-        with_interval(row["best_inside"], 3),
+        _inside(row),
     )
+
+
+def _inside(row: dict[str, Any]) -> str:
+    found = row["best_inside"]
+    of = f" in {found['n']} of {row['trainings'] * row['runs']} runs" if found["n"] else "in no run"
+    return (f"{found['mean']:.3f}" if found["n"] else "") + of
 
 
 def _told(told: pd.DataFrame, method: str) -> str:
@@ -129,7 +153,9 @@ def _pvalues(found: Run, others: Sequence[tuple[Run, str]]) -> list[str]:
 
 def _best(run: Run, searcher: str) -> list[float]:
     frame = records.load_table(run[0], run[1], "runs.parquet")
-    found: list[float] = frame.loc[frame["searcher"] == searcher, "best_valid"].tolist()
+    found: list[float] = frame.loc[
+        (frame["searcher"] == searcher) & (frame["protocol"] == "paper"), "best_valid"
+    ].tolist()
     return found
 
 
@@ -140,7 +166,8 @@ def _standing(dinas: dict[str, Any], rerun: Sequence[Run]) -> Iterator[str]:
         if record.parameters["queries"] != dinas["queries"]:
             continue
         for field, what in (("best_valid", "all values"), ("best_inside", "values inside of what the surrogate knows")):
-            ahead = [SEARCHER_NAMES[s] for s, row in rows.items() if dinas[field]["mean"] > row[field]["mean"]]
+            mine = dinas[field]["mean"] or 0
+            ahead = [SEARCHER_NAMES[s] for s, row in rows.items() if mine > (row[field]["mean"] or 0)]
             yield (
                 f"By the mean of {what}, with {dinas['queries']} queries each, DiNAS is ahead of {len(ahead)} of "
                 f"{len(rows)} searches{': ' * bool(ahead)}{', '.join(ahead)}."
@@ -157,111 +184,11 @@ def _search_notes(benchmark: str, record: Record, told: pd.DataFrame) -> tuple[s
         "Behind DiNAS by: mean of DiNAS minus mean of the row. p: Mann-Whitney test over runs, two-sided, with Holm's "
         "correction within a budget; it takes runs as independent, though those of one training share a model.",
         "Runs that end outside: the best architecture lies farther from those the surrogate was fitted to than 99 % of "
-        "them from each other; there its values are extrapolations. Best inside: the best of the others.",
+        "them from each other; there its values are extrapolations. Best inside: the best of the others, mean over "
+        "the runs that have any.",
         "Printed: NAS-Bench-301 by its official ensemble, which we do not have, and NAS-Bench-NLP by the surrogate of "
         f"NAS-Bench-X11. AG-Net is printed with {_told(told, 'AG-Net')}. n.p.: not printed.",
     )
-
-
-def size_table(runs: Sequence[Run]) -> Table:
-    """Return Table 7: DiNAS after training on 100,000, 10,000 and 1,000 labelled architectures."""
-    columns = (
-        *(Column("Training cells", numeric=True), Column("Steps", numeric=True)),
-        *(Column("Best, ours, mean", numeric=True), Column("Median", numeric=True)),
-        *(Column("Runs without a valid sample", numeric=True), Column("Valid, %", numeric=True)),
-        *(Column("Novel, %", numeric=True), Column("Unique, %", numeric=True)),
-        *(
-            Column("Uniform draw from the labelled top class", numeric=True),
-            Column("Best training label", numeric=True),
-        ),
-        Column("Printed: best, novel, unique"),
-    )
-    rows = []
-    for size in SIZES:
-        told = printed("table7").set_index("cells").loc[size]
-        text = f"{told['val']:.2f}, {told['novelty']:g}, {told['uniqueness']:g}"
-        found = [r for _, r in runs if _is_size(r, size)]
-        for record in sorted(found, key=lambda r: -r.parameters["epochs"]):
-            rows.append(Row((*_size_cells(record), text), "ours"))
-        if not found:
-            rows.append(Row((f"{size:,}", *["not run"] * 9, text), "ours"))
-    caption = (
-        "DiNAS, Table 7, NAS-Bench-301: 192 pairs of a run, each of one normal and one reduction sample, after "
-        f"training on fewer labelled architectures; {_WHAT['nb301']}. Valid, novel (absent from the "
-        "training data) and unique (present just once among the generations of all runs), up to isomorphism; the last "
-        "two as shares of the valid."
-    )
-    notes = (
-        "The number of steps is the same in the main rows, so that they differ in labels and not in how long was "
-        "trained. A row with fewer steps trained for as many epochs as that of 10,000.",
-        "Printed: the official ensemble; the mean of 85.29 holds one run without a valid sample, which counts as 0.",
-    )
-    return Table(columns, tuple(rows), caption, notes)
-
-
-def _is_size(record: Record, size: int) -> bool:
-    if record.experiment != "nb301" or record.profile == "smoke":
-        return False
-    p = record.parameters
-    wanted = {"cells": size, "protocol": "single", "decode": "correct"}
-    return p["seed"] != TRIAL_SEED and all(p[k] == v for k, v in wanted.items())
-
-
-def _size_cells(record: Record) -> tuple[str, ...]:
-    row, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
-    assert row is not None and control is not None
-    whole = record.metrics["all_runs"]
-    return (
-        f"{record.parameters['cells']:,}",
-        f"{record.metrics['speed']['training_steps']:,}",
-        with_interval(row["best_valid"], 3),
-        f"{row['best_valid']['median']:.3f}",
-        f"{row['failed_runs']} of {row['runs'] * row['trainings']}",
-        f"{100 * whole['validity']:.1f}",
-        *(_share(whole[name]) for name in ("novelty", "uniqueness")),
-        with_interval(control["best_valid"], 3),
-        f"{record.metrics['best_label']:.3f}",
-    )
-
-
-def variety_table(runs: Sequence[Run]) -> Table:
-    """Return the first half of Table 6: novelty and uniqueness of samples that are only looked at."""
-    columns = (
-        *(Column("Samples"), Column("Valid, %", numeric=True)),
-        *(Column("Novel, %", numeric=True), Column("exactly", numeric=True)),
-        *(Column("Unique, %", numeric=True), Column("exactly ", numeric=True)),
-        *(Column("Printed, novel", numeric=True), Column("Printed, unique", numeric=True)),
-    )
-    rows, samples = [], 0
-    for benchmark, title in TITLES.items():
-        told = printed("table6_novelty").set_index("benchmark").loc[benchmark]
-        texts = f"{told['novelty']:g}", f"{told['uniqueness']:g}"
-        found = run_of(f"dinas.table6.{benchmark}.novelty", runs)
-        if found is None:
-            rows.append(Row((title, *["not run"] * 5, *texts), "ours"))
-            continue
-        samples = found[1].parameters["generations"]
-        parts = found[1].metrics["generations"]
-        for name, part in parts.items():
-            label = f"{title}, {name}" if len(parts) > 1 else title
-            shown = texts if name == list(parts)[-1] else ("n.p.", "n.p.")
-            fields = ("validity", "novelty", "novelty_exact", "uniqueness", "uniqueness_exact")
-            rows.append(Row((label, *(_share(part[f]) for f in fields), *shown), "ours"))
-    caption = (
-        f"DiNAS, Table 6: novelty and uniqueness of {samples:,} samples of one training. Novel: absent from the "
-        "training data; unique: present just once among the samples; both as shares of the valid samples, "
-        "up to isomorphism and by exact equality."
-    )
-    notes = (
-        "The paper does not say whether a generation of NAS-Bench-301 is a cell or a pair of cells, nor what it counts "
-        "as the same. A pair is novel as soon as one of its cells is new in its company.",
-        "Cells of NAS-Bench-NLP are kept in canonical form, so that equal means isomorphic.",
-    )
-    return Table(columns, tuple(rows), caption, notes)
-
-
-def _share(value: float | None) -> str:
-    return "no valid sample" if value is None else f"{100 * value:.1f}"
 
 
 def scale_table(benchmark: str, runs: Sequence[Run]) -> Table:
@@ -329,14 +256,14 @@ def run_table(record: Record) -> Table:
                 f"{row['labels_before_search']:,}",
                 f"{100 * row['validity']['mean']:.1f}",
                 f"{100 * row['extrapolated']:.0f}",
-                with_interval(row["best_inside"], 3),
+                _inside(row),
             ),
             "ours",
         )
         for name, text in {"dinas": "DiNAS", "top_class": TOP_CLASS, **SEARCHER_NAMES}.items()
         if (row := metric_row(record, name, "paper")) is not None
     ]
-    return Table(columns, tuple(rows), f"{TITLES[benchmark]}: {_WHAT[benchmark]}; mean [95 % interval] over runs.")
+    return Table(columns, tuple(rows), f"{TITLES[benchmark]}: {WHAT[benchmark]}; mean [95 % interval] over runs.")
 
 
 def searchers_table(record: Record) -> Table:
