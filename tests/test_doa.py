@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from nasrepro import experiments
@@ -160,6 +161,18 @@ def test_the_table_shows_readings_beside_the_printed_number(small: dict[str, tup
     printed = [row.cells for row in table.rows if row.kind == "printed"]
     assert [cells[-1] for cells in printed] == ["0.692", "0.845"]
     assert len(table.rows) == 2 * (1 + len(doa.VARIANTS)) and "2 tasks" in table.caption
+
+
+def test_a_reading_is_held_against_encodings_trial_by_trial():
+    base, noise = np.array([0.5, 0.6, 0.4, 0.55, 0.45]), np.array([[0, 0.01, 0, -0.01, 0], [0.2, 0, 0.3, -0.1, 0.1]])
+    mine = pd.DataFrame({"searcher": "doa", "protocol": "1pct", "trial": range(5), "tau": base + 0.1})
+    theirs = pd.DataFrame({"method": "adj", "budget": "1pct", "trial": range(5), "tau": base + noise[0]})
+    other = theirs.assign(method="path", tau=base + noise[1])
+    table = doa_tables.against_table("nb201", mine, pd.concat([theirs, other]))
+    assert [row.cells[0] for row in table.rows] == ["Adjacency", "Path"]
+    assert table.rows[0].cells[2].startswith("0.100") and float(table.rows[0].cells[3]) < 1e-4
+    assert float(table.rows[0].cells[4]) == pytest.approx(2 * float(table.rows[0].cells[3]), rel=0.05)
+    assert float(table.rows[1].cells[4]) > 0.5
 
 
 def test_values_of_sentences_are_none_without_records():
