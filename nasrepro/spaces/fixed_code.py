@@ -3,7 +3,8 @@
 NAS-Bench-201 and TransNAS-Bench-101-Micro are such codes. A NAS-Bench-101 cell is read in its fixed form of 7 vertices:
 21 fields for the pairs i < j (edge or none) and 5 for the operations. The used vertices come first, the output is
 vertex 6; unused vertices have no edges. A code is a cell when what is left of it after pruning is one, so several codes
-may be the same cell.
+may be the same cell. An edge against the order of the vertices is not in the form, so of the neighbours of a cell of 7
+vertices a few are no edit of it; and of a smaller cell, those that bring an unused vertex into use.
 
 What works on codes: changing fields by chance, mixing the fields of two cells, drawing each field on its own (the
 controller of `search.reinforce`), and one-edit neighbours of whole populations at once.
