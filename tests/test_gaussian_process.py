@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from nasrepro.search.gaussian_process import GaussianProcess
+from nasrepro.predictors.gaussian_process import GaussianProcess
 from nasrepro.search.practitioner import spread_out
 
 

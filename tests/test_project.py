@@ -32,6 +32,8 @@ RANKS = {
     "guidance": 6,
     "encodings": 6,
     "predictors": 7,
+    "delta_data": 7,
+    "delta_predictor": 7,
     "search": 8,
     "study": 9,
     "experiments": 10,
@@ -39,7 +41,7 @@ RANKS = {
     "notebook": 11,
     "cli": 12,
 }
-SAME_RANK = {("storage", "errors")}
+SAME_RANK = {("storage", "errors"), ("delta_predictor", "delta_data"), ("delta_predictor", "predictors")}
 OPTIONAL = ("papermill", "jupytext", "xgboost", "matplotlib", "nbformat", "jupyter_book", "sphinx", "torch_geometric")
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from nasrepro.encodings.tabular import tabular_features
+from nasrepro.predictors.gaussian_process import GaussianProcess
 from nasrepro.search.defaults import PRACTITIONER_DEFAULTS, PractitionerConfig
-from nasrepro.search.gaussian_process import GaussianProcess
 from nasrepro.search.surrogate import SurrogateSearch, standardise
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 

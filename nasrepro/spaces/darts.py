@@ -72,6 +72,23 @@ def slots_of(codes: np.ndarray) -> np.ndarray:
     return np.stack(np.divmod(slots, len(OPERATIONS)), axis=-1)
 
 
+def aligned_slots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return cells b (int, B x 8 x 2), numbered and the slots of each node ordered such that each differs from its cell
+    a in the fewest fields: as many as `DARTSCellSpace.distance` says. The numbering need not be topological."""
+    nodes = b.reshape(-1, N_NODES, 2, 2)
+    shape = (len(nodes), len(_NUMBERINGS), N_NODES, 2)
+    sources = np.moveaxis(_RENAMED[:, nodes[..., 0]], 0, 1)
+    renamed = np.stack([sources, np.broadcast_to(nodes[:, None, ..., 1], shape)], axis=-1)
+    placed = np.take_along_axis(renamed, _NUMBERINGS.argsort(1)[None, :, :, None, None], axis=2)
+    ways = np.stack([placed, placed[..., ::-1, :]], axis=3)  # B x 24 x nodes x orders of the slots x slots x fields
+    costs = (ways != a.reshape(-1, 1, N_NODES, 1, 2, 2)).sum((-1, -2))
+    best = costs.min(-1).sum(-1).argmin(1)
+    cell = np.arange(len(nodes))
+    orders = costs[cell, best].argmin(-1)
+    found: np.ndarray = ways[cell[:, None], best[:, None], np.arange(N_NODES), orders]
+    return found.reshape(-1, N_SLOTS, 2)
+
+
 def cells_of(slots: np.ndarray) -> list[Cell]:
     """Return cells from their slots (int, B x 8 x 2)."""
     return [tuple((source, op) for source, op in cell) for cell in slots.tolist()]

@@ -124,6 +124,12 @@ def edit_distances(a: Packed, b: Packed) -> np.ndarray:
     return distances
 
 
+def best_orders(a: Packed, b: Packed) -> np.ndarray:
+    """Return how the second cells are best matched with the first, int64, B x 5: the inner slot (0 to 4) of the second
+    that is matched with each inner slot of the first; row by row."""
+    return _permutations()[_costs(a, b).argmin(1)]
+
+
 def edit_distance(ops_a: Sequence[int], adj_a: np.ndarray, ops_b: Sequence[int], adj_b: np.ndarray) -> int:
     """Return the least number of edits that turn the first cell into a graph isomorphic to the second.
 

@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 _SCALE_SPREAD = math.sqrt(3)  # log length scale ~ normal(sqrt(2) + log(D) / 2, sqrt(3))
 _NOISE_LOCATION, _NOISE_SPREAD = -4.0, 1.0  # log noise variance ~ normal(-4, 1)
 _NOISE_BOUNDS = (math.log(1e-4), 0.0)  # the lower one keeps float32 predictions sound
+_LEVEL = 100.0  # prior variance of a group's level, labels having variance 1
 _CHUNK = 16_384  # candidates predicted at a time
 
 
@@ -35,23 +36,26 @@ class GaussianProcess:
         self.log_scales = np.full(dimensions, self._location)
         self.log_noise = _NOISE_LOCATION
 
-    def fit(self, x: np.ndarray, y: np.ndarray, steps: int) -> None:
+    def fit(self, x: np.ndarray, y: np.ndarray, steps: int, groups: np.ndarray | None = None) -> None:
         """Condition on labels y (B) at features x (B x D).
 
         Args:
             x: features.
             y: labels of mean 0 and variance 1.
             steps: most L-BFGS steps on the hyper-parameters, from their present values; 0 keeps them.
+            groups: number of each label's group (int, B), where the labels of a group share an unknown level that
+                predictions leave out; None where there is no such level.
         """
         x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        levels = _levels(groups)
         if steps:
             best = minimize(
-                self.loss, np.append(self.log_scales, self.log_noise), (x, y), "L-BFGS-B", jac=True,
+                self.loss, np.append(self.log_scales, self.log_noise), (x, y, levels), "L-BFGS-B", jac=True,
                 bounds=[(-3.0, 10.0)] * len(self.log_scales) + [_NOISE_BOUNDS], options={"maxiter": steps},
             )  # fmt: skip
             self.log_scales, self.log_noise = best.x[:-1], float(best.x[-1])
         scaled = x / np.exp(self.log_scales)
-        covariance = _rbf(scaled, scaled) + math.exp(self.log_noise) * np.eye(len(x))
+        covariance = _rbf(scaled, scaled) + math.exp(self.log_noise) * np.eye(len(x)) + levels
         lower, _ = factor = cho_factor(covariance, lower=True)
         self._x = scaled.astype(np.float32)
         self._weights = cho_solve(factor, y).astype(np.float32)
@@ -74,13 +78,15 @@ class GaussianProcess:
         covariance: np.ndarray = _rbf(scaled, scaled) - whitened @ whitened.T
         return covariance
 
-    def loss(self, parameters: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
+    def loss(
+        self, parameters: np.ndarray, x: np.ndarray, y: np.ndarray, levels: np.ndarray | float = 0.0
+    ) -> tuple[float, np.ndarray]:
         """Return the negative log posterior density of the hyper-parameters (log scales, log noise) up to a constant,
-        and its gradient."""
+        and its gradient; `levels` is the covariance (B x B) of the levels of groups."""
         log_scales, noise = parameters[:-1], math.exp(parameters[-1])
         scaled = x / np.exp(log_scales)
         kernel = _rbf(scaled, scaled)
-        factor = cho_factor(kernel + noise * np.eye(len(x)), lower=True)
+        factor = cho_factor(kernel + noise * np.eye(len(x)) + levels, lower=True)
         inverse = cho_solve(factor, np.eye(len(x)))
         weights = inverse @ y
         value = 0.5 * y @ weights + np.log(np.diag(factor[0])).sum()
@@ -100,6 +106,10 @@ class GaussianProcess:
 
     def _cross(self, x: np.ndarray) -> np.ndarray:
         return _rbf(self._scaled(x), self._x)
+
+
+def _levels(groups: np.ndarray | None) -> np.ndarray | float:
+    return 0.0 if groups is None else _LEVEL * (groups[:, None] == groups)
 
 
 def _rbf(a: np.ndarray, b: np.ndarray) -> np.ndarray:
