@@ -81,7 +81,7 @@ class DeltaNAS:
     ) -> None:
         self._space, self._predictor, self._rng, self._config = space, predictor, rng, config
         self._code = fixed_code(space)
-        self._seen = np.zeros(space.size, dtype=bool)  # proposed cells
+        self._seen = np.zeros(space.size, dtype=bool)  # proposed or labelled cells
         self._values = np.full(space.size, -np.inf)
         self._told: list[int] = []  # rows with a label, in the order told
         self._learnt = 0  # how many of these the predictor has been given
@@ -97,13 +97,14 @@ class DeltaNAS:
         return out
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
-        """Remember labels, for the elite and for retraining."""
+        """Remember labels, for the elite and for retraining; those of cells that were not asked for, too."""
         for proposal, value in zip(proposals, values, strict=True):
             if proposal.arch is not None and np.isfinite(value):
                 row = self._space.index(proposal.arch)
                 if self._values[row] == -np.inf:
                     self._told.append(row)
                 self._values[row] = value
+                self._seen[row] = True
 
     def _step(self) -> bool:
         """Move the population; return whether anything is to be proposed."""
