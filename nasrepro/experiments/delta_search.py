@@ -52,7 +52,7 @@ class DeltaSearchParameters(Parameters):
 
     benchmark: Literal["nb101", "nb201"] = Field("nb201", description="which benchmark")
     dataset: Literal["cifar10", "cifar100", "imagenet16-120"] = Field("cifar10", description="data set")
-    queries: int = Field(1000, ge=50, le=15_625, description="distinct cells that a search evaluates")
+    queries: int = Field(500, ge=50, le=15_625, description="distinct cells that a search evaluates")
     training_labels: int = Field(100, ge=4, le=5000, description="labels that a predictor is trained on")
     runs: int = Field(50, ge=2, le=1000, description="runs of each method")
     seed: int = Field(0, ge=0, description="master seed")

@@ -86,6 +86,8 @@ class DeltaNAS:
         self._told: list[int] = []  # rows with a label, in the order told
         self._learnt = 0  # how many of these the predictor has been given
         self._queue: deque[int] = deque()
+        fixed = config.revisit and not config.retrain  # then a cell always leads to the same one
+        self._leads_to = np.full(space.size if fixed else 0, -1)
         self._members = self._random(config.population)
         self.predictions = self.steps = 0
 
@@ -128,6 +130,15 @@ class DeltaNAS:
 
     def _moved(self, here: np.ndarray) -> np.ndarray:
         """Return where members move, and those that do not move as they are (rows, int64, B)."""
+        if not len(self._leads_to):
+            return self._best_moves(here)
+        new = np.unique(here[self._leads_to[here] < 0])
+        self._leads_to[new] = self._best_moves(new)
+        found: np.ndarray = self._leads_to[here]
+        return found
+
+    def _best_moves(self, here: np.ndarray) -> np.ndarray:
+        """Return what `_moved` does, from the predictor."""
         neighbours = self._code.edits(here)
         allowed = (neighbours >= 0) & (neighbours != here[:, None])
         if not self._config.revisit:
