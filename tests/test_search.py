@@ -10,6 +10,7 @@ from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.search.base import Proposal, spend
+from nasrepro.search.defaults import EvolutionConfig
 from nasrepro.search.evolution import RegularisedEvolution
 from nasrepro.search.random_search import RandomSearch, TopClassDraw
 from nasrepro.spaces.nb201 import NB201
@@ -97,7 +98,7 @@ def test_the_top_class_control_draws_uniformly_with_replacement():
 
 
 def test_evolution_keeps_its_population_and_mutates_a_tournament_winner():
-    searcher = RegularisedEvolution(NB201, np.random.default_rng(0), population=5, tournament=5)
+    searcher = RegularisedEvolution(NB201, np.random.default_rng(0), EvolutionConfig(population=5, tournament=5))
     founders = searcher.ask(5)
     searcher.tell(founders, np.array([1.0, 5.0, 2.0, 3.0, 4.0]))
     child = searcher.ask(1)
@@ -107,7 +108,7 @@ def test_evolution_keeps_its_population_and_mutates_a_tournament_winner():
     late = searcher.ask(1)
     assert NB201.distance(late[0].arch, founders[4].arch) == 1
     with pytest.raises(ValueError, match="tournament"):
-        RegularisedEvolution(NB201, np.random.default_rng(0), population=5, tournament=6)
+        EvolutionConfig(population=5, tournament=6)
 
 
 def test_evolution_beats_random_search_and_both_beat_a_single_draw(nb201: NB201Benchmark):

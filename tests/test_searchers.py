@@ -16,7 +16,7 @@ from nasrepro.graphs import Graphs
 from nasrepro.search.bananas import BANANAS
 from nasrepro.search.base import Proposal, Searcher, spend
 from nasrepro.search.bayesian import BayesianOptimisation, expected_improvement, normal_scores
-from nasrepro.search.defaults import BananasConfig, EnsembleConfig, LocalSearchConfig, MutationConfig
+from nasrepro.search.defaults import BananasConfig, EnsembleConfig, EvolutionConfig, LocalSearchConfig, MutationConfig
 from nasrepro.search.ensemble import Ensemble
 from nasrepro.search.evolution import RegularisedEvolution
 from nasrepro.search.local_search import LocalSearch
@@ -116,7 +116,7 @@ def test_every_cell_is_proposed_once_and_then_no_more(name: str, batch: int):
 
 
 def test_evolution_stops_when_every_cell_was_proposed():
-    searcher = RegularisedEvolution(CHAIN, np.random.default_rng(0), population=200)
+    searcher = RegularisedEvolution(CHAIN, np.random.default_rng(0), EvolutionConfig(population=200))
     asked = _run(searcher, 5_000)
     assert set(asked) == set(CHAIN.all()) and len(asked) < 200 and searcher.ask(3) == []
 

@@ -24,6 +24,7 @@ NAMES = (
     "doa_distance",
     "doa_ablation",
     "network_training",
+    "delta_search",
 )
 
 

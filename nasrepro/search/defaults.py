@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,79 @@ class LocalSearchConfig:
     """
 
     initial: int = 10
+
+
+@dataclass(frozen=True)
+class EvolutionConfig:
+    """Regularised evolution, with or without crossover.
+
+    Attributes:
+        population: its size.
+        tournament: members drawn (without replacement) for each tournament.
+        mutation: `edits` makes random edits of the space; `fields` changes each field of the fixed-length code by
+            chance (`spaces.fixed_code`), again until it is a cell, as NAS-Bench-101's authors and SEP do.
+        edits: mean of the Poisson number of edits of a child, at least one is made; None for exactly one. naszilla's
+            mutation rate of 1 changes every field of a cell by chance, about one edit in the mean (1.5 in
+            NAS-Bench-201): `edits=1.0` comes close to it.
+        crossover: every other child is one of two different tournament winners (`search.crossover`).
+        rate: share of a shortest edit path that a child goes.
+        trials: children drawn of two winners before the crossover is skipped, and a mutation made instead.
+    """
+
+    population: int = 30
+    tournament: int = 10
+    mutation: Literal["edits", "fields"] = "edits"
+    edits: float | None = None
+    crossover: Literal["none", "standard", "shortest_path"] = "none"
+    rate: float = 0.5
+    trials: int = 50
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.tournament <= self.population:
+            raise ValueError(f"tournament must lie in 1..{self.population} (the population), not {self.tournament}")
+
+
+@dataclass(frozen=True)
+class ReinforceConfig:
+    """The controller of automl/nas_benchmarks (Ying et al., 2019), with SEP's learning rate for labels without noise.
+
+    Attributes:
+        learning_rate: of gradient ascent on the logits; 0.5 in the noisy setting.
+        momentum: of the moving average of rewards that is the baseline.
+        scale: reward per unit of the value; turns per cent into a share of 1.
+    """
+
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    scale: float = 0.01
+
+
+@dataclass(frozen=True)
+class DeltaConfig:
+    """Algorithm 2 of Delta-NAS and its variants. The defaults are the algorithm as printed, with the resampling of
+    which section 4.2 speaks.
+
+    Attributes:
+        population: its size; 100 in SEP, whose settings the paper follows, 256 in the paper's appendix.
+        move: `always` goes to the neighbour of the largest predicted gain even if all gains are negative;
+            `only_if_better` goes there only if the gain is positive.
+        elite: before each step so many of the best cells by label take the places of the worst members.
+        revisit: whether a member may move to a cell that was evaluated before.
+        resample: what happens when there is nothing new: `never` ends the search when a step leads to no new cell,
+            `population` then draws a new population, `member` replaces each member that finds no new cell.
+        retrain: give the labels of each step to the predictor before the next one.
+    """
+
+    population: int = 100
+    move: Literal["always", "only_if_better"] = "always"
+    elite: int = 0
+    revisit: bool = True
+    resample: Literal["never", "population", "member"] = "population"
+    retrain: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.elite <= self.population:
+            raise ValueError(f"elite must lie in 0..{self.population} (the population), not {self.elite}")
 
 
 @dataclass(frozen=True)
@@ -117,6 +191,14 @@ class PractitionerConfig:
 BANANAS_DEFAULTS = BananasConfig()
 BAYESIAN_DEFAULTS = BayesianConfig()
 
+DELTA_LITERAL = DeltaConfig()
+DELTA_SENSIBLE = DeltaConfig(move="only_if_better", elite=20, revisit=False, resample="member")
+
+EVOLUTION_DEFAULTS = EvolutionConfig()
+SEP_EVOLUTION = EvolutionConfig(population=100, mutation="fields")  # SEP (ICML 2023), appendix A.4 and public code
+
 LOCAL_SEARCH_DEFAULTS = LocalSearchConfig()
 
 PRACTITIONER_DEFAULTS = PractitionerConfig()
+
+REINFORCE_DEFAULTS = ReinforceConfig()

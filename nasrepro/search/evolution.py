@@ -1,47 +1,46 @@
-"""Regularised evolution (Real et al., AAAI 2019): tournament, one mutation, the oldest member dies."""
+"""Regularised evolution (Real et al., AAAI 2019): tournament, mutation or crossover, the oldest member dies."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from nasrepro.search.base import Proposal
-from nasrepro.search.mutation import mutant
+from nasrepro.search.crossover import path_children, standard_children
+from nasrepro.search.defaults import EVOLUTION_DEFAULTS, EvolutionConfig
+from nasrepro.search.mutation import field_mutation, mutant
 from nasrepro.spaces.base import SearchSpace
 
 
 class RegularisedEvolution:
-    """Evolve a population by mutating the winners of tournaments.
+    """Evolve a population by mutating, and crossing, the winners of tournaments.
+
+    With crossover, mutation and crossover take turns.
 
     Args:
-        space: where to search.
+        space: where to search; the first members are drawn by its `sample`.
         rng: source of randomness.
-        population: size; the first members are drawn uniformly.
-        tournament: members drawn (without replacement) for each tournament.
-        edits: mean of the Poisson number of edits of a child, at least one is made; None for exactly one. naszilla's
-            mutation rate of 1 changes every field of a cell by chance, about one edit in the mean (1.5 in
-            NAS-Bench-201): `edits=1.0` comes close to it.
+        config: hyper-parameters.
     """
 
     name = "evolution"
 
     def __init__(
-        self,
-        space: SearchSpace[Any],
-        rng: np.random.Generator,
-        population: int = 30,
-        tournament: int = 10,
-        edits: float | None = None,
+        self, space: SearchSpace[Any], rng: np.random.Generator, config: EvolutionConfig = EVOLUTION_DEFAULTS
     ) -> None:
-        if not 1 <= tournament <= population:
-            raise ValueError(f"tournament must lie in 1..{population} (the population), not {tournament}")
-        self._space, self._rng, self._size = space, rng, population
-        self._tournament, self._edits = tournament, edits
-        self._members: deque[tuple[Any, float]] = deque(maxlen=population)
+        self._space, self._rng, self._config = space, rng, config
+        self._members: deque[tuple[Any, float]] = deque(maxlen=config.population)
         self._seen: set[str] = set()
+        self._mutate: Callable[[Any], Any] = (
+            field_mutation(space, rng)
+            if config.mutation == "fields"
+            else lambda arch: mutant(space, arch, rng, config.edits)
+        )
+        self._crosses = False  # whether the next child is one of two parents
 
     def ask(self, n: int) -> list[Proposal]:
         """Return n children (or random members until the population is full), none proposed before while unseen
@@ -57,19 +56,37 @@ class RegularisedEvolution:
         self._members.extend((p.arch, float(v)) for p, v in zip(proposals, ranked, strict=True) if p.arch is not None)
 
     def _next(self, asked: int) -> Any:
-        for _ in range(100):
-            arch = (
-                self._child()
-                if len(self._members) + asked >= self._size and self._members
-                else self._space.sample(self._rng)
-            )
-            if self._space.key(arch) not in self._seen:
-                break
-        self._seen.add(self._space.key(arch))
-        return arch
+        grown = bool(self._members) and len(self._members) + asked >= self._config.population
+        child = self._crossed() if grown and self._config.crossover != "none" else None
+        if child is None:
+            for _ in range(100):
+                child = self._mutate(self._winner()) if grown else self._space.sample(self._rng)
+                if self._space.key(child) not in self._seen:
+                    break
+        self._seen.add(self._space.key(child))
+        return child
 
-    def _child(self) -> Any:
-        size = min(self._tournament, len(self._members))
+    def _winner(self) -> Any:
+        size = min(self._config.tournament, len(self._members))
         drawn = self._rng.choice(len(self._members), size, replace=False)
-        winner = max(drawn, key=lambda i: self._members[i][1])
-        return mutant(self._space, self._members[winner][0], self._rng, self._edits)
+        return self._members[max(drawn, key=lambda i: self._members[i][1])][0]
+
+    def _crossed(self) -> Any | None:
+        """Return an unseen child of two different winners when it is crossover's turn; None else, or where there is
+        none."""
+        self._crosses = not self._crosses
+        if self._crosses:
+            return None
+        first = self._winner()
+        others = (self._winner() for _ in range(self._config.trials))
+        second = next((other for other in others if other != first), None)
+        if second is None:
+            return None
+        if self._config.crossover == "standard":
+            children = standard_children(self._space, first, second, self._rng)
+        else:
+            children = path_children(self._space, first, second, self._config.rate, self._rng)
+        for child in islice(children, self._config.trials):
+            if child is not None and self._space.key(child) not in self._seen:  # the parents are among the seen
+                return child
+        return None

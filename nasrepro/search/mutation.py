@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from nasrepro.search.defaults import MutationConfig
 from nasrepro.spaces.base import SearchSpace
+from nasrepro.spaces.fixed_code import changed_fields, fixed_code
 
 A = TypeVar("A")
+_AT_ONCE = 16  # mutants drawn at a time, of which the first that is a cell is taken
 
 
 def mutant(space: SearchSpace[A], arch: A, rng: np.random.Generator, edits: float | None = None) -> A:
@@ -18,6 +20,22 @@ def mutant(space: SearchSpace[A], arch: A, rng: np.random.Generator, edits: floa
     for _ in range(1 if edits is None else max(1, int(rng.poisson(edits)))):
         arch = space.mutate(arch, rng)
     return arch
+
+
+def field_mutation(space: Any, rng: np.random.Generator) -> Callable[[A], A]:
+    """Return what draws a mutant of a cell: each field of its fixed-length code changes by chance, again until the code
+    is a cell. It may be the cell itself. `UnknownQuery` where the space has no such code."""
+    code = fixed_code(space)
+
+    def mutate(arch: A) -> A:
+        codes = code.of_rows(np.repeat(space.rows([arch]), _AT_ONCE))
+        while True:
+            rows = code.to_rows(changed_fields(code, codes, rng))
+            if (valid := rows[rows >= 0]).size:
+                found: A = space.from_index(int(valid[0]))
+                return found
+
+    return mutate
 
 
 def new_mutants(

@@ -24,6 +24,7 @@ from nasrepro.study import (
     ablation_pages,
     cards,
     claims,
+    delta_search_figures,
     doa_tables,
     drawing,
     encoding_tables,
@@ -109,12 +110,7 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     known = [record for _, record in committed]
     reruns = {name: found for name in chosen if (found := search_tables.baselines(name, known)) is not None}
     values = result_values({name: run[1] for name, run in chosen.items() if run}, reruns)
-    out.write_json(
-        "results",
-        values | theory_values(committed) | surrogate_pages.values(committed) | encoding_tables.values(committed),
-    )
-    values |= theory_values(committed) | encoding_tables.values(committed) | doa_tables.doa_values(committed)
-    out.write_json("results", values)
+    out.write_json("results", values | theory_values(committed) | delta_search_figures.values(committed))
     out.write("claims", [table("claims", verdicts)], ["table-claims"])
     method = drawing.method_figure()
     caption = "Training (a) and sampling (b). Our drawing of the paper's Figure 1."
@@ -132,6 +128,7 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     doa_tables.difference_page(out, committed)
     doa_tables.figure3_page(out, committed)
     network_table.write(out, committed)
+    delta_search_figures.pages(out, committed)
     pages.runs(out, own, broken, committed)
 
     expected = {}

@@ -1,0 +1,161 @@
+"""Who takes part in the searches of Delta-NAS, Figures 4 and 5: each entry of `METHODS` is one line of the figures.
+
+A method is a way of search and, where it needs one, a predictor trained before the search:
+
+- `pairs`, `stars`: the paper's network on one-edit pairs, drawn as Algorithm 1 prints them (two labels a pair), or
+  several around each anchor (a little more than one).
+- `gp_stars`: a Gaussian process that is told differences only, of the same stars.
+- `gp`: the same Gaussian process as an ordinary accuracy predictor, on as many labels of random cells.
+- `table`: the labels themselves, all of them. No method; it shows what a walk could do with a perfect predictor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from nasrepro.benchmarks.ledger import Labels
+from nasrepro.delta_data import CellPairs, Scheme, draw_pairs, label
+from nasrepro.delta_predictor import AdditiveDifference, DifferencePredictor, GPPotential, MLPConfig, MLPDifference
+from nasrepro.encodings.tabular import tabular_features
+from nasrepro.search.base import Proposal, Searcher
+from nasrepro.search.defaults import DELTA_LITERAL, DELTA_SENSIBLE, SEP_EVOLUTION, DeltaConfig
+from nasrepro.search.delta_learning import RelearntDifference
+from nasrepro.search.delta_nas import DeltaNAS, GainPredictor, ScoreGain
+from nasrepro.search.evolution import RegularisedEvolution
+from nasrepro.search.local_search import LocalSearch
+from nasrepro.search.random_search import RandomSearch
+from nasrepro.search.ranking import Ranking
+from nasrepro.search.reinforce import Reinforce
+from nasrepro.seeding import derive, numpy_stream
+from nasrepro.spaces.base import FiniteSpace
+
+TABLE = "table"
+_SCHEMES: dict[str, Scheme] = {"pairs": "independent", "stars": "stars", "gp_stars": "stars", "gp": "subset"}
+_RETRAINED = MLPConfig(epochs=20, batch=256)  # of networks trained during a search: by then the pairs are many
+
+
+@dataclass
+class Trained:
+    """The predictors of one run, each trained when it is first asked for.
+
+    Attributes:
+        space: where to search.
+        labels: number of distinct labels that each is trained on.
+        seed: master seed.
+        run: number of the run.
+    """
+
+    space: FiniteSpace[Any]
+    labels: int
+    seed: int
+    run: int
+    _known: dict[str, DifferencePredictor] = field(default_factory=dict)
+
+    def pairs(self, kind: str) -> CellPairs:
+        """Return the pairs of cells that a kind of predictor is trained on; stars are the same for both kinds."""
+        scheme = _SCHEMES[kind]
+        rng = numpy_stream(self.seed, "pairs", scheme, self.run)
+        anchors = self.space.rows([self.space.sample(rng) for _ in range(self.labels)])
+        return draw_pairs(self.space, anchors, self.labels, rng, scheme=scheme)
+
+    def predictor(self, kind: str, labels: Labels) -> tuple[DifferencePredictor, np.ndarray]:
+        """Return a predictor, and the rows whose labels (purpose `train`) it has read, in order."""
+        data = label(self.pairs(kind), labels)  # whoever uses it pays for it
+        if kind not in self._known:
+            self._known[kind] = self._make(kind)
+            self._known[kind].fit(data)
+        return self._known[kind], np.asarray(data.cells)
+
+    def relearning(self, kind: str, labels: Labels) -> tuple[RelearntDifference, np.ndarray]:
+        """Return a predictor that goes on learning during the search, and the rows that it was first trained on."""
+        first, rows = self.predictor(kind, labels)
+        data = label(self.pairs(kind), labels)
+        seed = derive(self.seed, "retrained", self.run)
+        make = lambda: MLPDifference(self.space, _RETRAINED, seed)  # noqa: E731
+        return RelearntDifference(self.space, data, first, make), rows
+
+    def _make(self, kind: str) -> DifferencePredictor:
+        if kind in ("pairs", "stars"):
+            return MLPDifference(self.space, MLPConfig(), derive(self.seed, kind, self.run))
+        table = tabular_features(self.space).table
+        assert table is not None
+        return AdditiveDifference(self.space, lambda rows: table[rows], GPPotential())
+
+
+@dataclass(frozen=True)
+class Method:
+    """One line of the figures.
+
+    Attributes:
+        title: as the figures and tables call it.
+        population: members of its population; the window over which the average distance of others is taken.
+        predictor: kind of predictor, empty where there is none.
+        start: makes the searcher from a space, a generator and the predictor.
+        retrain: whether the predictor learns on.
+        told: whether the search is told the labels that the predictor was trained on.
+    """
+
+    title: str
+    start: Callable[[Any, np.random.Generator, Any], Searcher]
+    predictor: str = ""
+    population: int = 100
+    retrain: bool = False
+    told: bool = False
+
+    def begin(self, trained: Trained, labels: Labels, rng: np.random.Generator) -> tuple[Searcher, np.ndarray]:
+        """Return the searcher, and the rows whose labels were read before the search, in order."""
+        if self.predictor == TABLE:
+            everything = np.arange(trained.space.size)
+            return self.start(trained.space, rng, ScoreGain(labels.read(everything, "train"))), everything
+        if not self.predictor:
+            return self.start(trained.space, rng, None), np.zeros(0, dtype=np.int64)
+        found = trained.relearning if self.retrain else trained.predictor
+        predictor, rows = found(self.predictor, labels)
+        searcher = self.start(trained.space, rng, predictor)
+        if self.told:
+            proposals = [Proposal(trained.space.from_index(int(row))) for row in rows]
+            searcher.tell(proposals, labels.read(rows, "train"))
+        return searcher, rows
+
+
+def _walk(title: str, predictor: str, config: DeltaConfig) -> Method:
+    def start(space: Any, rng: np.random.Generator, gains: GainPredictor) -> Searcher:
+        return DeltaNAS(space, gains, rng, config)
+
+    return Method(title, start, predictor, config.population, config.retrain, told=config.elite > 0)
+
+
+def _evolution(title: str, crossover: Any) -> Method:
+    config = replace(SEP_EVOLUTION, crossover=crossover)
+    return Method(title, lambda space, rng, _: RegularisedEvolution(space, rng, config), population=config.population)
+
+
+def _ranking(space: Any, rng: np.random.Generator, predictor: AdditiveDifference) -> Searcher:
+    return Ranking(space, predictor.potential(np.arange(space.size)))
+
+
+METHODS: dict[str, Method] = {
+    "delta_literal": _walk("Delta-NAS as printed", "pairs", DELTA_LITERAL),
+    "delta_literal_256": _walk("Delta-NAS as printed, population 256", "pairs", replace(DELTA_LITERAL, population=256)),
+    "delta_stars": _walk("Delta-NAS as printed, cheaper pairs", "stars", DELTA_LITERAL),
+    "delta_sensible": _walk("Delta-NAS, sensible", "stars", DELTA_SENSIBLE),
+    "delta_sensible_256": _walk(
+        "Delta-NAS, sensible, population 256", "stars", replace(DELTA_SENSIBLE, population=256)
+    ),
+    "delta_retrain": _walk("Delta-NAS, sensible, retrained", "stars", replace(DELTA_SENSIBLE, retrain=True)),
+    "delta_gp": _walk("Delta-NAS, sensible, Gaussian process of differences", "gp_stars", DELTA_SENSIBLE),
+    "delta_oracle": _walk("Delta-NAS as printed, perfect predictor", TABLE, DELTA_LITERAL),
+    "plain_literal": _walk("Algorithm 2 with a plain predictor", "gp", DELTA_LITERAL),
+    "plain_sensible": _walk("Sensible walk with a plain predictor", "gp", DELTA_SENSIBLE),
+    "plain_ranking": Method("Best cells of a plain predictor", _ranking, "gp"),
+    "evolution_sep": _evolution("Evolution, SEP crossover", "shortest_path"),
+    "evolution_crossover": _evolution("Evolution, standard crossover", "standard"),
+    "evolution": _evolution("Evolution without crossover", "none"),
+    "random": Method("Random search", lambda space, rng, _: RandomSearch(space, rng)),
+    "reinforce": Method("REINFORCE", lambda space, rng, _: Reinforce(space, rng)),
+    "local_search": Method("Local search", lambda space, rng, _: LocalSearch(space, rng)),
+}

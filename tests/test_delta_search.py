@@ -1,0 +1,229 @@
+"""The searches of Delta-NAS, Figures 4 and 5: a small real run, the laws of its curves, and what is made of them."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nasrepro import experiments
+from nasrepro.benchmarks.base import MEAN, Column
+from nasrepro.benchmarks.ledger import Ledger
+from nasrepro.benchmarks.nb201 import NB201Benchmark
+from nasrepro.delta_data import DifferenceData
+from nasrepro.experiments import delta_search
+from nasrepro.experiments.delta_contestants import METHODS, TABLE, Trained
+from nasrepro.search.base import Proposal
+from nasrepro.search.delta_learning import RelearntDifference
+from nasrepro.search.ranking import Ranking
+from nasrepro.spaces.nb101 import NB101
+from nasrepro.spaces.nb201 import NB201
+from nasrepro.study import delta_search_figures, records
+from nasrepro.study.fragments import Fragments
+from nasrepro.study.records import Record
+from nasrepro.study.run import run
+
+VALID = Column("cifar10", "accuracy", "valid", 200, MEAN)
+TRAINED = [name for name, method in METHODS.items() if method.predictor not in ("", TABLE)]
+
+
+@pytest.fixture(scope="module")
+def small(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Record]:
+    root = tmp_path_factory.mktemp("delta_search")
+    given = {"benchmark": "nb201", "queries": 50, "training_labels": 10}
+    return run(experiments.load("delta_search"), given, profile="smoke", root=root, device="cpu")
+
+
+def test_curves_are_those_of_their_definition():
+    rng = np.random.default_rng(0)
+    rows = rng.integers(30, size=80)
+    values = rng.permutation(30)[rows] / 7
+    count, best = delta_search.distinct_so_far(rows), delta_search.best_so_far(rows, values)
+    mean = delta_search.rolling_mean(values, 10)
+    for k in range(80):
+        assert count[k] == len(set(rows[: k + 1].tolist()))
+        assert best[k] == rows[int(values[: k + 1].argmax())]
+        assert mean[k] == pytest.approx(values[max(0, k - 9) : k + 1].mean())
+
+
+@pytest.mark.parametrize("space", [NB101, NB201], ids=lambda s: s.name)
+def test_distances_to_a_cell_are_those_of_the_space(space: Any):
+    target = space.sample(np.random.default_rng(0))
+    distances = delta_search.distances_to(space, space.index(target))
+    for row in np.random.default_rng(1).integers(space.size, size=30).tolist():
+        arch = space.from_index(row)
+        one = space.graph_edit_distance(arch, target) if space is NB101 else space.distance(arch, target)
+        assert distances[row] == one
+
+
+def test_a_predictor_learns_from_every_pair_one_edit_apart():
+    rng = np.random.default_rng(0)
+    centre = NB201.sample(rng)
+    near = NB201.rows([centre, *NB201.neighbours(centre)])
+    value = rng.random(NB201.size)
+    first = DifferenceData(near[:2], np.array([[1, 0]]), value[near[:2]])
+    fitted: list[DifferenceData] = []
+
+    class Spy:
+        def fit(self, data: DifferenceData) -> None:
+            fitted.append(data)
+
+        def gain_rows(self, base: np.ndarray, other: np.ndarray) -> np.ndarray:
+            return np.full(len(base), float(len(fitted)))
+
+    learner = RelearntDifference(NB201, first, Spy(), Spy)  # type: ignore[arg-type]
+    learner.learn(near[:2], value[near[:2]])  # nothing new
+    assert fitted == [] and learner.gain_rows(near[:1], near[1:2])[0] == 0
+    far = np.array([NB201.index(tuple((op + 1) % 5 for op in centre))])
+    learner.learn(np.append(near[1:10], far), value[np.append(near[1:10], far)])
+    data = fitted[0]
+    assert sorted(data.cells.tolist()) == sorted([*near[:10].tolist(), int(far[0])])
+    np.testing.assert_array_equal(data.labels, value[data.cells])
+    found = {frozenset(data.cells[list(pair)].tolist()) for pair in data.ends}
+    archs = [NB201.from_index(int(row)) for row in data.cells]
+    expected = {
+        frozenset((NB201.index(a), NB201.index(b))) for a, b in combinations(archs, 2) if NB201.distance(a, b) == 1
+    }
+    assert found == expected and len(data.ends) == len(expected)
+    assert data.ends[0].tolist() == [1, 0]  # pairs keep the direction in which they came
+    assert learner.gain_rows(near[:1], near[1:2])[0] == 1
+
+
+def test_a_ranking_is_queried_from_the_top():
+    scores = np.random.default_rng(0).random(NB201.size)
+    searcher = Ranking(NB201, scores)
+    rows = [NB201.index(p.arch) for p in searcher.ask(10) + searcher.ask(5)]
+    assert rows == np.argsort(-scores)[:15].tolist()
+    searcher.tell([Proposal(NB201.from_index(0))], np.array([1.0]))
+    assert len(searcher.ask(NB201.size)) == NB201.size - 15
+
+
+@pytest.mark.parametrize("kind", ["pairs", "stars", "gp_stars", "gp"])
+def test_whoever_uses_a_predictor_pays_for_its_labels(kind: str):
+    benchmark, ledger = NB201Benchmark(), Ledger()
+    trained = Trained(NB201, 12, 0, 0)
+    for reader in ("a", "b"):
+        predictor, rows = trained.predictor(kind, ledger.open(benchmark, VALID, reader))
+        assert 10 <= len(set(rows.tolist())) == ledger.distinct(reader, ["train"], VALID) <= 12
+    assert trained.predictor(kind, ledger.open(benchmark, VALID, "a"))[0] is predictor  # trained once
+    gains = predictor.gain_rows(np.arange(5), np.arange(5, 10))
+    np.testing.assert_allclose(gains, -predictor.gain_rows(np.arange(5, 10), np.arange(5)), atol=1e-5)
+
+
+def _points(test: dict[str, float], near: dict[str, float]) -> pd.DataFrame:
+    """Two ways of counting, four runs, four points; accuracy grows by 1 a point to its end, distances are constant."""
+    out = [
+        {"method": name, "counted": counted, "run": r, "at": 25 * k, "population_distance": near.get(name, 5.0)}
+        | {"test": test.get(name, 90.0) - 4 + k + 0.01 * r, "value": 0.0, "distance": 0.0, "seconds": 1.0}
+        for name in METHODS
+        for counted in ("evaluations", "labels")
+        for r in range(4)
+        for k in range(1, 5)
+    ]
+    return pd.DataFrame(out)
+
+
+def test_the_claims_say_who_is_ahead():
+    points = _points(
+        {"delta_literal": 91.0, "delta_stars": 89.0, "random": 90.5}, {"delta_literal": 2.0, "random": 3.0}
+    )
+    rows = {row["searcher"]: row for row in delta_search.claim_rows(points)}
+    ours = rows["delta_literal"]
+    assert (ours["best_other"], ours["closest_other"]) == ("random", "random")
+    assert ours["accuracy_ahead"]["mean"] == pytest.approx(0.5)
+    assert ours["distance_ahead"]["mean"] == pytest.approx(-1)
+    assert [ours[k]["mean"] for k in ("as_accurate", "as_close", "as_fast")] == [0, 0, 0]
+    assert ours["evaluations_to_level"]["delta_literal"] == 75 and ours["evaluations_to_level"]["evolution_sep"] == 100
+    behind = rows["delta_stars"]
+    assert behind["accuracy_ahead"]["mean"] == pytest.approx(-1.5)
+    assert [behind[k]["mean"] for k in ("as_accurate", "as_close", "as_fast")] == [5, 5, 5]
+    assert behind["evaluations_to_level"]["delta_stars"] is None
+
+
+def test_comparisons_have_the_sign_of_the_difference_and_adjusted_p_values():
+    points = _points({"delta_literal": 91.0, "evolution_sep": 92.0}, {})
+    found = {(c["method"], c["rival"]): c for c in delta_search.comparisons(points, [100])}
+    assert found["delta_literal", "evolution_sep"]["ahead"]["mean"] == pytest.approx(-1)
+    assert found["delta_literal", "local_search"]["ahead"]["mean"] == pytest.approx(1)
+    assert found["delta_sensible", "local_search"]["ahead"]["mean"] == 0
+    assert all(c["p"] <= c["p_holm"] <= 1 for c in found.values())
+    assert found["delta_literal", "evolution_sep"]["p_holm"] > found["delta_literal", "evolution_sep"]["p"]
+
+
+@pytest.mark.mirror
+def test_every_label_of_a_run_is_counted(small: tuple[Path, Record]):
+    record = small[1]
+    reads = {(c.reader, c.purpose): c.reads for c in record.labels if "valid" in c.column}
+    for name in METHODS:
+        assert reads[name, "select"] == 2 * 50, name
+        assert ((name, "train") in reads) == (name in TRAINED or METHODS[name].predictor == TABLE)
+    for name in TRAINED:
+        distinct = next(c.distinct for c in record.labels if (c.reader, c.purpose) == (name, "train"))
+        assert 2 * 9 <= distinct <= 2 * 10
+
+
+@pytest.mark.mirror
+def test_curves_rise_and_labels_come_before_evaluations(small: tuple[Path, Record]):
+    folder, record = small
+    curves = records.load_table(folder, record, "curves.parquet")
+    for _, part in curves.groupby(["method", "counted"]):
+        assert part["at"].tolist() == [25, 50]
+        assert (part["value_mean"].diff().dropna() >= 0).all()
+        assert (part["test_low"] <= part["test_median"]).all() and (part["test_median"] <= part["test_high"]).all()
+    kept = records.load_table(folder, record, "runs.parquet").set_index(["method", "counted", "run", "at"]).sort_index()
+    for name in METHODS:
+        if METHODS[name].predictor == "":  # without training both counts are the same
+            by_way = [kept.loc[(name, way)].to_numpy() for way in ("evaluations", "labels")]
+            np.testing.assert_array_equal(*by_way)
+    assert ("delta_oracle", "labels") not in kept.index.droplevel(["run", "at"])
+    optimum = record.metrics["optimum"]
+    assert kept["value"].max() <= optimum["value"] and (kept["distance"] <= 6).all()
+    assert (kept.loc[kept["value"] == optimum["value"], "distance"] == 0).all()
+
+
+@pytest.mark.mirror
+def test_figures_tables_and_pages_are_made_of_a_run(small: tuple[Path, Record], tmp_path: Path):
+    folder, record = small
+    for figure in (delta_search_figures.distance_figure(folder, record), delta_search_figures.accuracy_figure(*small)):
+        assert figure.svg.startswith("<?xml") and "Delta-NAS as printed" in figure.alt and len(figure.data)
+    shown = delta_search_figures.search_table(record, "labels").to_frame()
+    assert len(shown) == len(METHODS) - 1  # all but the perfect predictor
+    by_evaluations = delta_search_figures.search_table(record, "evaluations").to_frame().set_index("Method")
+    assert by_evaluations.loc["random search", "Labels before the search"] == "0"
+    assert by_evaluations.loc["as printed, with a perfect predictor", "Labels before the search"] == "all"
+    out = Fragments(tmp_path)
+    delta_search_figures.pages(out, [small])
+    text = (tmp_path / "delta-search-nb201-labels.md").read_text()
+    assert "At 50 labels in all, Delta-NAS as printed is" in text and "evolution, SEP crossover" in text
+    assert out.ids["delta-search-nb201-accuracy"] and not out.ids["delta-search-nb101-accuracy"]
+    assert "nasrepro run delta_search -p benchmark=nb101" in (tmp_path / "delta-search-nb101-labels.md").read_text()
+    values = delta_search_figures.values([small])
+    assert values["delta_search.nb201.queries"] == 50 and values["delta_search.nb101.queries"] is None
+    assert values["delta_search.nb201.delta_literal.as_close"] is not None
+
+
+def test_a_sentence_says_what_the_numbers_say():
+    def entry(rival: str, mean: float, p: float) -> dict[str, Any]:
+        ahead = {"mean": mean, "low": mean - 0.1, "high": mean + 0.1, "median": mean, "n": 50}
+        return {"method": "delta_literal", "rival": rival, "labels": 500, "ahead": ahead, "p": p, "p_holm": p}
+
+    entries = [
+        *(entry("evolution_sep", -0.5, 1e-5), entry("local_search", 0.4, 0.01), entry("plain_ranking", -0.05, 0.6)),
+    ]
+    record = SimpleNamespace(metrics={"comparisons": entries})
+    said = delta_search_figures.sentence(record, "delta_literal", 500)  # type: ignore[arg-type]
+    assert said == (
+        "At 500 labels in all, Delta-NAS as printed is behind evolution, SEP crossover (−0.500 [−0.600, −0.400] "
+        "points, p < 0.001), ahead of local search (+0.400 [+0.300, +0.500] points, p 0.010) and not told apart from "
+        "best cells of a plain predictor (−0.050 [−0.150, +0.050] points, p 0.600)."
+    )
+
+
+def test_the_book_knows_every_method():
+    assert list(delta_search_figures.METHODS) == list(METHODS)
+    assert list(delta_search_figures.COUNTED) == [delta_search.EVALUATIONS, delta_search.LABELS]
