@@ -197,7 +197,7 @@ def test_figures_tables_and_pages_are_made_of_a_run(small: tuple[Path, Record], 
     assert by_evaluations.loc["random search", "Labels before the search"] == "0"
     assert by_evaluations.loc["as printed, with a perfect predictor", "Labels before the search"] == "all"
     out = Fragments(tmp_path)
-    delta_search_figures.pages(out, [small])
+    delta_search_figures.write(out, [small])
     text = (tmp_path / "delta-search-nb201-labels.md").read_text()
     assert "At 50 labels in all, Delta-NAS as printed is" in text and "evolution, SEP crossover" in text
     assert out.ids["delta-search-nb201-accuracy"] and not out.ids["delta-search-nb101-accuracy"]

@@ -176,7 +176,7 @@ def test_a_reading_is_held_against_encodings_trial_by_trial():
 
 
 def test_values_of_sentences_are_none_without_records():
-    values = doa_tables.doa_values([])
+    values = doa_tables.values([])
     assert values["doa.nb201.doa_ceiling.all.tau.mean"] is None and set(values.values()) == {None}
 
 

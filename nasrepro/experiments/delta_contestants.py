@@ -83,7 +83,7 @@ class Trained:
             return MLPDifference(self.space, MLPConfig(), derive(self.seed, kind, self.run))
         table = tabular_features(self.space).table
         assert table is not None
-        return AdditiveDifference(self.space, lambda rows: table[rows], GPPotential())
+        return AdditiveDifference(self.space, [GPPotential()], lambda rows: table[rows])
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,9 @@ class _Task:
 
     def __init__(self, p: DeltaSearchParameters, benchmark: Any, distances: np.ndarray) -> None:
         self._p, self._benchmark, self._distances = p, benchmark, distances
-        self._column, self._test = columns(p.benchmark, p.dataset)
+        self._column, test = columns(p.benchmark, p.dataset)
+        assert test is not None  # both benchmarks have one
+        self._test = test
 
     def run(self, run: int, ledger: Ledger) -> pd.DataFrame:
         """Return the points of the curves of every method, both ways of counting."""
@@ -272,7 +274,8 @@ def _test_of(benchmark: Any, test: Any, row: int, ledger: Ledger) -> float:
 
 
 def _data(p: DeltaSearchParameters) -> dict[str, str]:
-    return benchmarks.load(p.benchmark).checksums(list(dict.fromkeys(columns(p.benchmark, p.dataset))))
+    asked = [column for column in columns(p.benchmark, p.dataset) if column is not None]
+    return benchmarks.load(p.benchmark).checksums(list(dict.fromkeys(asked)))
 
 
 EXPERIMENT = Experiment("delta_search", 1, DeltaSearchParameters, _data, execute)

@@ -39,6 +39,8 @@ from nasrepro.study.bookcheck import check_built
 from nasrepro.study.fragments import Fragments, Run, raw, table
 from nasrepro.study.listings import write_listings
 
+# Each writes the generated parts of its pages with `write`, and gives the numbers of their sentences with `values`.
+PARTS = (ablation_pages, surrogate_pages, network_table, encoding_tables, doa_tables, delta_search_figures)
 _SUMMARY = ("mean", "low", "high", "median", "n")
 _ROW_SUMMARIES = ("best_valid", "test", "samples", "distinct_valid", "validity", "in_top_class", "labels_in_search")
 _ROW_NUMBERS = ("trainings", "runs", "queries", "failed_runs", "filled_runs", "labels_before_search")
@@ -110,25 +112,22 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     known = [record for _, record in committed]
     reruns = {name: found for name in chosen if (found := search_tables.baselines(name, known)) is not None}
     values = result_values({name: run[1] for name, run in chosen.items() if run}, reruns)
-    out.write_json("results", values | theory_values(committed) | delta_search_figures.values(committed))
+    for more in (theory_values, *(part.values for part in PARTS if hasattr(part, "values"))):
+        values |= more(committed)
+    out.write_json("results", values)
     out.write("claims", [table("claims", verdicts)], ["table-claims"])
     method = drawing.method_figure()
     caption = "Training (a) and sampling (b). Our drawing of the paper's Figure 1."
     out.write("method-figure", [out.figure("method", method, caption)], ["figure-method"])
     for name, run in chosen.items():
         pages.search(out, name, run, committed)
-    ablation_pages.write(out, committed)
     pages.constraints(out, committed)
-    surrogate_pages.write(out, committed)
     pages.data_files(out)
     for name in cards.CARDS:
         pages.card(out, name, committed)
     pages.theory(out, committed)
-    encoding_tables.write_pages(out, committed)
-    doa_tables.difference_page(out, committed)
-    doa_tables.figure3_page(out, committed)
-    network_table.write(out, committed)
-    delta_search_figures.pages(out, committed)
+    for part in PARTS:
+        part.write(out, committed)
     pages.runs(out, own, broken, committed)
 
     expected = {}

@@ -220,7 +220,7 @@ def newest(committed: Sequence[Run], benchmark: str) -> Run | None:
     return max(fitting, key=lambda run: run[1].created, default=None)
 
 
-def pages(out: Fragments, committed: Sequence[Run]) -> None:
+def write(out: Fragments, committed: Sequence[Run]) -> None:
     """Write the parts of the pages on Figures 4 and 5: `delta-search-<benchmark>-<distance|accuracy|labels>`."""
     for benchmark, (title, number) in BENCHMARKS.items():
         name = f"delta-search-{benchmark}"

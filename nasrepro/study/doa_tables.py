@@ -225,7 +225,13 @@ def distance_figure(shown: Sequence[Record]) -> Figure:
     return render(draw, (3.1 * len(spaces) + 0.6, 5.2), alt, data)
 
 
-def difference_page(out: Fragments, committed: Sequence[Run]) -> None:
+def write(out: Fragments, committed: Sequence[Run]) -> None:
+    """Write the parts of the pages on the difference and on Figure 3."""
+    _difference_page(out, committed)
+    _figure3_page(out, committed)
+
+
+def _difference_page(out: Fragments, committed: Sequence[Run]) -> None:
     """Write the tables of the page on the difference of architectures."""
     for space in SPACES:
         name, found = f"doa-{space}", newest(committed, "doa", space=space)
@@ -250,7 +256,7 @@ def difference_page(out: Fragments, committed: Sequence[Run]) -> None:
         out.write("doa-ablation", parts, ["table-doa-ablation"])
 
 
-def figure3_page(out: Fragments, committed: Sequence[Run]) -> None:
+def _figure3_page(out: Fragments, committed: Sequence[Run]) -> None:
     """Write Figure 3 and its numbers."""
     runs = {space: newest(committed, "doa_distance", space=space, source="accuracy") for space in DISTANCE_SPACES}
     shown = [run[1] for run in runs.values() if run is not None]
@@ -271,7 +277,7 @@ def figure3_page(out: Fragments, committed: Sequence[Run]) -> None:
     out.write("doa-distance", parts, ids)
 
 
-def doa_values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
+def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     """Return the numbers that sentences quote; None without a record, "not measured" where the record has none.
 
     `doa.<space>.<reading>.<budget>.<tau>.<statistic>`, `doa_distance.<space>.<predictor>.k<k>.<field>.<statistic>` and

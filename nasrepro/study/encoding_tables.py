@@ -214,7 +214,7 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     return found
 
 
-def write_pages(out: Fragments, committed: Sequence[Run]) -> None:
+def write(out: Fragments, committed: Sequence[Run]) -> None:
     """Write the parts of the page on Table 1."""
     known = [record for _, record in committed]
     for space in SPACES:
