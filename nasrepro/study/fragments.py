@@ -112,11 +112,16 @@ def profile_parameters(experiment: str, profile: str) -> dict[str, Any]:
                 continue
             for field in (f for f in node.body if isinstance(f, ast.AnnAssign) and isinstance(f.target, ast.Name)):
                 assert isinstance(field.target, ast.Name)
-                if isinstance(field.value, ast.Call) and field.value.args:
+                if isinstance(field.value, ast.Call) and field.value.args and _is_literal(field.value.args[0]):
                     found[field.target.id] = ast.literal_eval(field.value.args[0])
                 elif field.target.id == "profiles" and isinstance(field.value, ast.Dict):
                     profiles = _literal_dict(field.value, shared)
     return found | profiles.get(profile, {})
+
+
+def _is_literal(node: ast.expr) -> bool:
+    """Return whether an expression can be evaluated without importing anything."""
+    return not any(isinstance(part, ast.Name | ast.Call | ast.Attribute) for part in ast.walk(node))
 
 
 def _constants(tree: ast.Module) -> dict[str, Any]:

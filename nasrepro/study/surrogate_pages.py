@@ -31,6 +31,12 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
             parts.append(provenance(run[1]))
         reruns = [shown.baselines_of(benchmark, q, committed) for q in shown.QUERIES[benchmark]]
         parts += [provenance(rerun[1]) for rerun in reruns if rerun is not None]
+        if reruns[0] is None:
+            options = f"-p benchmark={benchmark}" + " -p dataset=ptb" * (benchmark == "nlp")
+            again = (
+                f"nasrepro run baselines {options} -p queries={shown.QUERIES[benchmark][0]} -p runs=10 --profile laptop"
+            )
+            parts += ["The searches were not rerun with these queries yet:", command(again)]
         out.write(f"table3-{benchmark}", parts, [f"table-table3-{benchmark}"])
         trials = shown.scale_table(benchmark, committed)
         if trials.rows:
