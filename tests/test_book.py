@@ -89,7 +89,9 @@ def test_the_front_page_shows_each_verdict_as_text(built: Built):
     assert len(chips) >= 6
     claimed = claims.load_claims()
     assert len(chips) == len(claimed)
-    assert chips.count("not run") == len(claimed) - 4  # two data sets of Table 2 have a record here
+    answered = [c for c in claimed if c.experiment == "nb201" and c.match["dataset"] != "imagenet16-120"]
+    answered = [c for c in answered if not c.match.get("lower_percentiles")]  # two data sets have a record here
+    assert chips.count("not run") == len(claimed) - len(answered) < len(claimed)
     assert set(chips) <= {"reproduced", "better", "worse", "not comparable", "not run"}
 
 
