@@ -250,8 +250,8 @@ def pages(out: Fragments, committed: Sequence[Run]) -> None:
 
 def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     """Return the numbers that the pages quote, None without a record: `delta_search.<benchmark>.` and one of
-    `<parameter>`, `first` (the first checkpoint), `<method>.<claim>`, `<method>.labels.<measure>.<first|last>` (at equal
-    numbers of labels), `<method>.seconds` (of a run)."""
+    `<parameter>`, `first` (the first checkpoint), `<method>.<claim>`, `<method>.labels.<measure>.<first|last>` (at
+    equal numbers of labels), `<method>.seconds` (of a run)."""
     out: dict[str, float | int | str | None] = {}
     for benchmark in BENCHMARKS:
         found = newest(committed, benchmark)
