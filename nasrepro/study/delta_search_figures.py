@@ -83,7 +83,7 @@ def _figure(folder: Path, record: Record, measures: Mapping[str, str], what: str
                     axes.plot(
                         part["at"], part[f"{measure}_median"], color=colour, linestyle=pattern, marker=marker,
                         markersize=4.5, markevery=4, linewidth=1.7, markerfacecolor="white",
-                        label=METHODS[name] if i == j == 0 else None,
+                        label=_LONG[name] if i == j == 0 else None,
                     )  # fmt: skip
                     if name in _BANDS:
                         low, high = part[f"{measure}_low"], part[f"{measure}_high"]
@@ -107,9 +107,7 @@ def _described(data: pd.DataFrame, record: Record, measures: Mapping[str, str], 
     said = []
     for counted, title in COUNTED.items():
         for measure, label in measures.items():
-            numbers = ", ".join(
-                f"{METHODS[name]} {end.loc[(counted, name), f'{measure}_median']:.2f}" for name in _LINES
-            )
+            numbers = ", ".join(f"{_LONG[name]} {end.loc[(counted, name), f'{measure}_median']:.2f}" for name in _LINES)
             said.append(f"{label}, {title}: {numbers}")
     title = BENCHMARKS[record.parameters["benchmark"]][0]
     return (
