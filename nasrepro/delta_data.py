@@ -28,7 +28,6 @@ from nasrepro.spaces.base import FiniteSpace, SearchSpace
 Scheme = Literal["independent", "stars", "subset"]
 SCHEMES: tuple[Scheme, ...] = ("independent", "stars", "subset")
 _TRIES = 50  # rounds in which edits that led to no cell are drawn again
-_CANDIDATES = 32  # pairs looked at for each one kept, where several of the same code are wanted
 
 
 @dataclass(frozen=True)
@@ -131,13 +130,14 @@ def draw_pairs(
 
     Args:
         space: whose architectures.
-        anchors: random cells to edit, in random order; at least `budget` of them for `subset`.
+        anchors: random cells to edit, in random order, each once (`stars`: `star` times); of `subset` the cells. The
+            more there are, the more pairs `samples_per_code` can choose from.
         budget: distinct cells, the labels that the pairs will cost.
         rng: source of the edits.
         scheme: see the module.
         k: edits between the cells of a pair; `subset` does not look at it.
-        samples_per_code: of `independent` pairs: as many pairs of each code met, of as many fewer codes; 1 leaves the
-            codes to chance. Where the codes are many, most are met less often than asked for.
+        samples_per_code: of `independent` pairs: so many of one code after the other, and more of each only when all
+            codes are used up; 1 leaves the codes to chance. Codes that are met less often come last.
         star: neighbours of an anchor of `stars`.
         exact: see `fixed_form`.
 
@@ -146,14 +146,11 @@ def draw_pairs(
     """
     if scheme == "subset":
         return CellPairs(anchors[:budget], np.stack(np.triu_indices(min(budget, len(anchors)), 1), axis=1))
-    count = budget // 2 if scheme == "independent" else budget
-    per_anchor = 1 if scheme == "independent" else star
-    wanted = count * (_CANDIDATES if samples_per_code > 1 and scheme == "independent" else 1)
-    repeats = np.arange(max(-(-wanted // per_anchor), len(anchors))) % len(anchors)
-    base, other = draw_edits(space, take(anchors, np.repeat(repeats, per_anchor)), k, rng, exact)
+    repeats = np.repeat(np.arange(len(anchors)), star if scheme == "stars" else 1)
+    base, other = draw_edits(space, take(anchors, repeats), k, rng, exact)
     if samples_per_code > 1 and scheme == "independent":
-        chosen = _of_few_codes(code_numbers(signed_difference(space, base, other)), samples_per_code, count)
-        base, other = take(base, chosen), take(other, chosen)
+        order = _code_by_code(code_numbers(signed_difference(space, base, other)), samples_per_code)
+        base, other = take(base, order), take(other, order)
     return _within(space, base, other, budget)
 
 
@@ -162,20 +159,17 @@ def take(cells: Cells, places: np.ndarray) -> Cells:
     return cells[places] if isinstance(cells, np.ndarray) else [cells[int(place)] for place in places]
 
 
-def _of_few_codes(codes: np.ndarray, samples: int, count: int) -> np.ndarray:
-    """Return `count` places (int64) of at most `samples` for each code, of codes in the order in which they are met,
-    those with enough places first."""
+def _code_by_code(codes: np.ndarray, samples: int) -> np.ndarray:
+    """Return the places (int64) of codes such that `samples` of one come after `samples` of another, in the order in
+    which they are first met, those with fewer last; then again, for what is left."""
     order = np.argsort(codes, kind="stable")
-    rank = np.empty(len(codes), dtype=np.int64)
-    starts = np.searchsorted(codes[order], codes[order])
-    rank[order] = np.arange(len(codes)) - starts  # how often the code was met before
-    sizes = np.bincount(codes)[codes]
-    first = np.full(codes.max() + 1, len(codes))
-    np.minimum.at(first, codes, np.arange(len(codes)))
-    eligible = np.flatnonzero(rank < samples)
-    few = sizes[eligible] < samples
-    chosen: np.ndarray = eligible[np.lexsort((eligible, first[codes[eligible]], few))][:count]
-    return chosen
+    first = np.searchsorted(codes[order], codes[order])
+    rank, met = np.empty_like(codes), np.empty_like(codes)
+    rank[order] = np.arange(len(codes)) - first  # how often the code was met before
+    met[order] = order[first]
+    few = np.bincount(codes)[codes] < samples
+    sorted_places: np.ndarray = np.lexsort((rank, met, few, rank // samples))
+    return sorted_places
 
 
 def _within(space: SearchSpace[Any], base: Cells, other: Cells, budget: int) -> CellPairs:

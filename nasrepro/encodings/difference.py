@@ -42,10 +42,14 @@ def difference_encoding(space: SearchSpace[Any], base: Cells, other: Cells, view
         view: `alone`, the signed difference (B x F); `base`, the cell before and the signed difference; `both`, the
             cells before and after (B x 2 F each).
     """
-    if view == "alone":
-        return signed_difference(space, base, other)
     form = fixed_form(space)
-    before, after = form.vectors(base), form.aligned(base, other)
+    return combine(form.vectors(base), form.aligned(base, other), view)
+
+
+def combine(before: np.ndarray, after: np.ndarray, view: View) -> np.ndarray:
+    """Return the encoding of pairs of aligned vectors (float32, B x F each); see `difference_encoding`."""
+    if view == "alone":
+        return after - before
     return np.concatenate([before, after - before if view == "base" else after], axis=1)
 
 

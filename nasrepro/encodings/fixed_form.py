@@ -41,12 +41,12 @@ class FixedForm(ABC):
 
     Attributes:
         space: whose architectures.
-        width: F, number of one-hot entries.
+        places: number of the place of each one-hot entry, int64, F.
         most_edits: largest number of edits that `edited` makes.
     """
 
     space: SearchSpace[Any]
-    width: int
+    places: np.ndarray
     most_edits: int
 
     @abstractmethod
@@ -78,18 +78,18 @@ class EdgeForm(FixedForm):
 
     def __init__(self, space: EdgeCellSpace) -> None:
         self.space, self._base = space, len(space.operations)
-        self.width, self.most_edits = 6 * self._base, 6
-        self._places = self._base ** np.arange(5, -1, -1)
+        self.places, self.most_edits = np.repeat(np.arange(6), self._base), 6
+        self._place_values = self._base ** np.arange(5, -1, -1)
 
     def _digits(self, cells: Cells) -> np.ndarray:
-        return np.asarray(cells, dtype=np.int64)[:, None] // self._places % self._base
+        return np.asarray(cells, dtype=np.int64)[:, None] // self._place_values % self._base
 
     def vectors(self, cells: Cells) -> np.ndarray:
         return np.eye(self._base, dtype=np.float32)[self._digits(cells)].reshape(len(cells), -1)
 
     def edited(self, cells: Cells, k: int, rng: np.random.Generator, exact: bool = False) -> tuple[Cells, np.ndarray]:
         step = rng.integers(1, self._base, size=(len(cells), 6)) * _chosen(len(cells), 6, k, rng)
-        made = (self._digits(cells) + step) % self._base @ self._places
+        made = (self._digits(cells) + step) % self._base @ self._place_values
         return made, np.ones(len(cells), dtype=bool)  # k different edges changed are k edits
 
 
@@ -102,7 +102,8 @@ class NB101Form(FixedForm):
     """
 
     def __init__(self, space: NB101Space) -> None:
-        self.space, self.width, self.most_edits = space, 5 * 3 + 2 * 5 + 20 + 1, 21
+        self.space, self.most_edits = space, 21
+        self.places = np.concatenate([np.repeat(np.arange(5), 3), np.arange(5, 5 + 2 * 5 + 20 + 1)])
         self._ordered = ~np.eye(5, dtype=bool)
         self._bits = np.array([edge_bit(i, j) for i in range(7) for j in range(i + 1, 7)])
 
@@ -156,7 +157,8 @@ class NB301Form(FixedForm):
 
     def __init__(self, space: NB301Space) -> None:
         self.space, self._n_inputs = space, N_INPUTS + N_NODES
-        self.width, self.most_edits = 2 * N_SLOTS * (self._n_inputs + len(OPERATIONS)), 6
+        fields = np.tile([self._n_inputs, len(OPERATIONS)], 2 * N_SLOTS)
+        self.places, self.most_edits = np.repeat(np.arange(len(fields)), fields), 6
 
     def _one_hot(self, slots: np.ndarray) -> np.ndarray:
         """Return the one-hot form (B x F) of slots (B x 2 x 8 x 2)."""
@@ -192,7 +194,9 @@ class GraphForm(FixedForm):
 
     def __init__(self, space: SearchSpace[Any]) -> None:
         self.space, self.most_edits = space, 6
-        self.width = self.vectors(self._cells([space.sample(np.random.default_rng(0))])).shape[1]
+        n = space.max_nodes
+        nodes = np.repeat(np.arange(n), len(space.node_classes))
+        self.places = np.concatenate([nodes, np.arange(n, n + n * (n - 1) // 2)])
 
     def _cells(self, archs: list[Any]) -> Cells:
         return self.space.rows(archs) if isinstance(self.space, FiniteSpace) else archs

@@ -38,10 +38,17 @@ def path_codes(graphs: Graphs, node_classes: tuple[str, ...]) -> tuple[np.ndarra
     return distinct[0], distinct[1]
 
 
-def path_encoding(graphs: Graphs, node_classes: tuple[str, ...]) -> np.ndarray:
-    """Return whether a cell has a path, float32, B x number of the distinct paths of the batch."""
+def path_encoding(graphs: Graphs, node_classes: tuple[str, ...], most: int | None = None) -> np.ndarray:
+    """Return whether a cell has a path, float32, B x number of the distinct paths of the batch; with `most`, only of
+    that many of the most frequent ones (the truncated encoding)."""
     cell, code = path_codes(graphs, node_classes)
-    vocabulary, column = np.unique(code, return_inverse=True)
+    vocabulary, column, count = np.unique(code, return_inverse=True, return_counts=True)
+    if most is not None and len(vocabulary) > most:
+        kept = np.sort(np.argsort(-count, kind="stable")[:most])
+        place = np.full(len(vocabulary), -1)
+        place[kept] = np.arange(most)
+        inside = place[column] >= 0
+        cell, column, vocabulary = cell[inside], place[column[inside]], vocabulary[kept]
     bits = np.zeros((len(graphs), len(vocabulary)), dtype=np.float32)
     bits[cell, column] = 1
     return bits

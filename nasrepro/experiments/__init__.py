@@ -8,7 +8,10 @@ from typing import Any
 from nasrepro.errors import ParameterError, did_you_mean
 from nasrepro.study.run import Experiment
 
-NAMES = ("nb201", "nb101", "hw", "baselines", "card", "theory", "delta_search")
+NAMES = (
+    *("nb201", "nb101", "hw", "baselines", "card"),
+    *("theory", "encodings", "proxies", "doa", "doa_distance", "doa_ablation", "delta_search"),
+)
 
 
 def load(name: str) -> Experiment[Any]:

@@ -71,6 +71,11 @@ class GaussianProcess:
             variance[part] = 1 - np.square(cross @ self._whiten).sum(1)
         return mean, np.sqrt(variance.clip(1e-12))
 
+    def mean(self, x: np.ndarray) -> np.ndarray:
+        """Return the mean alone at features x (B x D), float32, B; cheaper than `predict`."""
+        parts = [self._cross(x[start : start + _CHUNK]) @ self._weights for start in range(0, len(x), _CHUNK)]
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
     def covariance(self, x: np.ndarray) -> np.ndarray:
         """Return the posterior covariance of the noiseless function at features x (B x D), float32, B x B."""
         whitened = self._cross(x) @ self._whiten

@@ -20,7 +20,18 @@ from typing import Any
 from nasrepro import paths
 from nasrepro.errors import CorruptData, NasreproError
 from nasrepro.spaces.nb201 import N_FUNCTIONS
-from nasrepro.study import cards, claims, delta_search_figures, drawing, pages, records, search_tables, tables
+from nasrepro.study import (
+    cards,
+    claims,
+    delta_search_figures,
+    doa_tables,
+    drawing,
+    encoding_tables,
+    pages,
+    records,
+    search_tables,
+    tables,
+)
 from nasrepro.study.bookcheck import check_built
 from nasrepro.study.fragments import Fragments, Run, raw, table
 from nasrepro.study.listings import write_listings
@@ -96,7 +107,9 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     known = [record for _, record in committed]
     reruns = {name: found for name in chosen if (found := search_tables.baselines(name, known)) is not None}
     values = result_values({name: run[1] for name, run in chosen.items() if run}, reruns)
-    out.write_json("results", values | theory_values(committed) | delta_search_figures.values(committed))
+    values |= theory_values(committed) | encoding_tables.values(committed) | doa_tables.doa_values(committed)
+    values |= delta_search_figures.values(committed)
+    out.write_json("results", values)
     out.write("claims", [table("claims", verdicts)], ["table-claims"])
     method = drawing.method_figure()
     caption = "Training (a) and sampling (b). Our drawing of the paper's Figure 1."
@@ -109,6 +122,9 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     for name in cards.CARDS:
         pages.card(out, name, committed)
     pages.theory(out, committed)
+    encoding_tables.write_pages(out, committed)
+    doa_tables.difference_page(out, committed)
+    doa_tables.figure3_page(out, committed)
     delta_search_figures.pages(out, committed)
     pages.runs(out, own, broken, committed)
 

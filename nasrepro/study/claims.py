@@ -19,7 +19,7 @@ from nasrepro.study.statistics import Summary
 
 Verdict = Literal["reproduced", "better", "worse", "not comparable", "not run"]
 FETCH_TEST = "nasrepro data fetch nb201-test"
-PLACE = ("dataset", "device", "latency")  # parameters that say where a run takes place, not how
+PLACE = ("space", "dataset", "device", "latency")  # parameters that say where a run takes place, not how
 _ROUNDING = 1e-9  # so that a difference of exactly the tolerance counts as within it
 
 

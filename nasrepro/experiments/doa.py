@@ -1,0 +1,207 @@
+"""The difference of architectures in Table 1 of Delta-NAS: several readings of it, on the same budgets of labels.
+
+Every label that a method trains on is counted, both ends of a pair; a reading that pays for pairs sees fewer of them
+than one that takes all pairs of the labelled cells. `doa` is the strongest reading known to us; it stands for the idea
+in the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from nasrepro.benchmarks.ledger import Ledger
+from nasrepro.delta_data import CellPairs, Scheme, label
+from nasrepro.delta_predictor import (
+    CodeMeans,
+    DifferencePredictor,
+    Features,
+    MLPConfig,
+    MLPDifference,
+    gp_difference,
+    strong_difference,
+)
+from nasrepro.encodings.difference import View
+from nasrepro.experiments.difference import (
+    TAUS,
+    Evaluation,
+    cell_features,
+    evaluation,
+    training_pairs,
+    zero_cost_columns,
+)
+from nasrepro.experiments.prediction_tasks import PAIRS, PredictionTask, prediction_tasks
+from nasrepro.seeding import numpy_stream
+from nasrepro.spaces.base import FiniteSpace
+from nasrepro.study import progress
+from nasrepro.study.parameters import Parameters
+from nasrepro.study.run import Experiment, Outcome, RunContext
+from nasrepro.study.statistics import summarise
+
+Make = Callable[[PredictionTask, Features, int], DifferencePredictor]  # task, features, seed
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A reading of the difference of architectures.
+
+    Attributes:
+        scheme: how its labels are spent.
+        make: the predictor.
+        zero_cost: whether it sees zero-cost scores.
+    """
+
+    scheme: Scheme
+    make: Make
+    zero_cost: bool = False
+
+
+def _mlp(view: View) -> Make:
+    return lambda task, features, seed: MLPDifference(task.space, MLPConfig(view=view), seed)
+
+
+def _gp(task: PredictionTask, features: Features, seed: int) -> DifferencePredictor:
+    return gp_difference(task.space, features)
+
+
+def _strong(task: PredictionTask, features: Features, seed: int) -> DifferencePredictor:
+    return strong_difference(task.space, features, seed)
+
+
+VARIANTS: dict[str, Variant] = {
+    "doa_alone": Variant("independent", _mlp("alone")),
+    "doa_literal": Variant("independent", _mlp("base")),
+    "doa_stars": Variant("stars", _mlp("base")),
+    "doa_all_pairs": Variant("subset", _mlp("base")),
+    "doa_gp_stars": Variant("stars", _gp),
+    "doa_gp": Variant("subset", _gp),
+    "doa": Variant("subset", _strong, zero_cost=True),
+}
+CEILING = "doa_ceiling"  # the difference alone, with all labels of the space
+
+
+class DoAParameters(Parameters):
+    """Parameters of `nasrepro run doa`. Defaults are those of the `laptop` profile."""
+
+    space: Literal["nb101", "nb201", "tnb101", "nb301"] = Field("nb201", description="search space")
+    trials: int = Field(5, ge=1, le=100, description="training sets")
+    samples_per_code: int = Field(4, ge=1, le=1_000, description="n: pairs of a code, where pairs are independent")
+    star: int = Field(4, ge=1, le=100, description="neighbours of an anchor, where pairs share anchors")
+    pairs: int = Field(PAIRS, ge=10, le=100_000, description="held-out one-edit pairs of a trial")
+    centres: int = Field(50, ge=1, le=10_000, description="test cells whose neighbourhoods are ranked")
+    anchors: int = Field(4, ge=1, le=100, description="labelled cells that chained predictions begin at")
+    seed: int = Field(0, ge=0, description="number of the first trial; a trial's number decides its cells")
+
+    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "smoke": {"trials": 2, "pairs": 200, "centres": 5},
+        "laptop": {},
+        "full": {"trials": 20, "centres": 500},
+    }
+
+
+def execute(p: DoAParameters, context: RunContext) -> Outcome:
+    """Train every reading on every budget and task, and judge it by three taus."""
+    tasks = prediction_tasks(p.space)
+    parts = []
+    for task in tasks:
+        for trial in range(p.trials):
+
+            def compute(ledger: Ledger, task: PredictionTask = task, trial: int = trial) -> pd.DataFrame:
+                return _trial(p, ledger, task, trial)
+
+            with progress.task(f"{task.name}, trial {trial + 1}", 1) as advance:
+                parts.append(context.stage("trials", f"{task.name.replace(':', '-')}-{trial}", compute))
+                advance(1)
+    runs = pd.concat(parts, ignore_index=True)
+    metrics = {
+        "tasks": [task.name for task in tasks],
+        "columns": [str(task.column) for task in tasks],
+        "percent_of": tasks[0].percent_of,
+        "budgets": dict(tasks[0].budgets),
+        "rows": summary_rows(runs),
+    }
+    return Outcome(metrics, {"runs": runs}, {"master": p.seed})
+
+
+def summary_rows(runs: pd.DataFrame) -> list[dict[str, Any]]:
+    """Summarise runs (searcher, protocol, task, trial, taus, labels, pairs, seconds) over trials; the tasks of a trial
+    weigh the same."""
+    rows = []
+    for (searcher, protocol), part in runs.groupby(["searcher", "protocol"], sort=False):
+        by_trial = part.groupby("trial")[[*TAUS, "labels", "pairs", "seconds"]].mean()
+        rows.append(
+            {
+                "searcher": searcher,
+                "protocol": protocol,
+                "trials": len(by_trial),
+                **{tau: summarise(by_trial[tau]).as_dict() for tau in TAUS},
+                **{name: float(by_trial[name].mean()) for name in ("labels", "pairs", "seconds")},
+            }
+        )
+    return rows
+
+
+def _trial(p: DoAParameters, ledger: Ledger, task: PredictionTask, trial: int) -> pd.DataFrame:
+    judged = evaluation(task, ledger, p.seed + trial, p.pairs, p.centres, p.anchors)
+    rows = [_one(p, ledger, task, trial, budget, name, judged) for budget in task.budgets for name in VARIANTS]
+    if p.space == "nb201":
+        rows.append(_ceiling(ledger, task, trial, judged))
+    return pd.DataFrame(rows)
+
+
+def _one(
+    p: DoAParameters, ledger: Ledger, task: PredictionTask, trial: int, budget: str, name: str, judged: Evaluation
+) -> dict[str, Any]:
+    from nasrepro.study.provenance import stopwatch
+
+    variant, rng = VARIANTS[name], numpy_stream(p.seed + trial, "doa", task.space.name, VARIANTS[name].scheme, budget)
+    pairs = training_pairs(
+        task, task.budgets[budget], task.train_cells(budget, p.seed + trial), rng, variant.scheme,
+        samples_per_code=p.samples_per_code, star=p.star,
+    )  # fmt: skip
+    data = label(pairs, task.labels(ledger, name))
+    features = cell_features(task, ledger, name, variant.zero_cost)
+    predictor = variant.make(task, features, p.seed + trial)
+    with stopwatch() as watch:
+        predictor.fit(data)
+    return _row(task, trial, budget, name, len(data.cells), len(data), watch.wall_s) | judged.taus(predictor, data)
+
+
+def _ceiling(ledger: Ledger, task: PredictionTask, trial: int, judged: Evaluation) -> dict[str, Any]:
+    """Judge the mean of each code over all one-edit pairs of the space: test pairs are among them."""
+    space = task.space
+    assert isinstance(space, FiniteSpace)
+    ends = np.array(
+        [(row, other) for row, arch in enumerate(space.all()) for other in space.rows(space.neighbours(arch))]
+    )
+    data = label(CellPairs(np.arange(space.size), ends[ends[:, 0] < ends[:, 1]]), task.labels(ledger, CEILING))
+    predictor = CodeMeans(space)
+    predictor.fit(data)
+    nothing = label(
+        CellPairs(np.arange(judged.anchors), np.zeros((0, 2), dtype=np.int64)), task.labels(ledger, CEILING)
+    )
+    return _row(task, trial, "all", CEILING, len(data.cells), len(data), 0.0) | judged.taus(predictor, nothing)
+
+
+def _row(
+    task: PredictionTask, trial: int, budget: str, name: str, labels: int, pairs: int, seconds: float
+) -> dict[str, Any]:
+    return {
+        "searcher": name, "protocol": budget, "task": task.name, "trial": trial, "labels": labels, "pairs": pairs,
+        "seconds": seconds,
+    }  # fmt: skip
+
+
+def data_files(space: str) -> dict[str, str]:
+    """Return name -> sha256 of the raw files behind the tasks of a space and their zero-cost scores."""
+    tasks = prediction_tasks(space)
+    columns = [c for task in tasks for c in (task.column, *zero_cost_columns(task))]
+    return tasks[0].benchmark.checksums(list(dict.fromkeys(columns)))
+
+
+EXPERIMENT = Experiment("doa", 1, DoAParameters, lambda p: data_files(p.space), execute)

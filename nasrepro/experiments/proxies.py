@@ -1,0 +1,80 @@
+"""Our Zen-score against the published one, on random cells of NAS-Bench-201."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import Field
+from scipy.stats import spearmanr
+
+from nasrepro.benchmarks.base import MEAN, Column
+from nasrepro.benchmarks.ledger import Ledger
+from nasrepro.benchmarks.nb201 import NB201Benchmark
+from nasrepro.proxies.networks import build
+from nasrepro.proxies.zen import zen
+from nasrepro.seeding import derive, numpy_stream
+from nasrepro.spaces.nb201 import NB201
+from nasrepro.study.parameters import Parameters
+from nasrepro.study.run import Experiment, Outcome, RunContext
+
+COLUMN = Column("cifar10", "zen", "proxy", 0, MEAN)
+_PART = 50  # cells of a stage
+
+
+class ProxyParameters(Parameters):
+    """Parameters of `nasrepro run proxies`."""
+
+    cells: int = Field(250, ge=10, le=15_625, description="random cells whose score is computed")
+    batch_size: int = Field(2, ge=1, le=256, description="images of one score; the published ones had 64")
+    seed: int = Field(0, ge=0, description="master seed")
+
+    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "smoke": {"cells": 10},
+        "laptop": {},
+        "full": {"cells": 2_000},
+    }
+
+
+def execute(p: ProxyParameters, context: RunContext) -> Outcome:
+    """Score the cells, and compare the ranks."""
+    rows = numpy_stream(p.seed, "proxies", "cells").permutation(NB201.size)[: p.cells]
+
+    def scores(part: np.ndarray) -> pd.DataFrame:
+        out = []
+        for row in part.tolist():
+            generator = torch.Generator().manual_seed(derive(p.seed, "zen", row))
+            score = zen(build("nb201", NB201.from_index(row), generator), generator, batch_size=p.batch_size)
+            out.append({"row": row, "ours": score})
+        return pd.DataFrame(out)
+
+    def stage(start: int) -> pd.DataFrame:
+        def compute(_: Ledger) -> pd.DataFrame:
+            return scores(rows[start : start + _PART])
+
+        return context.stage("scores", f"zen-{start}", compute)
+
+    found = pd.concat([stage(start) for start in range(0, len(rows), _PART)], ignore_index=True)
+    found["published"] = NB201Benchmark().query_many(rows, COLUMN)
+    correlation = float(spearmanr(found["ours"], found["published"]).statistic)
+    low, high = _interval(found, p.seed)
+    return Outcome(
+        {"column": str(COLUMN), "cells": len(found), "spearman": {"mean": correlation, "low": low, "high": high}},
+        {"scores": found},
+        {"master": p.seed},
+    )
+
+
+def _interval(found: pd.DataFrame, seed: int) -> tuple[float, float]:
+    """Return the ends of the 95 % bootstrap interval of the rank correlation, cells resampled."""
+    rng = numpy_stream(seed, "proxies", "bootstrap")
+    a, b = found["ours"].to_numpy(), found["published"].to_numpy()
+    drawn = [rng.integers(len(a), size=len(a)) for _ in range(1_000)]
+    low, high = np.quantile([spearmanr(a[k], b[k]).statistic for k in drawn], [0.025, 0.975])
+    return float(low), float(high)
+
+
+EXPERIMENT = Experiment("proxies", 1, ProxyParameters, lambda p: NB201Benchmark().checksums([COLUMN]), execute)

@@ -1,0 +1,102 @@
+"""The experiment behind Table 1 of Delta-NAS: what is trained on what, what is counted, and what the page shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nasrepro import experiments
+from nasrepro.experiments.encodings import METHODS, EncodingParameters, _differences, _Study, ridge
+from nasrepro.predictors.ranking import MLP, RankingConfig, RankingEnsemble
+from nasrepro.seeding import derive
+from nasrepro.study import encoding_tables
+from nasrepro.study.claims import load_claims
+from nasrepro.study.run import RunContext, run
+
+TINY = {"trials": 2, "pairs": 20, "test_cells": 40, "epochs": 2, "flan_epochs": 1, "flan_large_epochs": 1}
+
+
+def study(tmp_path: Path, **given: object) -> _Study:
+    parameters = EncodingParameters.model_validate(TINY | given)
+    return _Study(parameters, RunContext(tmp_path, tmp_path / "models", "cpu"))
+
+
+def test_a_network_of_many_tasks_and_trials_is_the_one_trained_alone(mirror: Path, tmp_path: Path) -> None:
+    of = study(tmp_path, space="tnb101", method="zcp")
+    together = of.networks("zcp", "1pct")
+    task, trial = 3, 1
+    number = task * 2 + trial
+    inputs, cells = [torch.from_numpy(of.proxies[task])], of.pool.train["1pct"][trial][None]
+    alone = RankingEnsemble(lambda: MLP(inputs[0].shape[1]), RankingConfig(epochs=2, batch_size=8))
+    alone.fit(inputs, cells, of.labels(task)[cells], [derive(0, "zcp", "1pct", number)])
+    np.testing.assert_allclose(together[number], alone.predict(inputs, of.judged[trial][None])[0], atol=1e-4)
+
+
+def test_the_pool_has_the_cells_of_the_tasks_in_their_places(mirror: Path, tmp_path: Path) -> None:
+    of = study(tmp_path, space="nb301")
+    task, pool = of.tasks[0], of.pool
+
+    def keys(cells: object) -> list[str]:
+        return [task.space.key(arch) for arch in cells]  # type: ignore[attr-defined]
+
+    known = keys(pool.cells)
+    assert len(set(known)) == len(known)
+    for trial in range(2):
+        assert [known[k] for k in pool.train["1pct"][trial]] == keys(task.train_cells("1pct", trial))
+        assert [known[k] for k in pool.test[trial]] == keys(task.test_cells(trial)[:40])
+        pairs = task.held_out_pairs(trial, 20)
+        assert [known[k] for k in pool.neighbours[trial]] == keys(pairs.neighbours)
+        assert [known[k] for k in pool.anchors[trial]] == keys(pairs.anchors)
+
+
+def test_a_run_counts_its_labels_and_the_table_shows_it(mirror: Path, tmp_path: Path) -> None:
+    given = TINY | {"space": "nb201", "method": "practitioner"}
+    _, record = run(experiments.load("encodings"), given, profile="smoke", root=tmp_path, device="cpu")
+    rows = {row["protocol"]: row for row in record.metrics["rows"]}
+    assert {budget: row["labels"] for budget, row in rows.items()} == {"1pct": 156, "10pct": 1_563}
+    assert rows["10pct"]["tau"]["mean"] > rows["1pct"]["tau"]["mean"] > 0.5
+    trained = next(c for c in record.labels if c.purpose == "train")
+    assert trained.reader == "practitioner" and trained.reads == 2 * (156 + 1_563)
+    text = encoding_tables.run_table(record).to_text()
+    assert "1,563" in text and f"{rows['10pct']['tau']['mean']:.3f}" in text
+    assert encoding_tables.record_of("nb201", [record]) is None  # a smoke run answers no claim
+
+
+def test_differences_are_neighbour_minus_anchor() -> None:
+    values = np.array([9.0, 9.0, 1.0, 2.0, 11.0, 22.0])  # two test cells, two anchors, two neighbours
+    assert _differences(values, 2).tolist() == [10, 20]
+
+
+def test_ridge_tends_to_least_squares() -> None:
+    rng = np.random.default_rng(0)
+    x, weights = rng.normal(size=(50, 3)), np.array([1.0, -2.0, 0.5])
+    np.testing.assert_allclose(ridge(x, x @ weights + 4, x[:5], 1e-9), x[:5] @ weights + 4, atol=1e-6)
+    assert abs(ridge(x, x @ weights + 4, x[:5], 1e9) - (x @ weights + 4).mean()).max() < 1e-4
+
+
+def test_every_printed_number_is_claimed() -> None:
+    frame = encoding_tables.printed_table1()
+    assert len(frame) == 56 and not frame.duplicated(["space", "encoding", "budget"]).any()
+    claimed = {c.id: c for c in load_claims() if c.id.startswith("delta.table1.")}
+    for row in frame[frame["encoding"] != "doa"].itertuples():
+        claim = claimed[f"delta.table1.{row.space}.{row.encoding}.{row.budget}"]
+        assert claim.printed == row.tau and claim.select is not None
+        assert (claim.select.searcher, claim.select.protocol) == (row.encoding, row.budget)
+        assert bool(claim.not_comparable) == (row.space == "nb301")
+
+
+@pytest.mark.parametrize("space", encoding_tables.SPACES)
+def test_a_table_without_a_record_has_every_printed_number_and_says_what_is_missing(space: str) -> None:
+    table = encoding_tables.encoding_table(space, [])
+    assert len(table.rows) == 7 + len(encoding_tables.PRACTITIONERS)
+    shown = [cell for row in table.rows[:7] for cell in (row.cells[1], row.cells[4])]
+    assert sorted(map(float, shown)) == sorted(encoding_tables.printed_table1().query("space == @space")["tau"])
+    assert all(row.cells[2] == "not run" for row in table.rows)
+
+
+def test_the_methods_of_the_parameter_are_those_that_exist() -> None:
+    schema = EncodingParameters.model_json_schema()["properties"]["method"]["enum"]
+    assert schema == ["all", *METHODS]

@@ -1,0 +1,83 @@
+"""Predictors rank what they have not seen; an ensemble is the same as its members trained alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import kendalltau
+
+from nasrepro.predictors import Predictor
+from nasrepro.predictors.practitioner import BoostedTrees, GPPredictor, normal_scores
+from nasrepro.predictors.ranking import MLP, MLPPredictor, RankingConfig, RankingEnsemble
+
+FAST = RankingConfig(epochs=30)
+
+
+def example(n: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    """Return features and labels with a long lower tail."""
+    rng = np.random.default_rng(0)
+    x = rng.random((n, 6)).astype(np.float32)
+    return x, -np.exp(3 * x[:, 0] - 2 * x[:, 1] * x[:, 2])
+
+
+@pytest.mark.parametrize(
+    "predictor",
+    [MLPPredictor(FAST), MLPPredictor(RankingConfig("mse", epochs=30)), GPPredictor(), BoostedTrees(trees=100)],
+)
+def test_a_predictor_ranks_unseen_cells_and_repeats_itself(predictor: Predictor):
+    x, y = example()
+    predictor.fit(x[:100], y[:100], 1)
+    first = predictor.predict(x[100:])
+    assert kendalltau(first, y[100:]).statistic > 0.7
+    predictor.fit(x[:100], y[:100], 1)
+    np.testing.assert_array_equal(first, predictor.predict(x[100:]))
+
+
+def test_shuffled_labels_teach_nothing():
+    x, y = example()
+    predictor = MLPPredictor(FAST)
+    predictor.fit(x[:100], np.random.default_rng(1).permutation(y[:100]), 1)
+    assert abs(kendalltau(predictor.predict(x[100:]), y[100:]).statistic) < 0.3
+
+
+def test_members_of_an_ensemble_do_not_know_each_other():
+    x, y = example()
+    inputs, cells = [torch.from_numpy(x)], np.stack([np.arange(40), np.arange(40, 80)])
+    judged = np.stack([np.arange(200, 300)] * 2)
+    config = RankingConfig(epochs=5, batch_size=8)  # all pairs of a batch, so that no draw is shared
+    both = RankingEnsemble(lambda: MLP(6, (16,)), config)
+    both.fit(inputs, cells, y[cells], [3, 4])
+    for k, seed in enumerate((3, 4)):
+        alone = RankingEnsemble(lambda: MLP(6, (16,)), config)
+        alone.fit(inputs, cells[k : k + 1], y[cells[k : k + 1]], [seed])
+        np.testing.assert_allclose(both.predict(inputs, judged)[k], alone.predict(inputs, judged[:1])[0], atol=1e-5)
+
+
+def test_the_hinge_loss_is_that_of_its_formula():
+    ensemble = RankingEnsemble(lambda: MLP(1), RankingConfig(margin=0.1))
+    scores, labels = torch.tensor([[0.0, 0.05, -1.0, 2.0]]), torch.tensor([[1.0, 2.0, 2.0, 0.0]])
+    expected = []
+    for i in range(4):
+        for j in range(i + 1, 4):
+            sign = float(torch.sign(labels[0, i] - labels[0, j]))
+            expected.append(max(0.0, 0.1 - sign * float(scores[0, i] - scores[0, j])) if sign else 0.0)
+    loss = ensemble._loss(scores, labels, np.random.default_rng(0))
+    assert float(loss) == pytest.approx(np.mean(expected))
+    assert float(ensemble._loss(labels, labels, np.random.default_rng(0))) == 0  # in order, further apart than 0.1
+
+
+def test_training_leaves_the_global_random_state_alone():
+    x, y = example(40)
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    MLPPredictor(RankingConfig(epochs=1)).fit(x, y, 0)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_normal_scores_keep_the_order_and_have_variance_one():
+    y = np.array([3.0, -1e8, 3.0, 5.0])
+    scores = normal_scores(y)
+    assert scores[0] == scores[2] and scores[1] < scores[0] < scores[3]
+    assert scores.std() == pytest.approx(1)
+    assert (normal_scores(np.zeros(3)) == 0).all()
