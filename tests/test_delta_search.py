@@ -199,7 +199,7 @@ def test_figures_tables_and_pages_are_made_of_a_run(small: tuple[Path, Record], 
     out = Fragments(tmp_path)
     delta_search_figures.write(out, [small])
     text = (tmp_path / "delta-search-nb201-labels.md").read_text()
-    assert "At 50 labels in all, Delta-NAS as printed is" in text and "evolution, SEP crossover" in text
+    assert "At 50 labels in all, Delta-NAS as printed is" in text and "evolution with SEP crossover" in text
     assert out.ids["delta-search-nb201-accuracy"] and not out.ids["delta-search-nb101-accuracy"]
     assert "nasrepro run delta_search -p benchmark=nb101" in (tmp_path / "delta-search-nb101-labels.md").read_text()
     values = delta_search_figures.values([small])
@@ -218,9 +218,9 @@ def test_a_sentence_says_what_the_numbers_say():
     record = SimpleNamespace(metrics={"comparisons": entries})
     said = delta_search_figures.sentence(record, "delta_literal", 500)  # type: ignore[arg-type]
     assert said == (
-        "At 500 labels in all, Delta-NAS as printed is behind evolution, SEP crossover (−0.500 [−0.600, −0.400] "
+        "At 500 labels in all, Delta-NAS as printed is behind evolution with SEP crossover (−0.500 [−0.600, −0.400] "
         "points, p < 0.001), ahead of local search (+0.400 [+0.300, +0.500] points, p 0.010) and not told apart from "
-        "best cells of a plain predictor (−0.050 [−0.150, +0.050] points, p 0.600)."
+        "the best cells of a plain predictor (−0.050 [−0.150, +0.050] points, p 0.600)."
     )
 
 

@@ -35,7 +35,8 @@ from nasrepro.spaces.base import FiniteSpace
 
 TABLE = "table"
 _SCHEMES: dict[str, Scheme] = {"pairs": "independent", "stars": "stars", "gp_stars": "stars", "gp": "subset"}
-_RETRAINED = MLPConfig(epochs=20, batch=256)  # of networks trained during a search: by then the pairs are many
+_NETWORK = MLPConfig(loss="mse", layers=2, epochs=150, batch=64, learning_rate=2e-3, epoch_pairs=4096)
+_RETRAINED = replace(_NETWORK, epochs=20, batch=256)  # during a search: by then the pairs are many
 
 
 @dataclass
@@ -80,7 +81,7 @@ class Trained:
 
     def _make(self, kind: str) -> DifferencePredictor:
         if kind in ("pairs", "stars"):
-            return MLPDifference(self.space, MLPConfig(), derive(self.seed, kind, self.run))
+            return MLPDifference(self.space, _NETWORK, derive(self.seed, kind, self.run))
         table = tabular_features(self.space).table
         assert table is not None
         return AdditiveDifference(self.space, [GPPotential()], lambda rows: table[rows])

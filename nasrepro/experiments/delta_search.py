@@ -278,4 +278,4 @@ def _data(p: DeltaSearchParameters) -> dict[str, str]:
     return benchmarks.load(p.benchmark).checksums(list(dict.fromkeys(asked)))
 
 
-EXPERIMENT = Experiment("delta_search", 1, DeltaSearchParameters, _data, execute)
+EXPERIMENT = Experiment("delta_search", 2, DeltaSearchParameters, _data, execute)

@@ -24,22 +24,22 @@ METHODS = {  # name in the record -> as tables call it
     "delta_literal": "Delta-NAS as printed",
     "delta_literal_256": "the same, population 256",
     "delta_stars": "the same, cheaper pairs",
-    "delta_sensible": "Delta-NAS, sensible",
+    "delta_sensible": "Delta-NAS (sensible)",
     "delta_sensible_256": "the same, population 256",
     "delta_retrain": "the same, retrained in the search",
     "delta_gp": "the same, Gaussian process of differences",
     "delta_oracle": "as printed, with a perfect predictor",
     "plain_literal": "Algorithm 2 with a plain predictor",
-    "plain_sensible": "sensible walk with a plain predictor",
-    "plain_ranking": "best cells of a plain predictor",
-    "evolution_sep": "evolution, SEP crossover",
-    "evolution_crossover": "evolution, standard crossover",
+    "plain_sensible": "the sensible walk with a plain predictor",
+    "plain_ranking": "the best cells of a plain predictor",
+    "evolution_sep": "evolution with SEP crossover",
+    "evolution_crossover": "evolution with standard crossover",
     "evolution": "evolution without crossover",
     "random": "random search",
     "reinforce": "REINFORCE",
     "local_search": "local search",
 }
-_LONG = METHODS | {"delta_retrain": "Delta-NAS, sensible, retrained in the search"}
+_LONG = METHODS | {"delta_retrain": "Delta-NAS (sensible, retrained in the search)"}
 _LINES: dict[str, tuple[str, Any, str]] = {  # colour, line pattern, marker
     "delta_literal": ("#0b3c6f", "solid", "o"),
     "delta_retrain": ("#3d8bd4", (0, (5, 2)), "s"),
@@ -83,7 +83,7 @@ def _figure(folder: Path, record: Record, measures: Mapping[str, str], what: str
                     axes.plot(
                         part["at"], part[f"{measure}_median"], color=colour, linestyle=pattern, marker=marker,
                         markersize=4.5, markevery=4, linewidth=1.7, markerfacecolor="white",
-                        label=METHODS[name] if i == j == 0 else None,
+                        label=_LONG[name] if i == j == 0 else None,
                     )  # fmt: skip
                     if name in _BANDS:
                         low, high = part[f"{measure}_low"], part[f"{measure}_high"]
@@ -107,9 +107,7 @@ def _described(data: pd.DataFrame, record: Record, measures: Mapping[str, str], 
     said = []
     for counted, title in COUNTED.items():
         for measure, label in measures.items():
-            numbers = ", ".join(
-                f"{METHODS[name]} {end.loc[(counted, name), f'{measure}_median']:.2f}" for name in _LINES
-            )
+            numbers = ", ".join(f"{_LONG[name]} {end.loc[(counted, name), f'{measure}_median']:.2f}" for name in _LINES)
             said.append(f"{label}, {title}: {numbers}")
     title = BENCHMARKS[record.parameters["benchmark"]][0]
     return (
@@ -250,16 +248,23 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
 
 def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     """Return the numbers that the pages quote, None without a record: `delta_search.<benchmark>.` and one of
-    `<parameter>`, `<method>.evaluations_to_level`, `<method>.<claim>`, `<method>.seconds`."""
+    `<parameter>`, `first` (the first checkpoint), `<method>.<claim>`, `<method>.labels.<measure>.<first|last>` (at
+    equal numbers of labels), `<method>.seconds` (of a run)."""
     out: dict[str, float | int | str | None] = {}
     for benchmark in BENCHMARKS:
         found = newest(committed, benchmark)
         record = found[1] if found else None
+        at = record.metrics["checkpoints"] if record else [0]
+        out[f"delta_search.{benchmark}.first"] = at[0] if record else None
         for name in ("queries", "training_labels", "runs"):
             out[f"delta_search.{benchmark}.{name}"] = record.parameters[name] if record else None
         for method in METHODS:
             row = (metric_row(record, method, "claims") if record else None) or {}
             key = f"delta_search.{benchmark}.{method}"
+            ended = (metric_row(record, method, "labels") if record else None) or {}
+            for measure in ("test", "distance"):
+                for when, labels in (("first", at[0]), ("last", at[-1])):
+                    out[f"{key}.labels.{measure}.{when}"] = ended.get(f"{measure}_{labels}", {}).get("mean")
             for field in ("accuracy_ahead", "distance_ahead", "as_accurate", "as_close", "as_fast"):
                 out[f"{key}.{field}"] = row.get(field, {}).get("mean")
             seconds = record.metrics["seconds"].get(method) if record else None
