@@ -165,3 +165,38 @@ def test_every_benchmark_has_a_committed_card_and_a_page():
     assert root is not None
     for name in cards.CARDS:
         assert f"card-{name}.md" in (root / "book" / "cards" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def test_energy_that_was_never_measured_is_refused_before_anything_runs(tmp_path: Path):
+    with pytest.raises(ParameterError, match="raspi4 was not measured"):
+        _run("hw", tmp_path, device="raspi4", energy=5.0)
+    with pytest.raises(ParameterError, match="cells to label only"):
+        _run("nb201", tmp_path, dataset="cifar10", labelled=20_000)
+
+
+@pytest.mark.mirror
+def test_a_bound_on_the_energy_is_a_third_condition(mirror: Path, tmp_path: Path):
+    folder, record = _run("hw", tmp_path, device="fpga", latency=2.0, energy=2.0)
+    trace = records.load_table(folder, record, "trace.parquet")
+    costs = HWNB201Benchmark()
+    kept = trace[trace["row"] >= 0]
+    within = np.logical_and.reduce(
+        [
+            costs.query_many(kept["row"].to_numpy(), device_column("imagenet16-120", f"fpga_{cost}")) <= 2.0
+            for cost in ("latency", "energy")
+        ]
+    )
+    np.testing.assert_array_equal(kept["feasible"], within)
+    assert 0 < record.metrics["ceiling"]["share"] < 1
+    assert {c.column for c in record.labels if c.purpose == "train"} >= {
+        f"imagenet16-120 device fpga_{cost}" for cost in ("latency", "energy")
+    }
+
+
+def test_a_training_on_m_labels_reads_m_labels_and_each_training_its_own(tmp_path: Path):
+    folder, record = _run("nb201", tmp_path, dataset="cifar10", labelled=200, trainings=2)
+    counts = {(c.reader, c.purpose): c for c in record.labels if "valid" in c.column}
+    assert counts["dinas", "train"].reads == 400 and 300 < counts["dinas", "train"].distinct <= 400
+    assert counts["top_class", "threshold"].distinct == 200
+    trace = records.load_table(folder, record, "trace.parquet")
+    assert trace.loc[trace["searcher"] == "top_class", "row"].nunique() <= 10  # the best 5 % of 200
