@@ -32,7 +32,7 @@ _TRIES = 50  # rounds in which edits that led to no cell are drawn again
 
 @dataclass(frozen=True)
 class CellPairs:
-    """CellPairs of cells, by number.
+    """Pairs of cells, by number.
 
     Attributes:
         cells: the distinct cells, L of them: rows (int64) of a finite space, else architectures.
@@ -58,7 +58,7 @@ class CellPairs:
 
 @dataclass(frozen=True)
 class DifferenceData(CellPairs):
-    """CellPairs of labelled cells. `len(data.cells)` is the number of labels that they cost.
+    """Pairs of labelled cells. `len(data.cells)` is the number of labels that they cost.
 
     Attributes:
         labels: of the cells, float64, L.
