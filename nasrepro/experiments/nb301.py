@@ -65,7 +65,7 @@ class NB301Parameters(DinasParameters):
             "cells": 500, "epochs": 2, "runs": 2, "queries": 25, "reverse_steps": 5, "most_draws": 2, "generations": 20,
             "percentile": 95.0,
         },
-        "laptop": {},
+        "laptop": {"epochs": 40, "wanted_share": 0.5, "guidance_scale": 1.5},
         "full": {**PAPER_RECIPE, "cells": 100_000},
     }  # fmt: skip
 
