@@ -11,7 +11,14 @@ from nasrepro.study.claims import answering_record, load_claims
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import Column, Row, Table, duration
 
-_CLAIMS = {"nb101": "dinas.table1.", "nb201": "dinas.table2.", "hw": "dinas.table4."}  # the records of which tables
+_CLAIMS = {  # the claims whose records stand for a benchmark
+    "nb101": "dinas.table1.",
+    "nb201": "dinas.table2.",
+    "nb301-normal": "dinas.table3.nb301.",
+    "nb301-reduction": "dinas.table3.nb301.",
+    "nlp": "dinas.table3.nlp.",
+    "hw": "dinas.table4.",
+}
 
 
 def printed_table6() -> pd.DataFrame:
@@ -21,15 +28,11 @@ def printed_table6() -> pd.DataFrame:
 
 def records_of(benchmark: str, candidates: Iterable[Record]) -> list[Record]:
     """Return the records whose cost stands for a benchmark: those behind its table."""
-    known, prefix = list(candidates), _CLAIMS.get(benchmark)
-    if prefix is None:
-        name = benchmark.split("-")[0]
-        fitting = [r for r in known if r.experiment == name and r.profile != "smoke" and "speed" in r.metrics]
-        return [max(fitting, key=lambda r: (r.created, r.key))] if fitting else []
+    known = list(candidates)
     found = {
         record.key: record
         for claim in load_claims()
-        if claim.id.startswith(prefix) and (record := answering_record(claim, known)) is not None
+        if claim.id.startswith(_CLAIMS[benchmark]) and (record := answering_record(claim, known)) is not None
     }
     return list(found.values())
 
@@ -65,7 +68,7 @@ def efficiency_table(candidates: Sequence[Record]) -> Table:
         )
         rows.append(Row((entry["title"], *told, *ours), "ours"))
         devices |= {f"{r.environment.device}, {r.environment.threads} thread(s)" for r in found}
-        keys += [r.key for r in found]
+        keys += [r.key for r in found if r.key not in keys]
     caption = (
         "DiNAS, Table 6, right half: wall time of one training and of one sampled architecture. Printed: one NVIDIA "
         "A6000, 100 epochs. Ours: the runs behind Tables 1 to 4, with fewer and larger steps and a smaller network; "
