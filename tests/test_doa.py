@@ -186,6 +186,7 @@ def test_names_in_tables_are_those_of_the_experiments():
     assert set(doa_tables._LINES) == set(doa_distance.PREDICTORS)
 
 
-def test_zen_scores_of_nas_bench_101_are_refused(tmp_path: Path):
+@pytest.mark.mirror
+def test_zen_scores_of_nas_bench_101_are_refused(tmp_path: Path, mirror: object):
     with pytest.raises(ParameterError, match="10,250"):
         run(experiments.load("doa_distance"), {"space": "nb101", "source": "zen"}, profile="smoke", root=tmp_path)
