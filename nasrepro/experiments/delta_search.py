@@ -35,7 +35,7 @@ from nasrepro.study import progress
 from nasrepro.study.parameters import Parameters
 from nasrepro.study.provenance import stopwatch
 from nasrepro.study.run import Experiment, Outcome, RunContext
-from nasrepro.study.statistics import difference_of_means, holm, summarise
+from nasrepro.study.statistics import holm, mean_difference, summarise
 
 EVALUATIONS, LABELS = "evaluations", "labels"
 MEASURES = ("value", "test", "distance", "population_distance")
@@ -231,8 +231,8 @@ def claim_rows(points: pd.DataFrame) -> list[dict[str, Any]]:
                 "closest_other": close,
                 "level": float(level),
                 "evaluations_to_level": {m: None if np.isinf(reached[m]) else reached[m] for m in (name, *PRINTED)},
-                "accuracy_ahead": difference_of_means(test[name], test[accurate]).as_dict(),
-                "distance_ahead": difference_of_means(near[name], near[close]).as_dict(),
+                "accuracy_ahead": mean_difference(test[name], test[accurate]).as_dict(),
+                "distance_ahead": mean_difference(near[name], near[close]).as_dict(),
                 **{k: {"mean": float(v), "low": None, "high": None, "median": None, "n": n} for k, v in counts.items()},
             }
         )
@@ -248,7 +248,7 @@ def comparisons(points: pd.DataFrame, at: list[int]) -> list[dict[str, Any]]:
         test = {name: _by_run(part, "test") for name, part in here[here["at"] == checkpoint].groupby("method")}
         for variant, rival in product(VARIANTS, RIVALS):
             p = float(stats.mannwhitneyu(test[variant], test[rival]).pvalue)
-            ahead = difference_of_means(test[variant], test[rival]).as_dict()
+            ahead = mean_difference(test[variant], test[rival]).as_dict()
             out.append({"method": variant, "rival": rival, "labels": checkpoint, "ahead": ahead, "p": p})
     adjusted = holm([entry["p"] for entry in out])
     return [entry | {"p_holm": float(p)} for entry, p in zip(out, adjusted, strict=True)]

@@ -90,24 +90,6 @@ def summarise(
     return Summary(mean, float(low), float(high), median, len(data))
 
 
-def difference_of_means(
-    a: ArrayLike, b: ArrayLike, level: float = 0.95, resamples: int = 10_000, seed: int = 0
-) -> Summary:
-    """Return the mean of a minus that of b with its percentile bootstrap interval; a and b are independent samples.
-
-    `median` is the difference of the medians, `n` the size of the smaller sample. Raises `ValueError` as `summarise`,
-    and for fewer than two values in either sample.
-    """
-    first, second = np.asarray(a, dtype=np.float64).ravel(), np.asarray(b, dtype=np.float64).ravel()
-    if min(len(first), len(second)) < 2 or not (np.isfinite(first).all() and np.isfinite(second).all()):
-        raise ValueError("a difference of means needs at least two finite values on each side")
-    rng = np.random.default_rng(seed)
-    means = _resampled_means(first, None, resamples, rng) - _resampled_means(second, None, resamples, rng)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    between, medians = first.mean() - second.mean(), np.median(first) - np.median(second)
-    return Summary(float(between), float(low), float(high), float(medians), min(len(first), len(second)))
-
-
 def _resampled_means(
     data: np.ndarray, groups: ArrayLike | None, resamples: int, rng: np.random.Generator
 ) -> np.ndarray:

@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import Any
 
 import pandas as pd
-from scipy.stats import mannwhitneyu
 
 from nasrepro import paths
 from nasrepro.study import records, search_tables
@@ -20,7 +19,7 @@ from nasrepro.study.fragments import Run
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import Column, Row, Table, with_interval
 from nasrepro.study.search_tables import SEARCHER_NAMES
-from nasrepro.study.statistics import holm
+from nasrepro.study.statistics import holm, permutation
 
 TITLES = {"nb301": "NAS-Bench-301", "nlp": "NAS-Bench-NLP"}
 TRIAL_SEED = 1  # of the runs in which the guidance scale was chosen
@@ -147,7 +146,7 @@ def _told(told: pd.DataFrame, method: str) -> str:
 
 def _pvalues(found: Run, others: Sequence[tuple[Run, str]]) -> list[str]:
     """Return Holm-adjusted p-values of the runs of DiNAS against those of each of some searchers."""
-    values = [mannwhitneyu(_best(found, "dinas"), _best(run, searcher)).pvalue for run, searcher in others]
+    values = [permutation(_best(found, "dinas"), _best(run, searcher)) for run, searcher in others]
     return [f"{p:.2g}" for p in holm(values)]
 
 
@@ -181,7 +180,7 @@ def _search_notes(benchmark: str, record: Record, told: pd.DataFrame) -> tuple[s
     return (
         f"The best of the {what} that DiNAS was trained on has the label {best:.3f}{source}: known before its first "
         "query.",
-        "Behind DiNAS by: mean of DiNAS minus mean of the row. p: Mann-Whitney test over runs, two-sided, with Holm's "
+        "Behind DiNAS by: mean of DiNAS minus mean of the row. p: permutation test of the runs, two-sided, with Holm's "
         "correction within a budget; it takes runs as independent, though those of one training share a model.",
         "Runs that end outside: the best architecture lies farther from those the surrogate was fitted to than 99 % of "
         "them from each other; there its values are extrapolations. Best inside: the best of the others, mean over "
