@@ -28,9 +28,8 @@ from nasrepro.spaces.base import FiniteSpace, SearchSpace
 from nasrepro.spaces.darts import NB301Space, aligned_slots
 from nasrepro.spaces.darts_genotype import N_INPUTS, N_NODES, N_SLOTS, OPERATIONS
 from nasrepro.spaces.edge_cell import EdgeCellSpace
+from nasrepro.spaces.fixed_code import fixed_code
 from nasrepro.spaces.nb101 import NB101Space
-from nasrepro.spaces.nb101_enumeration import cells as nb101_cells
-from nasrepro.spaces.nb101_enumeration import classes, edge_bit, rows_of
 
 Cells = np.ndarray | list[Any]  # rows (int64) of a finite space, else architectures
 _CHUNK = 4_096  # pairs aligned at a time
@@ -77,19 +76,15 @@ class EdgeForm(FixedForm):
     """Six places for one of K operations. Distance: number of edges whose operations differ."""
 
     def __init__(self, space: EdgeCellSpace) -> None:
-        self.space, self._base = space, len(space.operations)
+        self.space, self._base, self._code = space, len(space.operations), fixed_code(space)
         self.places, self.most_edits = np.repeat(np.arange(6), self._base), 6
-        self._place_values = self._base ** np.arange(5, -1, -1)
-
-    def _digits(self, cells: Cells) -> np.ndarray:
-        return np.asarray(cells, dtype=np.int64)[:, None] // self._place_values % self._base
 
     def vectors(self, cells: Cells) -> np.ndarray:
-        return np.eye(self._base, dtype=np.float32)[self._digits(cells)].reshape(len(cells), -1)
+        return np.eye(self._base, dtype=np.float32)[self._code.of_rows(np.asarray(cells))].reshape(len(cells), -1)
 
     def edited(self, cells: Cells, k: int, rng: np.random.Generator, exact: bool = False) -> tuple[Cells, np.ndarray]:
         step = rng.integers(1, self._base, size=(len(cells), 6)) * _chosen(len(cells), 6, k, rng)
-        made = (self._digits(cells) + step) % self._base @ self._place_values
+        made = self._code.to_rows((self._code.of_rows(np.asarray(cells)) + step) % self._base)
         return made, np.ones(len(cells), dtype=bool)  # k different edges changed are k edits
 
 
@@ -102,10 +97,9 @@ class NB101Form(FixedForm):
     """
 
     def __init__(self, space: NB101Space) -> None:
-        self.space, self.most_edits = space, 21
+        self.space, self.most_edits, self._code = space, 21, fixed_code(space)
         self.places = np.concatenate([np.repeat(np.arange(5), 3), np.arange(5, 5 + 2 * 5 + 20 + 1)])
         self._ordered = ~np.eye(5, dtype=bool)
-        self._bits = np.array([edge_bit(i, j) for i in range(7) for j in range(i + 1, 7)])
 
     def _packed(self, cells: Cells) -> edit_distance.Packed:
         graphs = self.space.encode_rows(np.asarray(cells))  # type: ignore[attr-defined]
@@ -136,12 +130,12 @@ class NB101Form(FixedForm):
 
     def edited(self, cells: Cells, k: int, rng: np.random.Generator, exact: bool = False) -> tuple[Cells, np.ndarray]:
         rows = np.asarray(cells, dtype=np.int64)
-        which, operations = classes().split(nb101_cells().slots[rows])
+        edges, operations = np.split(self._code.of_rows(rows), [21], axis=1)
         usable = np.ones((len(rows), 26), dtype=bool)
-        usable[:, :5] = np.arange(5) < classes().nodes[which][:, None] - 2
+        usable[:, :5] = np.arange(5) < self.space.encode_rows(rows).mask.sum(1).numpy()[:, None] - 2  # type: ignore[attr-defined]
         chosen = _chosen(len(rows), 26, k, rng, usable)
         changed = (operations + rng.integers(1, 3, size=operations.shape) * chosen[:, :5]) % 3
-        made = rows_of(classes().raws[which] ^ (chosen[:, 5:] << self._bits).sum(1), changed)
+        made = self._code.to_rows(np.concatenate([edges ^ chosen[:, 5:], changed], axis=1))
         fits = (made >= 0) & (made != rows)
         if fits.any() and (exact or k > 1):
             distance = edit_distance.edit_distances(self._packed(rows[fits]), self._packed(made[fits]))
