@@ -22,10 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, dropout, one_hot
 
+from nasrepro.encodings.node_mean import node_mean
 from nasrepro.graphs import Graphs
 from nasrepro.seeding import derive
-
-_CHUNK = 4_096  # cells embedded at a time
 
 
 @dataclass(frozen=True)
@@ -97,17 +96,10 @@ class Arch2Vec(nn.Module):
         divergence = -0.5 * (1 + 2 * log_deviation - mean**2 - (2 * log_deviation).exp()).sum(-1)
         return nodes + links + divergence[real].mean() / real.sum()
 
-    @torch.no_grad()
     def embed(self, graphs: Graphs) -> np.ndarray:
         """Return the embedding of each cell, float32, B x latent."""
         self.eval()
-        parts = []
-        for start in range(0, len(graphs), _CHUNK):
-            part = graphs[start : start + _CHUNK]
-            keep = part.mask[..., None]
-            parts.append((self.encode(part)[0] * keep).sum(1) / keep.sum(1))
-        embedded: np.ndarray = torch.cat(parts).numpy()
-        return embedded
+        return node_mean(lambda part: self.encode(part)[0], graphs)
 
 
 def pretrain(

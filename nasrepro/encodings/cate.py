@@ -23,11 +23,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from nasrepro.encodings.node_mean import node_mean
 from nasrepro.encodings.structure import operation_kinds, structure_features
 from nasrepro.graphs import Graphs
 from nasrepro.seeding import derive, numpy_stream
-
-_CHUNK = 4_096  # cells embedded at a time
 
 
 @dataclass(frozen=True)
@@ -113,17 +112,10 @@ class CATE(nn.Module):
             x = block(x, src_key_padding_mask=padding)
         return cross_entropy(self.head(x[hide]), torch.cat([first.nodes, second.nodes], dim=1)[hide])
 
-    @torch.no_grad()
     def embed(self, graphs: Graphs) -> np.ndarray:
         """Return the embedding of each cell, float32, B x width."""
         self.eval()
-        parts = []
-        for start in range(0, len(graphs), _CHUNK):
-            part = graphs[start : start + _CHUNK]
-            keep = part.mask[..., None]
-            parts.append((self.encode(part.nodes, _forbidden(part)) * keep).sum(1) / keep.sum(1))
-        embedded: np.ndarray = torch.cat(parts).numpy()
-        return embedded
+        return node_mean(lambda part: self.encode(part.nodes, _forbidden(part)), graphs)
 
 
 def _forbidden(graphs: Graphs) -> Tensor:

@@ -141,11 +141,12 @@ def _arch2vec_check(p: EncodingParameters, context: RunContext) -> dict[str, Any
 
 def ridge(x: np.ndarray, y: np.ndarray, wanted: np.ndarray, strength: float = 1.0) -> np.ndarray:
     """Return the predictions of ridge regression on standardised features."""
-    mean, spread = x.mean(0), x.std(0)
-    spread = np.where(spread > 0, spread, 1)
-    a, b = (x - mean) / spread, (wanted - mean) / spread
-    weights = np.linalg.solve(a.T @ a + strength * np.eye(a.shape[1]), a.T @ (y - y.mean()))
-    predicted: np.ndarray = b @ weights + y.mean()
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = make_pipeline(StandardScaler(), Ridge(alpha=strength)).fit(x.astype(np.float64), y)
+    predicted: np.ndarray = model.predict(wanted.astype(np.float64))
     return predicted
 
 
