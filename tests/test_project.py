@@ -22,6 +22,7 @@ RANKS = {
     "paths": 0,
     "seeding": 0,
     "storage": 1,
+    "tensors": 2,
     "graphs": 1,
     "tables": 2,
     "spaces": 3,

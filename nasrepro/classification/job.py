@@ -23,7 +23,6 @@ from nasrepro.classification import folder, images
 from nasrepro.classification.images import Images
 from nasrepro.classification.recipe import Recipe, check_side
 from nasrepro.classification.train import Epoch, Processes, train
-from nasrepro.diffusion.model import write_tensors
 from nasrepro.errors import CorruptData, NasreproError, ParameterError, StorageError, TrainingDiverged
 from nasrepro.proxies import complexity
 from nasrepro.proxies.networks import build
@@ -31,6 +30,7 @@ from nasrepro.proxies.networks.darts import DARTSNetwork
 from nasrepro.seeding import derive
 from nasrepro.spaces.darts import NB301
 from nasrepro.storage import write_atomically
+from nasrepro.tensors import write_tensors
 
 _FAILURE = ".error.json"
 
