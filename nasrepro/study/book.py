@@ -39,8 +39,8 @@ from nasrepro.study.bookcheck import check_built
 from nasrepro.study.fragments import Fragments, Run, raw, table
 from nasrepro.study.listings import write_listings
 
-# Each writes the generated parts of its pages with `write`, and gives the numbers of their sentences with `values`.
 PARTS = (ablation_pages, surrogate_pages, network_table, encoding_tables, doa_tables, delta_search_figures)
+QUOTED = (surrogate_pages, encoding_tables, doa_tables, delta_search_figures)  # whose numbers stand in sentences, too
 _SUMMARY = ("mean", "low", "high", "median", "n")
 _ROW_SUMMARIES = ("best_valid", "test", "samples", "distinct_valid", "validity", "in_top_class", "labels_in_search")
 _ROW_NUMBERS = ("trainings", "runs", "queries", "failed_runs", "filled_runs", "labels_before_search")
@@ -112,7 +112,7 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     known = [record for _, record in committed]
     reruns = {name: found for name in chosen if (found := search_tables.baselines(name, known)) is not None}
     values = result_values({name: run[1] for name, run in chosen.items() if run}, reruns)
-    for more in (theory_values, *(part.values for part in PARTS if hasattr(part, "values"))):
+    for more in (theory_values, *(part.values for part in QUOTED)):
         values |= more(committed)
     out.write_json("results", values)
     out.write("claims", [table("claims", verdicts)], ["table-claims"])

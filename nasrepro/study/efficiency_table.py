@@ -22,7 +22,7 @@ _CLAIMS = {  # the claims whose records stand for a benchmark
 
 
 def printed_table6() -> pd.DataFrame:
-    """Return the printed numbers of Table 6: benchmark, title, novelty and uniqueness (%), training_h, sample_s."""
+    """Return the printed numbers of the right half of Table 6: benchmark, title, training_h, sample_s."""
     return pd.read_csv(paths.data_dir() / "paper" / "dinas_table6.csv")
 
 
