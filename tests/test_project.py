@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from nasrepro import experiments
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "nasrepro"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -168,6 +170,15 @@ def test_a_notebook_is_paired_and_without_outputs(source: Path):
     text = re.sub(r"\s|#", "", source.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
         assert re.sub(r"\s|#", "", "".join(cell["source"])) in text, "run `jupytext --sync` on the notebook"
+
+
+@pytest.mark.parametrize("name", [n for n in experiments.NAMES if n != "card"])
+def test_the_notebook_of_an_experiment_names_its_parameters(name: str):
+    """All of them and no others, with `profile` and `fresh`; data cards are pages of their own."""
+    notebook = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
+    cell = next(c for c in notebook["cells"] if "parameters" in c["metadata"].get("tags", ()))
+    named = {node.target.id for node in ast.parse("".join(cell["source"])).body if isinstance(node, ast.AnnAssign)}
+    assert named - {"device"} == {*experiments.load(name).parameters.model_fields, "profile", "fresh"} - {"device"}
 
 
 def test_every_space_and_benchmark_is_held_to_the_laws():

@@ -1,0 +1,72 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # DiNAS on HW-NAS-Bench: one model for twelve settings
+#
+# Table 4 of DiNAS trains a model for each device and bound. Here one model is told the setting as a condition and
+# samples for all twelve; each setting stands beside the committed run of its own model.
+#
+# Needs `nasrepro data fetch hw-nb201`. Cost on two CPU cores: `smoke` a minute, `laptop` about six.
+
+# %% tags=["parameters", "hide-input"]
+profile: str = "laptop"  # smoke, laptop or full: sets every parameter below that is None
+percentile: float = None  # f: cells above this percentile of accuracy are the wanted class
+guidance_scale: float = None  # gamma of Eq. 5; the public code runs gamma 3, the paper states none
+guide_on: str = None  # what guidance combines: the code, or Algorithm 2 as written
+reverse_steps: int = None  # steps of the reverse process; the paper takes all 500
+queries: int = None  # queries of one run and setting
+runs: int = None  # runs of each training
+trainings: int = None  # separate trainings
+denoiser: str = None  # configuration of the denoiser
+positions: bool = None  # add sinusoids of the node index
+time_input: bool = None  # tell the denoiser the time; the public code does not
+epochs: int = None  # passes over the labelled cells
+batch_size: int = None  # cells of one training step
+learning_rate: float = None  # peak learning rate of AdamW
+schedule: str = None  # of the learning rate
+clip_norm: float = None  # largest gradient norm, 0 for no clipping
+ema_decay: float = None  # moving average of the weights that samples, 0 for last weights
+edge_weight: float = None  # lambda of Eq. 2
+epsilon: float = None  # probability of the null token in training
+joint_dropout: bool = None  # drop all conditions of a cell together; the public code drops each alone
+wanted_share: float = None  # share of training cells drawn from the wanted class, 0 as in the paper
+labelled: int = None  # cells that are labelled for training, drawn at random, 0 for all
+lower_percentiles: list = None  # further percentiles below f, for more than two classes (Table 8)
+diffusion_steps: int = None  # T
+most_draws: int = None  # the distinct protocol draws at most this many times `queries` samples
+seed: int = None  # master seed
+fresh: bool = False  # run anew although there is a record
+
+# %%
+from nasrepro.notebook import run_here
+
+folder, record = run_here("hw_joint", globals())
+
+# %% [markdown]
+# ## Result
+
+# %%
+from nasrepro import paths
+from nasrepro.study import constraint_table, records, tables
+
+separate = [found for _, found in records.find(paths.records_dir(), "hw")]
+constraint_table.joint_table([*separate, record])
+
+# %% [markdown]
+# ## Where the numbers come from
+
+# %%
+tables.run_table(record)
