@@ -194,23 +194,25 @@ def scale_table(benchmark: str, runs: Sequence[Run]) -> Table:
     """Return the trial runs by guidance scale: where our setting comes from."""
     columns = (
         *(Column("Guidance scale", numeric=True), Column("Wanted class favoured, %", numeric=True)),
-        *(Column("Epochs", numeric=True), Column("Valid samples, %", numeric=True)),
+        *(Column("Epochs", numeric=True), Column("Cells per step", numeric=True)),
+        Column("Valid samples, %", numeric=True),
         *(Column("Best, ours", numeric=True), Column(f"{TOP_CLASS}", numeric=True)),
         *(Column("In the wanted class, %", numeric=True), Column("Distinct valid per run", numeric=True)),
     )
     rows = []
     trials = {
-        (p.get("wanted_share", 0.0), p["epochs"], p["guidance_scale"]): record
+        (p.get("wanted_share", 0.0), p["epochs"], p["batch_size"], p["guidance_scale"]): record
         for _, record in runs
         if is_trial(record, benchmark) and (p := record.parameters)
     }
-    for (share, epochs, scale), record in sorted(trials.items()):
+    for (share, epochs, batch, scale), record in sorted(trials.items()):
         row, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
         assert row is not None and control is not None
         cells = (
             f"{scale:g}",
             f"{100 * share:g}",
             f"{epochs}",
+            f"{batch}",
             f"{100 * row['validity']['mean']:.1f}",
             with_interval(row["best_valid"], 3),
             with_interval(control["best_valid"], 3),
