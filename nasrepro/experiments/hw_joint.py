@@ -43,9 +43,12 @@ class JointParameters(DinasParameters):
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"epochs": 1, "batch_size": 8192, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5},
-        "laptop": {"epochs": 8, "trainings": 1, "guidance_scale": 1.5, "wanted_share": 0.9, "time_input": True},
+        "laptop": {
+            "epochs": 8, "trainings": 1, "guidance_scale": 1.5, "wanted_share": 0.9, "time_input": True,
+            "reverse_steps": 50,
+        },
         "full": {"epochs": 100, "guidance_scale": 1.5, "wanted_share": 0.9, "time_input": True},
-    }
+    }  # fmt: skip
 
 
 def execute(p: JointParameters, context: RunContext) -> Outcome:

@@ -51,7 +51,9 @@ class NLPParameters(DinasParameters):
             "epochs": 2, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5, "most_draws": 2,
             "generations": 20, "percentile": 95.0,
         },
-        "laptop": {"epochs": 200, "batch_size": 64, "wanted_share": 0.5, "guidance_scale": 1.5},
+        "laptop": {
+            "epochs": 200, "batch_size": 64, "wanted_share": 0.5, "guidance_scale": 1.5, "most_draws": 1,
+        },
         "full": PAPER_RECIPE,
     }  # fmt: skip
 
