@@ -13,6 +13,7 @@ NAMES = (
     "nb101",
     "hw",
     "hw_joint",
+    "exact_denoiser",
     "nb301",
     "nlp",
     "baselines",

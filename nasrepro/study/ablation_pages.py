@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nasrepro.study import ablation_tables, class_table, comparison, constraint_table, efficiency_table, plan
+from nasrepro.study import (
+    ablation_tables,
+    class_table,
+    comparison,
+    constraint_table,
+    efficiency_table,
+    exact_table,
+    plan,
+)
 from nasrepro.study.fragments import Fragments, Run, command, table
 from nasrepro.study.threshold_table import threshold_table
 
@@ -20,6 +28,8 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
             parts.append(out.figure("guidance-scale", ablation_tables.curve(known), caption))
             ids.append("figure-guidance-scale")
         out.write(f"ablation-{name}", [*parts, "One row of it, or one more:", command(ablation.command)], ids)
+    again = "nasrepro run exact_denoiser -p benchmark=nb201 --profile laptop"
+    out.write("exact", [table("exact", exact_table.exact_table(known)), command(again)], ["table-exact"])
     content = ablation_tables.settings_table(known)
     out.write("nb201-settings", [table("nb201-settings", content)], ["table-nb201-settings"])
     dropped = constraint_table.dropout_table(known)

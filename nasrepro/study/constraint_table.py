@@ -44,9 +44,9 @@ def settings() -> list[tuple[str, int]]:
     return [(str(device), int(bound)) for device, bound in frame.itertuples(index=False)]
 
 
-def record_of(device: str, bound: int, candidates: Iterable[Record]) -> Record | None:
+def record_of(device: str, bound: float, candidates: Iterable[Record]) -> Record | None:
     """Return the record that answers the claims of a setting."""
-    claim = next(c for c in load_claims() if c.id == f"dinas.table4.{device}.{bound}.val")
+    claim = next(c for c in load_claims() if c.id == f"dinas.table4.{device}.{bound:g}.val")
     return answering_record(claim, list(candidates))
 
 
@@ -208,6 +208,33 @@ def joint_table(candidates: Iterable[Record]) -> Table:
             total = sum(r.metrics["speed"]["training_s"] for r in each)
             caption += f"; of the {len(each)} models together {duration(total)}"
     return Table(columns, tuple(rows), caption + ".")
+
+
+def trial_table(candidates: Iterable[Record]) -> Table:
+    """Return the trial runs, which have another seed than those of the table: where our setting comes from."""
+    columns = (
+        *(Column("Setting"), Column("Epochs", numeric=True), Column("Cells per step", numeric=True)),
+        *(Column("Time input"), Column("Reverse steps", numeric=True), Column("Guidance scale", numeric=True)),
+        *(Column("Best validation, %", numeric=True), Column("Feasible samples, %", numeric=True)),
+    )
+    names = ("device", "latency", "epochs", "batch_size", "time_input", "reverse_steps", "guidance_scale")
+    trials = {
+        tuple(record.parameters[name] for name in names): metric_row(record, "dinas", "paper")
+        for record in candidates
+        if record.experiment == "hw" and record.profile == "laptop" and record.parameters["seed"]
+    }
+    rows = [
+        Row(
+            (
+                f"{DEVICE_NAMES[device]}, {bound:g} ms",
+                *(f"{epochs}", f"{batch}", "yes" if time_input else "no", f"{steps}", f"{scale:g}"),
+                *(_ours(row, "val"), _ours(row, "feasibility")),
+            ),
+            "ours",
+        )
+        for (device, bound, epochs, batch, time_input, steps, scale), row in sorted(trials.items())
+    ]
+    return Table(columns, tuple(rows), "Trial runs of one training each, with another seed than those of the table.")
 
 
 def energy_table(candidates: Iterable[Record]) -> Table:

@@ -51,6 +51,8 @@ def constraints(out: Fragments, committed: Sequence[Run]) -> None:
     }
     for name, (make, again) in more.items():
         out.write(name, [table(name, make(known)), command(again)], [f"table-{name}"])
+    trials = constraint_table.trial_table(known)
+    out.write("hw-trials", [table("hw-trials", trials)], ["table-hw-trials"])
     shown = [r for d, b in constraint_table.settings() if (r := constraint_table.record_of(d, b, known)) is not None]
     parts = [provenance(record) for record in shown[:1]]
     commands = [

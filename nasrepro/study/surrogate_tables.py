@@ -16,6 +16,7 @@ from nasrepro import paths
 from nasrepro.study import records, search_tables
 from nasrepro.study.claims import answering_record, load_claims, metric_row
 from nasrepro.study.fragments import Run
+from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import Column, Row, Table, with_interval
 from nasrepro.study.search_tables import SEARCHER_NAMES
@@ -191,28 +192,26 @@ def _search_notes(benchmark: str, record: Record, told: pd.DataFrame) -> tuple[s
 
 
 def scale_table(benchmark: str, runs: Sequence[Run]) -> Table:
-    """Return the trial runs by guidance scale: where our setting comes from."""
+    """Return the trial runs, by how they were trained and then by guidance scale: where our setting comes from."""
     columns = (
-        *(Column("Guidance scale", numeric=True), Column("Wanted class favoured, %", numeric=True)),
-        *(Column("Epochs", numeric=True), Column("Cells per step", numeric=True)),
-        Column("Valid samples, %", numeric=True),
+        *(Column("Wanted class favoured, %", numeric=True), Column("Epochs", numeric=True)),
+        *(Column("Cells per step", numeric=True), Column("Time input"), Column("Reverse steps", numeric=True)),
+        *(Column("Guidance scale", numeric=True), Column("Valid samples, %", numeric=True)),
         *(Column("Best, ours", numeric=True), Column(f"{TOP_CLASS}", numeric=True)),
         *(Column("In the wanted class, %", numeric=True), Column("Distinct valid per run", numeric=True)),
     )
-    rows = []
+    names = ("wanted_share", "epochs", "batch_size", "time_input", "reverse_steps", "guidance_scale")
     trials = {
-        (p.get("wanted_share", 0.0), p["epochs"], p["batch_size"], p["guidance_scale"]): record
+        tuple({**ADDED, **record.parameters}[name] for name in names): record
         for _, record in runs
-        if is_trial(record, benchmark) and (p := record.parameters)
+        if is_trial(record, benchmark)
     }
-    for (share, epochs, batch, scale), record in sorted(trials.items()):
+    rows = []
+    for (share, epochs, batch, time_input, steps, scale), record in sorted(trials.items()):
         row, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
         assert row is not None and control is not None
         cells = (
-            f"{scale:g}",
-            f"{100 * share:g}",
-            f"{epochs}",
-            f"{batch}",
+            *(f"{100 * share:g}", f"{epochs}", f"{batch}", "yes" if time_input else "no", f"{steps}", f"{scale:g}"),
             f"{100 * row['validity']['mean']:.1f}",
             with_interval(row["best_valid"], 3),
             with_interval(control["best_valid"], 3),
@@ -220,7 +219,7 @@ def scale_table(benchmark: str, runs: Sequence[Run]) -> Table:
             f"{row['distinct_valid']['mean']:.1f} of {row['queries']}",
         )
         rows.append(Row(cells, "ours"))
-    caption = f"{TITLES[benchmark]}: trial runs of one training with the seed {TRIAL_SEED}, by guidance scale."
+    caption = f"{TITLES[benchmark]}: trial runs of one training with the seed {TRIAL_SEED}."
     return Table(columns, tuple(rows), caption)
 
 

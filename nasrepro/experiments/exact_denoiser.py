@@ -1,0 +1,172 @@
+"""What the sampler alone gets wrong: DiNAS with exact probabilities in place of a network; not in the paper.
+
+The wanted class of a benchmark is a finite list of cells, so the denoiser that training aims at is known in closed form
+(`diffusion.exact`). Sampling with it, without guidance, would draw every cell of the list equally often and nothing
+else, if the sampler took infinitely many steps. With few steps it does not, and no network that is trained for as long
+as one likes can be expected to do better than what is counted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from nasrepro.benchmarks.nb101 import NB101Benchmark
+from nasrepro.benchmarks.nb201 import NB201Benchmark
+from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, NB301Benchmark
+from nasrepro.diffusion.exact import ExactDenoiser
+from nasrepro.diffusion.model import NoiseModel
+from nasrepro.diffusion.sample import sample
+from nasrepro.experiments import hw, nb101, nb201, nb301
+from nasrepro.graphs import Graphs
+from nasrepro.seeding import derive
+from nasrepro.spaces.darts import DARTS_CELL
+from nasrepro.study import progress
+from nasrepro.study.parameters import Parameters
+from nasrepro.study.provenance import stopwatch
+from nasrepro.study.run import Experiment, Outcome, RunContext
+
+READER = "exact"
+
+
+class ExactParameters(Parameters):
+    """Parameters of `nasrepro run exact_denoiser`. Defaults are those of the `laptop` profile."""
+
+    benchmark: Literal["nb201", "nb101", "hw-nb201", "nb301"] = Field(
+        "nb201", description="whose wanted class; of nb301 the normal cells of the wanted pairs"
+    )
+    dataset: Literal["cifar10", "cifar100", "imagenet16-120"] = Field("cifar10", description="data set of nb201")
+    percentile: float = Field(95.0, gt=0, lt=100, description="f: cells above this percentile are the wanted class")
+    platform: Literal["edgegpu", "raspi4", "edgetpu", "pixel3", "eyeriss", "fpga"] = Field(
+        "raspi4", description="device whose latency hw-nb201 bounds"
+    )
+    latency: float = Field(6.0, gt=0, description="bound on the latency, ms")
+    samples: int = Field(2_000, ge=1, le=100_000, description="samples of each number of steps")
+    steps: list[int] = Field([2, 5, 10, 25, 50, 100], min_length=1, description="numbers of reverse steps")
+    seed: int = Field(0, ge=0, description="master seed")
+
+    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "smoke": {"samples": 200, "steps": [2, 10]},
+        "laptop": {},
+        "full": {"samples": 20_000},
+    }
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The wanted class of a benchmark.
+
+    Attributes:
+        graphs: of its cells, W.
+        known: of all cells that are labelled, from which the noise has its marginals.
+        space: decodes a sample.
+        keys: of the wanted cells.
+        feasible: whether cells are within the constraint, bool; None where there is none.
+    """
+
+    graphs: Graphs
+    known: Graphs
+    space: Any
+    keys: frozenset[str]
+    feasible: Callable[[list[Any]], np.ndarray] | None = None
+
+
+def execute(p: ExactParameters, context: RunContext) -> Outcome:
+    """Sample with each number of steps, and count what was drawn."""
+    wanted = _CLASSES[p.benchmark](p, context)
+    noise = NoiseModel.fit(wanted.known, len(wanted.space.node_classes), 500)
+    noise = replace(noise, sizes=NoiseModel.fit(wanted.graphs, len(wanted.space.node_classes), 500).sizes)
+    denoiser, rows = ExactDenoiser(wanted.graphs, noise), []
+    for steps in p.steps:
+        with progress.task(f"{steps} steps", steps * -(-p.samples // 512)) as advance, stopwatch() as watch:
+            done = iter(range(1, steps * p.samples + 1))
+            drawn = sample(
+                denoiser,
+                noise,
+                range(p.samples),
+                seed=derive(p.seed, "samples"),
+                steps=steps,
+                on_step=lambda *_, advance=advance, done=done: advance(next(done)),
+            )
+        context.spent("sampling", watch.wall_s, watch.cpu_s)
+        rows.append({"steps": steps} | _count(wanted, drawn))
+    table = pd.DataFrame(rows)
+    metrics = {"wanted_cells": len(wanted.graphs), "distinct_wanted": len(wanted.keys), "by_steps": rows}
+    return Outcome(metrics, {"steps": table}, {"master": p.seed})
+
+
+def _count(wanted: Wanted, drawn: Graphs) -> dict[str, float | None]:
+    """Return the shares of the samples that are cells, within the constraint, and wanted, and how many distinct wanted
+    cells there are among them."""
+    archs = [arch for arch in wanted.space.decode(drawn) if arch is not None]
+    keys = [wanted.space.key(arch) for arch in archs]
+    feasible = wanted.feasible(archs).sum() / len(drawn) if wanted.feasible and archs else None
+    return {
+        "valid": len(archs) / len(drawn),
+        "feasible": None if feasible is None else float(feasible),
+        "wanted": sum(key in wanted.keys for key in keys) / len(drawn),
+        "distinct_wanted": float(len(wanted.keys.intersection(keys))),
+    }
+
+
+def _nb201(p: ExactParameters, context: RunContext) -> Wanted:
+    return _tabular(NB201Benchmark(), nb201.column(p.dataset, "valid"), p, context)
+
+
+def _nb101(p: ExactParameters, context: RunContext) -> Wanted:
+    return _tabular(NB101Benchmark(), nb101.column("test"), p, context)
+
+
+def _tabular(benchmark: Any, column: Any, p: ExactParameters, context: RunContext) -> Wanted:
+    rows = np.arange(benchmark.space.size)
+    values = context.ledger.open(benchmark, column, READER).read(rows, "threshold")
+    return _finite(benchmark.space, np.flatnonzero(values > np.nanpercentile(values, p.percentile)))
+
+
+def _hw(p: ExactParameters, context: RunContext) -> Wanted:
+    benchmark, limits = NB201Benchmark(), _limits(p)
+    rows = np.arange(benchmark.space.size)
+    within = hw.feasible(context, limits, READER, rows, "threshold")
+    values = context.ledger.open(benchmark, hw.ACCURACY, READER).read(rows, "threshold")
+    found = _finite(benchmark.space, np.flatnonzero(within & (values > np.nanpercentile(values[within], p.percentile))))
+    return replace(found, feasible=lambda archs: within[benchmark.space.rows(archs)])
+
+
+def _finite(space: Any, winners: np.ndarray) -> Wanted:
+    keys = frozenset(space.key(space.from_index(int(row))) for row in winners)
+    return Wanted(space.encode_rows(winners), space.encode_rows(np.arange(space.size)), space, keys)
+
+
+def _nb301(p: ExactParameters, context: RunContext) -> Wanted:
+    pairs = nb301.population(nb301.NB301Parameters(seed=p.seed))
+    values = context.ledger.open(NB301Benchmark(), SURROGATE_ACCURACY, READER).read(pairs, "threshold")
+    cells = [normal for normal, _ in pairs]
+    winners = [cells[i] for i in np.flatnonzero(values > np.percentile(values, p.percentile))]
+    keys = frozenset(map(DARTS_CELL.key, winners))
+    return Wanted(DARTS_CELL.encode(winners), DARTS_CELL.encode(cells), DARTS_CELL, keys)
+
+
+def _limits(p: ExactParameters) -> list[Any]:
+    return hw.constraints(hw.HWParameters(device=p.platform, latency=p.latency))
+
+
+_CLASSES = {"nb201": _nb201, "nb101": _nb101, "hw-nb201": _hw, "nb301": _nb301}
+
+
+def _data(p: ExactParameters) -> dict[str, str]:
+    if p.benchmark == "nb201":
+        return NB201Benchmark().checksums([nb201.column(p.dataset, "valid")])
+    if p.benchmark == "nb101":
+        return NB101Benchmark().checksums([nb101.column("test")])
+    if p.benchmark == "nb301":
+        return NB301Benchmark().checksums([SURROGATE_ACCURACY])
+    costs = [limit.costs.checksums([limit.column]) for limit in _limits(p)]
+    return NB201Benchmark().checksums([hw.ACCURACY]) | {k: v for cost in costs for k, v in cost.items()}
+
+
+EXPERIMENT = Experiment("exact_denoiser", 1, ExactParameters, _data, execute)

@@ -1,0 +1,97 @@
+"""What a number of reverse steps allows at best: samples of exact probabilities beside those of our networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from nasrepro.study import ablation_tables, constraint_table, search_tables
+from nasrepro.study.claims import metric_row
+from nasrepro.study.constraint_table import DEVICE_NAMES
+from nasrepro.study.records import Record
+from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table
+
+_COLUMNS = (
+    Column("Wanted class"),
+    Column("Cells in it", numeric=True),
+    Column("Reverse steps", numeric=True),
+    Column("Samples that are cells, %", numeric=True),
+    Column("Within the bound, %", numeric=True),
+    Column("In the wanted class, %", numeric=True),
+    Column("Distinct wanted cells among the samples", numeric=True),
+)
+
+
+def run_table(record: Record) -> Table:
+    """Return what one run of `exact_denoiser` counted: a row per number of steps."""
+    return Table(_COLUMNS, tuple(_rows(record)), f"Samples of exact probabilities, run `{record.key}`.")
+
+
+def exact_table(candidates: Sequence[Record]) -> Table:
+    """Return the newest run of each wanted class, the shares of our networks of the same class below it."""
+    newest: dict[str, Record] = {}
+    for record in sorted(candidates, key=lambda r: r.created):
+        if record.experiment == "exact_denoiser" and record.profile == "laptop":
+            newest[_class(record)] = record
+    rows: list[Row] = []
+    for _, record in sorted(newest.items()):
+        rows += [*_rows(record), *_networks(record, candidates)]
+    samples = {record.parameters["samples"] for record in newest.values()}
+    caption = (
+        "Samples drawn with exact posterior probabilities of the wanted class, no network, no guidance, by the number "
+        f"of reverse steps; {', '.join(f'{n:,}' for n in sorted(samples))} samples each. Rows of networks: the samples "
+        "of our guided runs."
+    )
+    notes = (f"Runs: {', '.join(f'`{record.key}`' for _, record in sorted(newest.items()))}.",) if newest else ()
+    return Table(_COLUMNS, tuple(rows), caption, notes)
+
+
+def _class(record: Record) -> str:
+    p = record.parameters
+    if p["benchmark"] == "hw-nb201":
+        return f"HW-NAS-Bench, {DEVICE_NAMES[p['platform']]}, {p['latency']:g} ms, top {100 - p['percentile']:g} %"
+    title = {
+        "nb201": f"NAS-Bench-201, {DATASET_NAMES[p['dataset']]}",
+        "nb101": "NAS-Bench-101",
+        "nb301": "NAS-Bench-301, normal cells",
+    }[p["benchmark"]]
+    return f"{title}, top {100 - p['percentile']:g} %"
+
+
+def _rows(record: Record) -> Iterator[Row]:
+    for found in record.metrics["by_steps"]:
+        shares = (_percent(found[name]) for name in ("valid", "feasible", "wanted"))
+        cells = (_class(record), f"{record.metrics['distinct_wanted']:,}", f"{found['steps']}", *shares)
+        yield Row((*cells, f"{found['distinct_wanted']:,.0f}"))
+
+
+def _networks(exact: Record, candidates: Sequence[Record]) -> Iterator[Row]:
+    """Yield what the networks behind our tables drew of the same class, guided."""
+    for record in _same_class(exact.parameters, candidates):
+        row = metric_row(record, "dinas", "paper")
+        if row is None or record.parameters["percentile"] != exact.parameters["percentile"]:
+            continue
+        feasible = row["feasibility"]["mean"] if "feasibility" in row else None
+        valid = row["validity"]["mean"] if feasible is None else row["valid_share"]
+        wanted = (valid if feasible is None else feasible) * row["in_top_class"]["mean"]
+        label = f"the same, our network, scale {record.parameters['guidance_scale']:g}"
+        shares = map(_percent, (valid, feasible, wanted))
+        yield Row((label, "", f"{record.parameters['reverse_steps']}", *shares, "not counted"), "ours")
+
+
+def _same_class(p: Mapping[str, Any], candidates: Sequence[Record]) -> list[Record]:
+    """Return the records behind the tables on the wanted class of a run; none of pairs of cells, whose shares say
+    nothing of single ones."""
+    if p["benchmark"] == "nb301":
+        return []
+    if p["benchmark"] == "hw-nb201":
+        found = constraint_table.record_of(p["platform"], p["latency"], candidates)
+    elif p["benchmark"] == "nb201" and f"nb201-{p['dataset']}" == ablation_tables.TABLE:
+        return ablation_tables.varied("steps", candidates)
+    else:
+        found = search_tables.answering("nb101" if p["benchmark"] == "nb101" else f"nb201-{p['dataset']}", candidates)
+    return [] if found is None else [found]
+
+
+def _percent(share: float | None) -> str:
+    return "no bound" if share is None else f"{100 * share:.1f}"
