@@ -143,7 +143,7 @@ def _finite(space: Any, winners: np.ndarray) -> Wanted:
 
 
 def _nb301(p: ExactParameters, context: RunContext) -> Wanted:
-    pairs = nb301.population(nb301.NB301Parameters(seed=p.seed))
+    pairs = nb301.population(nb301.NB301Parameters.model_validate({"seed": p.seed}))
     values = context.ledger.open(NB301Benchmark(), SURROGATE_ACCURACY, READER).read(pairs, "threshold")
     cells = [normal for normal, _ in pairs]
     winners = [cells[i] for i in np.flatnonzero(values > np.percentile(values, p.percentile))]
@@ -152,7 +152,7 @@ def _nb301(p: ExactParameters, context: RunContext) -> Wanted:
 
 
 def _limits(p: ExactParameters) -> list[Any]:
-    return hw.constraints(hw.HWParameters(device=p.platform, latency=p.latency))
+    return hw.constraints(hw.HWParameters.model_validate({"device": p.platform, "latency": p.latency}))
 
 
 _CLASSES = {"nb201": _nb201, "nb101": _nb101, "hw-nb201": _hw, "nb301": _nb301}
