@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 @lru_cache(maxsize=64)
 def pair_indices(n: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
     """Return the row and column (each of shape P) of the pairs i < j of n nodes, in row-major order."""
-    rows, columns = torch.triu_indices(n, n, offset=1, device=device)
+    with torch.inference_mode(False):  # kept for good: made while sampling, they must serve a training as well
+        rows, columns = torch.triu_indices(n, n, offset=1, device=device)
     return rows, columns
 
 
