@@ -113,12 +113,12 @@ def test_cells_of_several_sizes_are_drawn_in_the_shares_of_the_training_set():
 
 def test_one_may_train_after_sampling_in_the_same_process():
     """A resumed run samples from a model that it finds before it trains the next; nothing of the one may stay behind
-    that the other cannot use. Seven nodes, a size of which no other test leaves anything in memory."""
+    that the other cannot use."""
     torch.manual_seed(0)
     graphs = Graphs(torch.randint(3, (16, 7)), torch.randint(2, (16, 21)), torch.ones(16, 7, dtype=torch.bool))
-    pair_indices.cache_clear()
-    network = Denoiser(TINY, 3, (2,)).eval()
-    sample(Guided(network, [0], 1.0), NoiseModel.fit(graphs, 3, 10), range(4), seed=0, steps=2)
+    noise, network = NoiseModel.fit(graphs, 3, 10), Denoiser(TINY, 3, (2,)).eval()
+    pair_indices.cache_clear()  # as in a process that reads a model from its file
+    sample(Guided(network, [0], 1.0), noise, range(4), seed=0, steps=2)
     config = TrainingConfig(epochs=1, batch_size=8, diffusion_steps=10)
     classes = torch.zeros(16, 1, dtype=torch.long)
     _, history = train(graphs, classes, node_classes=3, condition_classes=(2,), denoiser=TINY, config=config, seed=0)
