@@ -57,7 +57,7 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     """Return the numbers that sentences quote, None without a record.
 
     `table3.<benchmark>.<searcher>.<field>`, the searches rerun under `rerun.<searcher>` at the queries of DiNAS;
-    `table3.<benchmark>.best_label`, `.population`, `.scale`; `misreading.<field>`.
+    `table3.<benchmark>.best_label`, `.wanted_cells`, `.novelty`, `.scale`; `misreading.<field>`.
     """
     found: dict[str, float | int | str | None] = {}
     for benchmark in shown.TITLES:
@@ -77,6 +77,7 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
         metrics = record.metrics if record else {}
         found[f"{prefix}.best_label"] = metrics.get("best_label")
         found[f"{prefix}.wanted_cells"] = metrics.get("wanted_cells")
+        found[f"{prefix}.novelty"] = metrics.get("novelty")
         found[f"{prefix}.scale"] = record.parameters["guidance_scale"] if record else None
         for field in ("training_s", "training_steps", "seconds_per_architecture"):
             found[f"{prefix}.speed.{field}"] = metrics.get("speed", {}).get(field)
