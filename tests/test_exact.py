@@ -7,11 +7,15 @@ import pytest
 import torch
 from scipy import stats
 
+from nasrepro import experiments
 from nasrepro.diffusion.exact import ExactDenoiser
 from nasrepro.diffusion.model import NoiseModel
 from nasrepro.diffusion.noise import diffuse, transition
 from nasrepro.diffusion.sample import sample
 from nasrepro.graphs import Graphs
+from nasrepro.study import exact_table
+from nasrepro.study.records import Record
+from nasrepro.study.run import run
 
 K, T = 3, 100
 
@@ -102,3 +106,32 @@ def test_many_steps_draw_every_graph_of_the_list_equally_often_and_nothing_else(
 def test_an_empty_list_is_refused(clean: Graphs):
     with pytest.raises(ValueError, match="at least one"):
         ExactDenoiser(clean[:0], NoiseModel.fit(clean, K, T))
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """A run on NAS-Bench-201, whose labels come with the installation."""
+    root = tmp_path_factory.mktemp("exact")
+    return run(experiments.load("exact_denoiser"), {}, profile="smoke", root=root, device="cpu")[1]
+
+
+def test_more_steps_leave_the_wanted_class_less_often(record: Record):
+    two, ten = record.metrics["by_steps"]
+    assert (two["steps"], ten["steps"]) == (2, 10)
+    drawn = record.parameters["samples"]
+    counts = [[x["wanted"] * drawn, (1 - x["wanted"]) * drawn] for x in (two, ten)]
+    assert two["wanted"] < ten["wanted"]
+    assert stats.fisher_exact(np.round(counts).astype(int)).pvalue < 1e-6
+    assert ten["distinct_wanted"] <= record.metrics["distinct_wanted"] == 782
+    assert ten["feasible"] is None
+
+
+def test_every_label_behind_the_threshold_is_accounted_for(record: Record):
+    assert {(entry.reader, entry.purpose, entry.distinct) for entry in record.labels} == {
+        ("exact", "threshold", 15_625)
+    }
+
+
+def test_the_table_has_a_row_for_each_number_of_steps(record: Record):
+    table = exact_table.run_table(record)
+    assert [row.cells[3] for row in table.rows] == ["2", "10"]

@@ -2,8 +2,8 @@
 
 If the clean graph is one of a known list, each as likely, then what a denoiser is trained to approximate (DiNAS, Eq. 2)
 is known in closed form: the noise acts on every slot alone, so the likelihood of a noisy graph is a product over slots,
-and Bayes' rule gives the weight of every graph of the list. No network can do better, so what still goes wrong when one
-samples with these probabilities is the sampler's: it draws all slots of a step independently.
+and Bayes' rule gives the weight of every graph of the list. What still goes wrong when one samples with these
+probabilities is the sampler's: it draws all slots of a step independently.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 The wanted class of a benchmark is a finite list of cells, so the denoiser that training aims at is known in closed form
 (`diffusion.exact`). Sampling with it, without guidance, would draw every cell of the list equally often and nothing
-else, if the sampler took infinitely many steps. With few steps it does not, and no network that is trained for as long
-as one likes can be expected to do better than what is counted here.
+else, if the sampler took infinitely many steps. With few steps it does not, and a network that is trained until it
+predicts perfectly, sampled without guidance, would do as is counted here. (Guidance draws fewer cells more often, and
+so can leave the list less often.)
 """
 
 from __future__ import annotations

@@ -8,17 +8,20 @@ from typing import Any
 from nasrepro.study import ablation_tables, constraint_table, search_tables
 from nasrepro.study.claims import metric_row
 from nasrepro.study.constraint_table import DEVICE_NAMES
+from nasrepro.study.fragments import Run
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table
 
+BENCHMARKS = ("nb201", "nb101", "hw-nb201", "nb301")
 _COLUMNS = (
     Column("Wanted class"),
+    Column("Percentile", numeric=True),
     Column("Cells in it", numeric=True),
     Column("Reverse steps", numeric=True),
-    Column("Samples that are cells, %", numeric=True),
-    Column("Within the bound, %", numeric=True),
-    Column("In the wanted class, %", numeric=True),
-    Column("Distinct wanted cells among the samples", numeric=True),
+    Column("Valid, %", numeric=True),
+    Column("In the bound, %", numeric=True),
+    Column("Wanted, %", numeric=True),
+    Column("Distinct wanted", numeric=True),
 )
 
 
@@ -29,10 +32,7 @@ def run_table(record: Record) -> Table:
 
 def exact_table(candidates: Sequence[Record]) -> Table:
     """Return the newest run of each wanted class, the shares of our networks of the same class below it."""
-    newest: dict[str, Record] = {}
-    for record in sorted(candidates, key=lambda r: r.created):
-        if record.experiment == "exact_denoiser" and record.profile == "laptop":
-            newest[_class(record)] = record
+    newest = _newest(candidates)
     rows: list[Row] = []
     for _, record in sorted(newest.items()):
         rows += [*_rows(record), *_networks(record, candidates)]
@@ -40,28 +40,50 @@ def exact_table(candidates: Sequence[Record]) -> Table:
     caption = (
         "Samples drawn with exact posterior probabilities of the wanted class, no network, no guidance, by the number "
         f"of reverse steps; {', '.join(f'{n:,}' for n in sorted(samples))} samples each. Rows of networks: the samples "
-        "of our guided runs."
+        "of our guided runs. Shares are of all samples."
     )
     notes = (f"Runs: {', '.join(f'`{record.key}`' for _, record in sorted(newest.items()))}.",) if newest else ()
     return Table(_COLUMNS, tuple(rows), caption, notes)
 
 
+def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
+    """Return the numbers that sentences quote: `exact.<benchmark>.<steps>.<share>`, None without a record."""
+    newest = _newest([record for _, record in committed])
+    found: dict[str, float | int | str | None] = {}
+    for benchmark in BENCHMARKS:
+        record = next((r for r in newest.values() if r.parameters["benchmark"] == benchmark), None)
+        for steps in (10, 50):
+            rows = record.metrics["by_steps"] if record else []
+            row: dict[str, Any] = next((x for x in rows if x["steps"] == steps), {})
+            found |= {f"exact.{benchmark}.{steps}.{k}": row.get(k) for k in ("valid", "feasible", "wanted")}
+    return found
+
+
+def _newest(candidates: Sequence[Record]) -> dict[str, Record]:
+    """Return the newest run of each wanted class."""
+    newest: dict[str, Record] = {}
+    for record in sorted(candidates, key=lambda r: r.created):
+        if record.experiment == "exact_denoiser" and record.profile == "laptop":
+            newest[_class(record)] = record
+    return newest
+
+
 def _class(record: Record) -> str:
     p = record.parameters
     if p["benchmark"] == "hw-nb201":
-        return f"HW-NAS-Bench, {DEVICE_NAMES[p['platform']]}, {p['latency']:g} ms, top {100 - p['percentile']:g} %"
-    title = {
+        return f"{DEVICE_NAMES[p['platform']]}, {p['latency']:g} ms"
+    return {
         "nb201": f"NAS-Bench-201, {DATASET_NAMES[p['dataset']]}",
         "nb101": "NAS-Bench-101",
         "nb301": "NAS-Bench-301, normal cells",
     }[p["benchmark"]]
-    return f"{title}, top {100 - p['percentile']:g} %"
 
 
 def _rows(record: Record) -> Iterator[Row]:
     for found in record.metrics["by_steps"]:
         shares = (_percent(found[name]) for name in ("valid", "feasible", "wanted"))
-        cells = (_class(record), f"{record.metrics['distinct_wanted']:,}", f"{found['steps']}", *shares)
+        f, size = record.parameters["percentile"], record.metrics["distinct_wanted"]
+        cells = (_class(record), f"{f:g}", f"{size:,}", f"{found['steps']}", *shares)
         yield Row((*cells, f"{found['distinct_wanted']:,.0f}"))
 
 
@@ -74,9 +96,9 @@ def _networks(exact: Record, candidates: Sequence[Record]) -> Iterator[Row]:
         feasible = row["feasibility"]["mean"] if "feasibility" in row else None
         valid = row["validity"]["mean"] if feasible is None else row["valid_share"]
         wanted = (valid if feasible is None else feasible) * row["in_top_class"]["mean"]
-        label = f"the same, our network, scale {record.parameters['guidance_scale']:g}"
+        label = f"our network, scale {record.parameters['guidance_scale']:g}"
         shares = map(_percent, (valid, feasible, wanted))
-        yield Row((label, "", f"{record.parameters['reverse_steps']}", *shares, "not counted"), "ours")
+        yield Row((label, "", "", f"{record.parameters['reverse_steps']}", *shares, "not counted"), "ours")
 
 
 def _same_class(p: Mapping[str, Any], candidates: Sequence[Record]) -> list[Record]:
