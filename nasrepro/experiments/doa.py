@@ -35,7 +35,7 @@ from nasrepro.experiments.difference import (
     training_pairs,
     zero_cost_columns,
 )
-from nasrepro.experiments.prediction_tasks import PAIRS, PredictionTask, prediction_tasks
+from nasrepro.experiments.prediction_tasks import PredictionTask, prediction_tasks
 from nasrepro.seeding import numpy_stream
 from nasrepro.spaces.base import FiniteSpace
 from nasrepro.study import progress
@@ -92,7 +92,7 @@ class DoAParameters(Parameters):
     trials: int = Field(5, ge=1, le=100, description="training sets")
     samples_per_code: int = Field(4, ge=1, le=1_000, description="n: pairs of a code, where pairs are independent")
     star: int = Field(4, ge=1, le=100, description="neighbours of an anchor, where pairs share anchors")
-    pairs: int = Field(PAIRS, ge=10, le=100_000, description="held-out one-edit pairs of a trial")
+    pairs: int = Field(2_000, ge=10, le=100_000, description="held-out one-edit pairs of a trial")
     centres: int = Field(50, ge=1, le=10_000, description="test cells whose neighbourhoods are ranked")
     anchors: int = Field(4, ge=1, le=100, description="labelled cells that chained predictions begin at")
     seed: int = Field(0, ge=0, description="number of the first trial; a trial's number decides its cells")

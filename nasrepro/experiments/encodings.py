@@ -24,7 +24,7 @@ from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.encodings.arch2vec import Arch2VecConfig
 from nasrepro.experiments import encoding_features as features
 from nasrepro.experiments.encoding_study import PRACTITIONERS, EncodingStudy
-from nasrepro.experiments.prediction_tasks import PAIRS, prediction_tasks
+from nasrepro.experiments.prediction_tasks import prediction_tasks
 from nasrepro.seeding import numpy_stream
 from nasrepro.study.parameters import Parameters
 from nasrepro.study.run import Experiment, Outcome, RunContext
@@ -44,7 +44,7 @@ class EncodingParameters(Parameters):
         "practitioner", "practitioner_trees", "practitioner_zcp", "practitioner_trees_zcp",
     ] = Field("all", description="which method, or all of them")  # fmt: skip
     trials: int = Field(5, ge=1, le=100, description="random training sets")
-    pairs: int = Field(PAIRS, ge=10, le=100_000, description="held-out one-edit pairs of a trial")
+    pairs: int = Field(2_000, ge=10, le=100_000, description="held-out one-edit pairs of a trial")
     test_cells: int | None = Field(None, ge=10, description="most test cells of a trial, or all of them")
     loss: Literal["hinge", "mse"] = Field("hinge", description="of the networks")
     epochs: int = Field(150, ge=1, le=10_000, description="passes of an MLP over the labels")

@@ -42,7 +42,6 @@ from nasrepro.seeding import numpy_stream
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 
 SPACES = ("nb101", "nb201", "tnb101", "nb301")
-PAIRS = 2_000  # held-out one-edit pairs of a trial
 
 Cells = np.ndarray | list[Any]  # rows (int64) of a finite space, else architectures
 
@@ -111,7 +110,7 @@ class PredictionTask:
         cells = self.test_cells(trial)
         return cells, self.labels(ledger, reader).read(cells, "report")
 
-    def held_out_pairs(self, trial: int, count: int = PAIRS) -> Pairs:
+    def held_out_pairs(self, trial: int, count: int = 2_000) -> Pairs:
         """Return pairs of a random test cell and one of its neighbours that is in no training set of the trial.
 
         Anchors are drawn with replacement, neighbours uniformly. Pairs of a smaller `count` are the first of a larger.
