@@ -16,10 +16,12 @@ import pytest
 from bs4 import BeautifulSoup
 from factories import fake_nb201_record
 
+from nasrepro import experiments
 from nasrepro.study import book, claims, records
 from nasrepro.study.bookcheck import check_built, toc_pages
 from nasrepro.study.fragments import profile_parameters, run_command, table
 from nasrepro.study.listings import definitions
+from nasrepro.study.parameters import resolve
 from nasrepro.study.rendering import Column, Row, Table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -213,11 +215,13 @@ def test_the_command_of_a_run_gives_its_parameters_back(tmp_path):
 
 
 @pytest.mark.parametrize("profile", ["smoke", "laptop", "full"])
-def test_defaults_read_from_the_source_are_those_of_the_experiment(profile):
-    from nasrepro.experiments.nb201 import NB201Parameters
-    from nasrepro.study.parameters import resolve
-
-    assert profile_parameters("nb201", profile) == resolve(NB201Parameters, {}, profile).model_dump()
+@pytest.mark.parametrize("name", experiments.NAMES)
+def test_defaults_read_from_the_source_are_those_of_the_experiment(name: str, profile: str):
+    """All of them, whatever class a parameter is inherited from; an experiment may demand some that have none."""
+    fields = experiments.load(name).parameters.model_fields
+    demanded = {field: "nb201" for field, info in fields.items() if info.is_required()}
+    resolved = resolve(experiments.load(name).parameters, demanded, profile).model_dump()
+    assert profile_parameters(name, profile) == {k: v for k, v in resolved.items() if k not in demanded}
 
 
 def test_an_interval_stands_below_its_mean():

@@ -23,8 +23,17 @@ from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, SURROGATE_DISTANCE, NB301Benchmark
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.dinas import PAPER_RECIPE, Condition, DinasParameters, Generation
-from nasrepro.experiments.surrogates import best_of_runs, generate, other_rows, speed_of, trust, variety, with_reported
+from nasrepro.experiments.dinas import PAPER_RECIPE, Condition, Generation
+from nasrepro.experiments.surrogates import (
+    SurrogateParameters,
+    best_of_runs,
+    generate,
+    other_rows,
+    speed_of,
+    trust,
+    variety,
+    with_reported,
+)
 from nasrepro.graphs import Graphs
 from nasrepro.guidance import percentile_discretiser
 from nasrepro.search.dinas import CellPairs, DiNAS
@@ -39,7 +48,7 @@ CELLS = ("normal", "reduction")
 REPORTED: dict[str, Column] = {"distance": SURROGATE_DISTANCE}
 
 
-class NB301Parameters(DinasParameters):
+class NB301Parameters(SurrogateParameters):
     """Parameters of `nasrepro run nb301`. Defaults are those of the `laptop` profile."""
 
     cells: int = Field(10_000, ge=100, le=1_000_000, description="random architectures that are labelled to train on")
@@ -49,14 +58,6 @@ class NB301Parameters(DinasParameters):
     decode: Literal["correct", "public_code"] = Field(
         "correct", description="evaluate the generated architecture, or what the public code reads in its place"
     )
-    generations: int = Field(2_000, ge=1, le=100_000, description="samples whose novelty and uniqueness is measured")
-    percentile: float = Field(
-        99.0, gt=0, lt=100, description="f: cells above this percentile of accuracy are the wanted class"
-    )
-    guidance_scale: float = Field(
-        1.0, ge=0, le=20, description="gamma of Eq. 5; the public code runs gamma = 3, the paper states none"
-    )
-    reverse_steps: int = Field(50, ge=1, le=500, description="steps of the reverse process; the paper takes all 500")
     queries: int = Field(100, ge=1, le=15_625, description="queries of one run")
     trainings: int = Field(1, ge=1, le=100, description="separate trainings")
 
@@ -65,7 +66,7 @@ class NB301Parameters(DinasParameters):
             "cells": 500, "epochs": 2, "runs": 2, "queries": 25, "reverse_steps": 5, "most_draws": 2, "generations": 20,
             "percentile": 95.0,
         },
-        "laptop": {"epochs": 40, "wanted_share": 0.5, "guidance_scale": 1.5},
+        "laptop": {"epochs": 40, "wanted_share": 0.5},
         "full": {**PAPER_RECIPE, "cells": 100_000},
     }  # fmt: skip
 

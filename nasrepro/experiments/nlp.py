@@ -18,8 +18,17 @@ from pydantic import Field
 
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.nlp import EPOCHS, PTB, NLPBenchmark
-from nasrepro.experiments.dinas import PAPER_RECIPE, Condition, DinasParameters, Generation
-from nasrepro.experiments.surrogates import best_of_runs, generate, other_rows, speed_of, trust, variety, with_reported
+from nasrepro.experiments.dinas import PAPER_RECIPE, Condition, Generation
+from nasrepro.experiments.surrogates import (
+    SurrogateParameters,
+    best_of_runs,
+    generate,
+    other_rows,
+    speed_of,
+    trust,
+    variety,
+    with_reported,
+)
 from nasrepro.guidance import percentile_discretiser
 from nasrepro.seeding import derive
 from nasrepro.study.protocols import DISTINCT, PAPER, summary_rows
@@ -32,17 +41,9 @@ SURROGATE_LOSS, SURROGATE_DISTANCE, SURROGATE_DIVERGED = (
 REPORTED: dict[str, Column] = {"distance": SURROGATE_DISTANCE, "diverged": SURROGATE_DIVERGED}
 
 
-class NLPParameters(DinasParameters):
+class NLPParameters(SurrogateParameters):
     """Parameters of `nasrepro run nlp`. Defaults are those of the `laptop` profile."""
 
-    generations: int = Field(2_000, ge=1, le=100_000, description="samples whose novelty and uniqueness is measured")
-    percentile: float = Field(
-        99.0, gt=0, lt=100, description="f: cells above this percentile of accuracy are the wanted class"
-    )
-    guidance_scale: float = Field(
-        1.0, ge=0, le=20, description="gamma of Eq. 5; the public code runs gamma = 3, the paper states none"
-    )
-    reverse_steps: int = Field(50, ge=1, le=500, description="steps of the reverse process; the paper takes all 500")
     queries: int = Field(304, ge=1, le=15_625, description="queries of one run")
     epochs: int = Field(100, ge=1, le=10_000, description="passes over the labelled cells")
 
@@ -52,7 +53,7 @@ class NLPParameters(DinasParameters):
             "generations": 20, "percentile": 95.0,
         },
         "laptop": {
-            "epochs": 200, "batch_size": 64, "wanted_share": 0.5, "guidance_scale": 1.5, "most_draws": 1,
+            "epochs": 200, "batch_size": 64, "wanted_share": 0.5, "most_draws": 1,
         },
         "full": PAPER_RECIPE,
     }  # fmt: skip

@@ -100,23 +100,40 @@ def profile_parameters(experiment: str, profile: str) -> dict[str, Any]:
 
     The source is read and not imported: experiments need torch, and the book does without.
     """
-    folder = Path(__file__).parent.parent / "experiments"
     found: dict[str, Any] = {}
     profiles: dict[str, dict[str, Any]] = {}
-    shared: dict[str, Any] = {}  # constants that profiles may name
-    for path in (folder / "dinas.py", folder / f"{experiment}.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8")) if path.is_file() else ast.Module([], [])
-        shared |= _constants(tree)
-        for node in (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name.endswith("Parameters")):
-            if path.stem == "dinas" and "DinasParameters" not in _bases(folder / f"{experiment}.py"):
-                continue
-            for field in (f for f in node.body if isinstance(f, ast.AnnAssign) and isinstance(f.target, ast.Name)):
-                assert isinstance(field.target, ast.Name)
-                if isinstance(field.value, ast.Call) and field.value.args and _is_literal(field.value.args[0]):
-                    found[field.target.id] = ast.literal_eval(field.value.args[0])
-                elif field.target.id == "profiles" and isinstance(field.value, ast.Dict):
-                    profiles = _literal_dict(field.value, shared)
+    for node, constants in _parameter_classes(experiment):
+        for field in (f for f in node.body if isinstance(f, ast.AnnAssign) and isinstance(f.target, ast.Name)):
+            assert isinstance(field.target, ast.Name)
+            if isinstance(field.value, ast.Call) and field.value.args and _is_literal(field.value.args[0]):
+                found[field.target.id] = ast.literal_eval(field.value.args[0])
+            elif field.target.id == "profiles" and isinstance(field.value, ast.Dict):
+                profiles = _literal_dict(field.value, constants)
     return found | profiles.get(profile, {})
+
+
+def _parameter_classes(module: str) -> list[tuple[ast.ClassDef, dict[str, Any]]]:
+    """Return the classes of parameters that a module of `experiments` defines, after those that they inherit from, each
+    with the constants that its profiles may name."""
+    path = Path(__file__).parent.parent / "experiments" / f"{module}.py"
+    if not path.is_file():
+        return []
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = {
+        alias.name: node.module.removeprefix("nasrepro.experiments.")
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("nasrepro.experiments.")
+        for alias in node.names
+    }
+    classes = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name.endswith("Parameters")]
+    bases = {base.id for node in classes for base in node.bases if isinstance(base, ast.Name)}
+    found = [known for base in sorted(bases & imported.keys()) for known in _parameter_classes(imported[base])]
+    constants = _constants(tree)
+    for name in imported.keys() - bases:
+        if name.isupper():
+            source = path.with_name(f"{imported[name]}.py")
+            constants |= {k: v for k, v in _constants(ast.parse(source.read_text("utf-8"))).items() if k == name}
+    return [*found, *((node, constants) for node in classes)]
 
 
 def _is_literal(node: ast.expr) -> bool:
@@ -133,14 +150,6 @@ def _constants(tree: ast.Module) -> dict[str, Any]:
         for target in node.targets
         if isinstance(target, ast.Name) and all(isinstance(v, ast.Constant) for v in node.value.values)
     }
-
-
-def _bases(path: Path) -> set[str]:
-    """Return the names of the base classes in a file."""
-    if not path.is_file():
-        return set()
-    classes = (n for n in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(n, ast.ClassDef))
-    return {base.id for node in classes for base in node.bases if isinstance(base, ast.Name)}
 
 
 def _literal_dict(node: ast.expr, shared: Mapping[str, Any]) -> dict[str, Any]:
