@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from factories import fake_nb201_record
 
-from nasrepro.study import records
+from nasrepro import paths
+from nasrepro.study import plan, records
 from nasrepro.study.ablation_tables import ABLATIONS, ablation_table, base_record, curve, settings_table, varied
 from nasrepro.study.claims import load_claims
 from nasrepro.study.class_table import class_table, printed_table8
@@ -107,3 +108,13 @@ def test_groups_of_ranks_are_maximal() -> None:
     assert _groups(np.array([1.0, 1.5, 3.0, 3.2]), 1.0) == [(1.0, 1.5), (3.0, 3.2)]
     assert _groups(np.array([1.0, 1.8, 2.6]), 1.0) == [(1.0, 1.8), (1.8, 2.6)]
     assert _groups(np.array([1.0, 3.0]), 1.0) == []
+
+
+def test_every_committed_ablation_stands_on_a_page():
+    """Each run of the plan that varies Table 2, however many trainings it has, is a row of some setting's table."""
+    committed = [record for _, record in records.find(paths.records_dir())]
+    shown = {record.key for name in ABLATIONS for record in varied(name, committed)}
+    planned = [p for p in plan.load_plan("dinas") if p.experiment == "nb201" and p.parameters["dataset"] == "cifar10"]
+    made = {str(p): record.key for p in planned if (record := plan.record_of(p, committed)) is not None}
+    assert len(made) > 20
+    assert {name: key for name, key in made.items() if key not in shown} == {}

@@ -20,6 +20,8 @@ from nasrepro.study.threshold_table import threshold_table
 def write(out: Fragments, committed: Sequence[Run]) -> None:
     """Write the tables of all settings, the curve of the guidance scale, and the costs."""
     known = [record for _, record in committed]
+    overview = table("ablations", ablation_tables.overview_table(known))
+    out.write("ablations", [overview], ["table-ablations"])
     for name, ablation in ablation_tables.ABLATIONS.items():
         parts = [table(f"ablation-{name}", ablation_tables.ablation_table(name, known))]
         ids = [f"table-ablation-{name}"]

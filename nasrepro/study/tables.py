@@ -12,13 +12,13 @@ from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, duration
 def claims_table(results: Sequence[ClaimResult]) -> Table:
     """Return the claims with their verdicts."""
     columns = (
-        Column("Claim"),
         Column("Where"),
         Column("Printed", numeric=True),
         Column("Ours", numeric=True),
-        Column("Tolerance", numeric=True),
         Column("Verdict"),
+        Column("Tolerance", numeric=True),
         Column("Runs", numeric=True),
+        Column("Claim"),
     )
     rows = tuple(_claim_row(result) for result in results)
     count = {
@@ -41,13 +41,13 @@ def _claim_row(result: ClaimResult) -> Row:
         low, high = result.ci95 or (None, None)
         ours = with_interval({"mean": result.ours, "low": low, "high": high}, digits)
     cells = (
-        claim.id,
         f"{claim.paper}, {claim.location}",
         f"{claim.printed:{'.2f' if claim.printed >= 0.01 else 'g'}} {claim.unit}",
         ours,
-        f"± {claim.tolerance:.2f}",
         result.verdict,
+        f"± {claim.tolerance:.2f}",
         f"{result.n}" if result.n else "none",
+        claim.id,
     )
     return Row(cells, result.verdict.replace(" ", "-"))
 
