@@ -16,7 +16,7 @@ import pytest
 from bs4 import BeautifulSoup
 from factories import fake_nb201_record
 
-from nasrepro import experiments
+from nasrepro import experiments, paths
 from nasrepro.study import book, claims, records
 from nasrepro.study.bookcheck import check_built, toc_pages
 from nasrepro.study.fragments import profile_parameters, run_command, table
@@ -169,6 +169,21 @@ def test_assembly_needs_no_torch_and_no_records(tmp_path):
     values = json.loads((generated / "results.json").read_text())
     assert values.pop("nb201.functions") == 5_425  # of the space, not of a run
     assert set(values.values()) == {None}
+
+
+def test_no_committed_record_is_hidden(tmp_path):
+    """A run that was paid for and shown nowhere is a result withheld: each is named by a table or figure of some page,
+    not only by the list of all runs."""
+    book.assemble(tmp_path / "src", local=tmp_path / "none")
+    lists = {"runs.md"}
+    shown = "".join(
+        path.read_text(encoding="utf-8")
+        for path in [*tmp_path.glob("src/book/**/*.md"), *tmp_path.glob("src/book/dinas/*.ipynb")]
+        if path.name not in lists
+    )
+    committed = [record for _, record in records.find(paths.records_dir())]
+    assert len(committed) > 100
+    assert [f"{r.experiment} {r.key}" for r in committed if r.key not in shown] == []
 
 
 def test_a_broken_record_of_ones_own_is_named_and_does_not_cost_the_book(tmp_path):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from nasrepro import paths
-from nasrepro.study import records, surrogate_pages, variety_tables
+from nasrepro.study import exact_table, records, surrogate_pages, variety_tables
 from nasrepro.study import surrogate_tables as shown
 from nasrepro.study.claims import load_claims, metric_row
 from nasrepro.study.fragments import Fragments, Run
+from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
 
 COMMITTED = list(records.find(paths.records_dir()))
@@ -86,8 +88,10 @@ def test_table_3_shows_the_record_that_answers_its_claim_and_equal_budgets(name:
     assert values[f"table3.{name}.dinas.best_valid"] == dinas["best_valid"]["mean"]
 
 
-def _recipe(record: Record) -> tuple[float, int]:
-    return record.parameters.get("wanted_share", 0.0), record.parameters["epochs"]
+def _recipe(record: Record) -> list[Any]:
+    """Return how a model was trained and sampled, but for the guidance scale."""
+    names = ("wanted_share", "epochs", "batch_size", "time_input", "reverse_steps")
+    return [{**ADDED, **record.parameters}[name] for name in names]
 
 
 @pytest.mark.parametrize("name", RUN)
@@ -106,7 +110,7 @@ def test_the_setting_is_what_the_rule_chooses_from_the_trials(name: str) -> None
 def test_every_part_of_the_pages_is_written_and_every_number_they_quote_is_known(tmp_path) -> None:
     out = Fragments(tmp_path)
     surrogate_pages.write(out, COMMITTED)
-    values = surrogate_pages.values(COMMITTED)
+    values = surrogate_pages.values(COMMITTED) | exact_table.values(COMMITTED)
     for page in ("table3", "table7"):
         text = (paths.data_dir().parent / "book" / "dinas" / f"{page}.md").read_text(encoding="utf-8")
         assert set(re.findall(r"_generated/([\w-]+)\.md", text)) <= set(out.ids)

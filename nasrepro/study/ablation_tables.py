@@ -17,7 +17,7 @@ from nasrepro.study.claims import metric_row
 from nasrepro.study.drawing import Figure, render
 from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
-from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, with_interval
+from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, runs_note, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -216,12 +216,13 @@ def settings_table(candidates: Sequence[Record]) -> Table:
             f"{row['trainings']} x {row['runs']}",
         )
         order = (list(DATASET_NAMES).index(p["dataset"]), p["denoiser"], p["guidance_scale"])
-        rows.append((order, Row(cells)))
+        rows.append((order, Row(cells), record.key))
     caption = (
         "DiNAS under other settings, the paper's protocol. Best validation accuracy as mean [95 % interval]; distinct "
         "cells per run; shares of all samples and of the valid samples; runs as trainings x runs."
     )
-    return Table(columns, tuple(row for _, row in sorted(rows, key=lambda r: r[0])), caption)
+    rows.sort(key=lambda entry: entry[0])
+    return Table(columns, tuple(row for _, row, _ in rows), caption, runs_note(key for *_, key in rows))
 
 
 def curve(candidates: Sequence[Record]) -> Figure:
@@ -348,6 +349,4 @@ def _notes(known: Sequence[Record], base: Record | None) -> list[str]:
             row = metric_row(record, "dinas", "paper") or {}
             if (row.get("trainings"), row.get("runs")) != (usual.get("trainings"), usual.get("runs")):
                 notes.append(f"Run `{record.key}`: trainings x runs = {row['trainings']} x {row['runs']}.")
-    if known:
-        notes.append("Runs: " + ", ".join(f"`{r.key}`" for r in known) + ".")
-    return notes
+    return [*notes, *runs_note(r.key for r in known)]

@@ -9,7 +9,7 @@ import pandas as pd
 from nasrepro import paths
 from nasrepro.study.claims import answering_record, load_claims, metric_row
 from nasrepro.study.records import Record
-from nasrepro.study.rendering import Column, Row, Table, with_interval
+from nasrepro.study.rendering import Column, Row, Table, runs_note, with_interval
 
 
 def printed_table8() -> pd.DataFrame:
@@ -51,5 +51,5 @@ def class_table(candidates: Sequence[Record]) -> Table:
         "of that cell. Ours: mean [95 % interval] over trainings and runs, and the median of the runs; accuracies "
         "after 200 epochs, mean over seeds."
     )
-    notes = ("Runs: " + ", ".join(f"`{k}`" for k in keys) + ".",) if keys else ()
+    notes = runs_note(keys)
     return Table(columns, tuple(rows), caption, notes)

@@ -12,7 +12,7 @@ from nasrepro import paths
 from nasrepro.study.claims import answering_record, load_claims, metric_row
 from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
-from nasrepro.study.rendering import Column, Row, Table, duration, with_interval
+from nasrepro.study.rendering import Column, Row, Table, duration, runs_note, with_interval
 
 DEVICE_NAMES = {
     "edgegpu": "EdgeGPU",
@@ -170,7 +170,7 @@ def dropout_table(candidates: Iterable[Record]) -> Table:
         "Joint against independent dropout of the two conditions, HW-NAS-Bench, ImageNet16-120: mean [95 % interval] "
         "over the runs of one training each, all else equal."
     )
-    notes = (f"Runs: {', '.join(f'`{k}`' for k in keys)}.",) if keys else ("No pair of runs of ours to show.",)
+    notes = runs_note(keys) or ("No pair of runs of ours to show.",)
     return Table(columns, tuple(rows), caption, notes)
 
 
@@ -219,7 +219,7 @@ def trial_table(candidates: Iterable[Record]) -> Table:
     )
     names = ("device", "latency", "epochs", "batch_size", "time_input", "reverse_steps", "guidance_scale")
     trials = {
-        tuple(record.parameters[name] for name in names): metric_row(record, "dinas", "paper")
+        tuple(record.parameters[name] for name in names): record
         for record in candidates
         if record.experiment == "hw" and record.profile == "laptop" and record.parameters["seed"]
     }
@@ -228,13 +228,14 @@ def trial_table(candidates: Iterable[Record]) -> Table:
             (
                 f"{DEVICE_NAMES[device]}, {bound:g} ms",
                 *(f"{epochs}", f"{batch}", "yes" if time_input else "no", f"{steps}", f"{scale:g}"),
-                *(_ours(row, "val"), _ours(row, "feasibility")),
+                *(_ours(metric_row(record, "dinas", "paper"), field) for field in ("val", "feasibility")),
             ),
             "ours",
         )
-        for (device, bound, epochs, batch, time_input, steps, scale), row in sorted(trials.items())
+        for (device, bound, epochs, batch, time_input, steps, scale), record in sorted(trials.items())
     ]
-    return Table(columns, tuple(rows), "Trial runs of one training each, with another seed than those of the table.")
+    caption = "Trial runs of one training each, with another seed than those of the table."
+    return Table(columns, tuple(rows), caption, runs_note(trials[setting].key for setting in sorted(trials)))
 
 
 def energy_table(candidates: Iterable[Record]) -> Table:

@@ -9,7 +9,7 @@ import pandas as pd
 from nasrepro import paths
 from nasrepro.study.claims import answering_record, load_claims
 from nasrepro.study.records import Record
-from nasrepro.study.rendering import Column, Row, Table, duration
+from nasrepro.study.rendering import Column, Row, Table, duration, runs_note
 
 _CLAIMS = {  # the claims whose records stand for a benchmark
     "nb101": "dinas.table1.",
@@ -75,5 +75,5 @@ def efficiency_table(candidates: Sequence[Record]) -> Table:
         "on " + (" and ".join(sorted(devices)) or "no device yet") + ". Another device and another recipe: the columns "
         "cannot be compared as equal."
     )
-    notes = ("Runs: " + ", ".join(f"`{k}`" for k in keys) + ".",) if keys else ()
+    notes = runs_note(keys)
     return Table(columns, tuple(rows), caption, notes)

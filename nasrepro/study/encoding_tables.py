@@ -210,10 +210,14 @@ def zen_table(record: Record) -> Table:
     return Table(columns, (row,), caption)
 
 
+def _newest_zen(known: Sequence[Record]) -> Record | None:
+    return max((r for r in known if r.experiment == "proxies"), key=lambda r: r.created, default=None)
+
+
 def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     """Return the numbers that the page on Table 1 quotes; None without a record."""
     known = [record for _, record in committed]
-    zen = max((r for r in known if r.experiment == "proxies"), key=lambda r: r.created, default=None)
+    zen = _newest_zen(known)
     found: dict[str, float | int | str | None] = {
         "proxies.zen.cells": zen.metrics["cells"] if zen else None,
         **{f"proxies.zen.{k}": zen.metrics["spearman"][k] if zen else None for k in ("mean", "low", "high")},
@@ -238,6 +242,11 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
         if (difference := difference_record(space, known)) is not None:
             parts += ["The difference of architectures:", provenance(difference)]
         out.write(name, parts, [f"table-{name}"])
+    zen = _newest_zen(known)
+    if zen is None:
+        out.write("delta-zen", ["There is no committed record yet.", command("nasrepro run proxies --profile laptop")])
+    else:
+        out.write("delta-zen", [table("delta-zen", zen_table(zen)), provenance(zen)], ["table-delta-zen"])
     coverage = proxy_table(known)
     if coverage.rows:
         out.write("delta-proxies", [table("delta-proxies", coverage)], ["table-delta-proxies"])

@@ -10,7 +10,7 @@ from nasrepro.study.claims import metric_row
 from nasrepro.study.constraint_table import DEVICE_NAMES
 from nasrepro.study.fragments import Run
 from nasrepro.study.records import Record
-from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table
+from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, runs_note
 
 BENCHMARKS = ("nb201", "nb101", "hw-nb201", "nb301")
 _COLUMNS = (
@@ -42,8 +42,7 @@ def exact_table(candidates: Sequence[Record]) -> Table:
         f"of reverse steps; {', '.join(f'{n:,}' for n in sorted(samples))} samples each. Rows of networks: the samples "
         "of our guided runs. Shares are of all samples."
     )
-    notes = (f"Runs: {', '.join(f'`{record.key}`' for _, record in sorted(newest.items()))}.",) if newest else ()
-    return Table(_COLUMNS, tuple(rows), caption, notes)
+    return Table(_COLUMNS, tuple(rows), caption, runs_note(newest[name].key for name in sorted(newest)))
 
 
 def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +133,12 @@ def _html_cell(column: Column, text: str) -> str:
 
 def _chip(verdict: str) -> str:
     return f'<span class="nr-chip {verdict.replace(" ", "-")}">{html.escape(verdict)}</span>'
+
+
+def runs_note(keys: Iterable[str]) -> tuple[str, ...]:
+    """Return the note that names the runs behind a table; none where there is none."""
+    named = ", ".join(f"`{key}`" for key in keys)
+    return (f"Runs: {named}.",) if named else ()
 
 
 def with_interval(summary: dict[str, Any], digits: int) -> str:

@@ -14,7 +14,7 @@ from nasrepro.study.search_tables import SEARCHER_NAMES
 
 _TABLE7 = """nasrepro run nb301 -p protocol=single -p queries=192 -p cells=10000 --profile laptop
 nasrepro run nb301 -p protocol=single -p queries=192 -p cells=1000 --profile laptop
-nasrepro run nb301 -p protocol=single -p queries=192 -p cells=1000 -p epochs=200 --profile laptop
+nasrepro run nb301 -p protocol=single -p queries=192 -p cells=1000 -p epochs=400 --profile laptop
 nasrepro run nb301 -p protocol=single -p queries=192 -p cells=100000 --profile laptop"""
 _FIELDS = ("best_valid", "validity", "distinct_valid", "in_top_class")
 

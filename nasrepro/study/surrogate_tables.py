@@ -18,7 +18,7 @@ from nasrepro.study.claims import answering_record, load_claims, metric_row
 from nasrepro.study.fragments import Run
 from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
-from nasrepro.study.rendering import Column, Row, Table, with_interval
+from nasrepro.study.rendering import Column, Row, Table, runs_note, with_interval
 from nasrepro.study.search_tables import SEARCHER_NAMES
 from nasrepro.study.statistics import holm, permutation
 
@@ -79,7 +79,8 @@ def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
     dinas, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
     assert dinas is not None
     rows = [Row(("DiNAS", *_cells(dinas, dinas, ""), _told(told, "DiNAS")), "ours")]
-    rows += _variants(record, dinas, runs)
+    others = _other_scales(record, runs)
+    rows += _variants(record, dinas, others)
     if control is not None:
         p = _pvalues(found, [(found, "top_class")])[0]
         rows.append(Row((TOP_CLASS, *_cells(control, dinas, p), "n.p."), "ours"))
@@ -98,12 +99,12 @@ def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
         f"{record.environment.device}"
         + (f"; the others: {rerun[0][1].parameters['runs']} runs." if rerun else "; the others were not run.")
     )
-    notes = (*_standing(dinas, rerun), *_search_notes(benchmark, record, told))
+    notes = (*_standing(dinas, rerun), *_search_notes(benchmark, record, told), *runs_note(r.key for r in others))
     return Table(columns, tuple(rows), caption, notes)
 
 
-def _variants(record: Record, dinas: dict[str, Any], runs: Sequence[Run]) -> Iterator[Row]:
-    """Yield DiNAS with distinct valid queries, and the records that differ from this one in guidance scale alone."""
+def _other_scales(record: Record, runs: Sequence[Run]) -> list[Record]:
+    """Return the records that differ from one in guidance scale alone, by that scale."""
     same = record.parameters | {"guidance_scale": None}
     others = [
         other
@@ -112,11 +113,17 @@ def _variants(record: Record, dinas: dict[str, Any], runs: Sequence[Run]) -> Ite
         and other.key != record.key
         and other.parameters | {"guidance_scale": None} == same
     ]
-    for shown in (record, *sorted(others, key=lambda r: float(r.parameters["guidance_scale"]))):
+    return sorted(others, key=lambda r: float(r.parameters["guidance_scale"]))
+
+
+def _variants(record: Record, dinas: dict[str, Any], others: Sequence[Record]) -> Iterator[Row]:
+    """Yield DiNAS with distinct valid queries, where it may draw more than it queries, and at other scales."""
+    for shown in (record, *others):
         scale = "" if shown is record else f", guidance scale {shown.parameters['guidance_scale']:g}"
         for protocol, what in (("paper", ""), ("distinct", ", distinct valid queries")):
             row = metric_row(shown, "dinas", protocol)
-            if row is not None and row is not dinas:
+            fills = protocol == "paper" or shown.parameters["most_draws"] > 1
+            if row is not None and row is not dinas and fills:
                 yield Row((f"DiNAS{scale}{what}", *_cells(row, dinas, "not tested"), "n.p."), "ours")
 
 
@@ -220,7 +227,7 @@ def scale_table(benchmark: str, runs: Sequence[Run]) -> Table:
         )
         rows.append(Row(cells, "ours"))
     caption = f"{TITLES[benchmark]}: trial runs of one training with the seed {TRIAL_SEED}."
-    return Table(columns, tuple(rows), caption)
+    return Table(columns, tuple(rows), caption, runs_note(trials[setting].key for setting in sorted(trials)))
 
 
 def is_trial(record: Record, benchmark: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nasrepro.study.claims import metric_row
 from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
-from nasrepro.study.rendering import Column, Row, Table, with_interval
+from nasrepro.study.rendering import Column, Row, Table, runs_note, with_interval
 
 _FREE = {"percentile", "trainings", "runs", "most_draws"}
 
@@ -57,7 +57,7 @@ def threshold_table(candidates: Sequence[Record]) -> Table:
         "NAS-Bench-101, 150 distinct queries: mean test accuracy of the best cell found, by the percentile above which "
         "a cell belongs to the wanted class. Mean [95 % interval] over trainings x runs."
     )
-    notes = (f"Runs: {', '.join(f'`{r.key}`' for _, r in sorted(newest.items()))}.",) if newest else ()
+    notes = runs_note(newest[percentile].key for percentile in sorted(newest))
     return Table(columns, tuple(rows), caption, notes)
 
 
