@@ -171,10 +171,24 @@ def test_a_share_is_held_against_per_cent_after_scaling(tmp_path: Path) -> None:
     assert result.ci95 == pytest.approx((100 * share["low"], 100 * share["high"]))
 
 
-def test_every_claim_in_per_cent_has_an_answer_in_per_cent() -> None:
-    for result in claims.committed_results():
-        if result.claim.unit == "%" and result.ours is not None:
-            assert result.ours > 1, f"{result.claim.id}: {result.ours} looks like a share"
+def test_a_share_of_no_valid_sample_is_no_number_and_not_a_missing_run(tmp_path: Path) -> None:
+    folder = fake_nb201_record(tmp_path)
+    text = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    row = next(r for r in text["metrics"]["rows"] if (r["searcher"], r["protocol"]) == ("dinas", "paper"))
+    row["validity"] = {"mean": None, "low": None, "high": None, "median": None, "n": 0}
+    (folder / "record.json").write_text(json.dumps(text), encoding="utf-8")
+    select = {"searcher": "dinas", "protocol": "paper", "field": "validity", "scale": 100.0}
+    result = evaluate(_load(tmp_path), [Claim.model_validate(_claim().model_dump() | {"select": select})])[0]
+    assert (result.verdict, result.ours, len(result.runs)) == ("not comparable", None, 1)
+    assert "none of its samples was valid" in str(result.reason)
+
+
+def test_a_share_is_claimed_in_per_cent_after_scaling() -> None:
+    """Records hold shares from 0 to 1, the papers print per cent."""
+    shares = {"validity", "feasibility", "in_top_class", "novelty", "uniqueness", "novelty_exact", "uniqueness_exact"}
+    found = [claim for claim in load_claims() if claim.select and claim.select.field in shares]
+    assert len(found) > 12
+    assert {claim.id for claim in found if claim.select and (claim.unit, claim.select.scale) != ("%", 100.0)} == set()
 
 
 @pytest.mark.parametrize("text", ["claims: [{id: x}]", "other: []", "claims: [", ""])

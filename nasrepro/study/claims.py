@@ -190,6 +190,9 @@ def answer(claim: Claim, candidates: Sequence[Record]) -> ClaimResult:
     if record is None or claim.select is None:
         return ClaimResult(claim, "not run", reason=_why_none(claim, candidates), command=claim.command)
     values = claim.select.of(record)
+    if values and values.get("mean") is None and values.get("n") == 0:  # a share of the valid samples where none was
+        reason = f"run {record.key} has nothing to take this of: none of its samples was valid"
+        return ClaimResult(claim, "not comparable", runs=(record.key,), reason=reason)
     if not values or values.get("mean") is None:
         lacks_test = claim.select.field == "test" and bool(record.metrics.get("rows"))
         reason = f"run {record.key} had no test accuracy" if lacks_test else f"run {record.key} has no such number"

@@ -36,7 +36,7 @@ def claims_table(results: Sequence[ClaimResult]) -> Table:
 def _claim_row(result: ClaimResult) -> Row:
     claim: Claim = result.claim
     digits = max(3, len(f"{claim.printed}".partition(".")[2]))
-    ours = "not run"
+    ours = "no value" if result.runs else "not run"
     if result.ours is not None:
         low, high = result.ci95 or (None, None)
         ours = with_interval({"mean": result.ours, "low": low, "high": high}, digits)
