@@ -41,7 +41,7 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
     out.write(
         "plan", [table("plan", plan.plan_table(known)), command("nasrepro run --all --profile laptop")], ["table-plan"]
     )
-    again = "nasrepro run nb101 -p percentile=99.9 -p trainings=1 --profile laptop"
+    again = "nasrepro run nb101 -p percentile=99.9 --profile laptop"
     out.write(
         "nb101-threshold", [table("nb101-threshold", threshold_table(known)), command(again)], ["table-nb101-threshold"]
     )
