@@ -33,6 +33,7 @@ from nasrepro.study.provenance import stopwatch
 from nasrepro.study.run import Experiment, Outcome, RunContext
 
 READER = "exact"
+_T = 500  # steps of the forward process, as in the paper
 
 
 class ExactParameters(Parameters):
@@ -80,22 +81,17 @@ class Wanted:
 def execute(p: ExactParameters, context: RunContext) -> Outcome:
     """Sample with each number of steps, and count what was drawn."""
     wanted = _CLASSES[p.benchmark](p, context)
-    noise = NoiseModel.fit(wanted.known, len(wanted.space.node_classes), 500)
-    noise = replace(noise, sizes=NoiseModel.fit(wanted.graphs, len(wanted.space.node_classes), 500).sizes)
+    # marginals of all labelled cells, as in training; numbers of nodes of the wanted ones, which are all that is drawn
+    known, own = (NoiseModel.fit(g, len(wanted.space.node_classes), _T) for g in (wanted.known, wanted.graphs))
+    noise = replace(known, sizes=own.sizes)
     denoiser, rows = ExactDenoiser(wanted.graphs, noise), []
-    for steps in p.steps:
-        with progress.task(f"{steps} steps", steps * -(-p.samples // 512)) as advance, stopwatch() as watch:
-            done = iter(range(1, steps * p.samples + 1))
-            drawn = sample(
-                denoiser,
-                noise,
-                range(p.samples),
-                seed=derive(p.seed, "samples"),
-                steps=steps,
-                on_step=lambda *_, advance=advance, done=done: advance(next(done)),
-            )
-        context.spent("sampling", watch.wall_s, watch.cpu_s)
-        rows.append({"steps": steps} | _count(wanted, drawn))
+    with progress.task("samples", len(p.steps)) as advance:
+        for done, steps in enumerate(p.steps, 1):
+            with stopwatch() as watch:
+                drawn = sample(denoiser, noise, range(p.samples), seed=derive(p.seed, "samples"), steps=steps)
+            context.spent("sampling", watch.wall_s, watch.cpu_s)
+            rows.append({"steps": steps} | _count(wanted, drawn))
+            advance(done)
     table = pd.DataFrame(rows)
     metrics = {"wanted_cells": len(wanted.graphs), "distinct_wanted": len(wanted.keys), "by_steps": rows}
     return Outcome(metrics, {"steps": table}, {"master": p.seed})
