@@ -22,7 +22,7 @@ def _folder(variable: str, what: str) -> Path:
     if not value:
         pytest.skip(f"{variable} is not set: it names the folder with {what}")
     if not Path(value).is_dir():
-        pytest.skip(f"{variable} names {value}, which is no folder")
+        pytest.fail(f"{variable} names {value}, which is no folder. Mend it, or unset it to skip these tests.")
     return Path(value)
 
 
