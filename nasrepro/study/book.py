@@ -38,7 +38,7 @@ from nasrepro.study import (
     threshold_table,
 )
 from nasrepro.study.bookcheck import check_built
-from nasrepro.study.fragments import Fragments, Run, raw, table
+from nasrepro.study.fragments import Fragments, Run, newest_run, raw, table
 from nasrepro.study.listings import write_listings
 
 PARTS = (ablation_pages, surrogate_pages, network_table, encoding_tables, doa_tables, delta_search_figures)
@@ -200,7 +200,7 @@ def result_values(
 
 def theory_values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     """Return the counts that the page on the theorems quotes, `theory.<space>.<count>`; None without a record."""
-    found = pages.newest(committed, "theory")
+    found = newest_run(committed, "theory")
     metrics = found[1].metrics if found else {}
     return {
         f"theory.{space}.{count}": metrics.get(space, {}).get(count)

@@ -11,7 +11,7 @@ import pandas as pd
 from nasrepro import paths
 from nasrepro.study.claims import answering_record, load_claims, metric_row
 from nasrepro.study.parameters import ADDED
-from nasrepro.study.records import Record
+from nasrepro.study.records import Record, newest
 from nasrepro.study.rendering import Column, Row, Table, duration, runs_note, with_interval
 
 DEVICE_NAMES = {
@@ -177,7 +177,7 @@ def dropout_table(candidates: Iterable[Record]) -> Table:
 def joint_table(candidates: Iterable[Record]) -> Table:
     """Return one model for all settings beside a model for each."""
     known = list(candidates)
-    joint = max((r for r in known if r.experiment == "hw_joint"), key=lambda r: r.created, default=None)
+    joint = newest(known, "hw_joint")
     columns = (
         Column("Setting"),
         Column("Validation, one model for all", numeric=True),

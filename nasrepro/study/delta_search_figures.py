@@ -11,7 +11,7 @@ import pandas as pd
 from nasrepro.study import records
 from nasrepro.study.claims import metric_row
 from nasrepro.study.drawing import Figure, render
-from nasrepro.study.fragments import Fragments, Run, command, provenance, table
+from nasrepro.study.fragments import Fragments, Run, command, newest_run, provenance, table
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import Column, Row, Table, with_interval
 
@@ -212,17 +212,11 @@ def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def newest(committed: Sequence[Run], benchmark: str) -> Run | None:
-    """Return the newest committed run on a benchmark."""
-    fitting = [r for r in committed if r[1].experiment == "delta_search" and r[1].parameters["benchmark"] == benchmark]
-    return max(fitting, key=lambda run: run[1].created, default=None)
-
-
 def write(out: Fragments, committed: Sequence[Run]) -> None:
     """Write the parts of the pages on Figures 4 and 5: `delta-search-<benchmark>-<distance|accuracy|labels>`."""
     for benchmark, (title, number) in BENCHMARKS.items():
         name = f"delta-search-{benchmark}"
-        found = newest(committed, benchmark)
+        found = newest_run(committed, "delta_search", benchmark=benchmark)
         if found is None:
             repeat = command(f"nasrepro run delta_search -p benchmark={benchmark} --profile laptop")
             for part in ("distance", "accuracy", "labels"):
@@ -252,7 +246,7 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     equal numbers of labels), `<method>.seconds` (of a run)."""
     out: dict[str, float | int | str | None] = {}
     for benchmark in BENCHMARKS:
-        found = newest(committed, benchmark)
+        found = newest_run(committed, "delta_search", benchmark=benchmark)
         record = found[1] if found else None
         at = record.metrics["checkpoints"] if record else [0]
         out[f"delta_search.{benchmark}.first"] = at[0] if record else None

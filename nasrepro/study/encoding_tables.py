@@ -11,7 +11,7 @@ import pandas as pd
 from nasrepro import paths
 from nasrepro.study.claims import answering_record, load_claims, metric_row
 from nasrepro.study.fragments import Fragments, Run, command, provenance, table
-from nasrepro.study.records import Record
+from nasrepro.study.records import Record, newest
 from nasrepro.study.rendering import Column, Row, Table, with_interval
 
 SPACES = {
@@ -60,8 +60,7 @@ def record_of(space: str, candidates: Sequence[Record]) -> Record | None:
 
 def difference_record(space: str, candidates: Sequence[Record]) -> Record | None:
     """Return the newest record of the difference of architectures on a space; it may have no row of Table 1."""
-    mine = [r for r in candidates if r.experiment == DIFFERENCE and r.parameters.get("space") == space]
-    return max(mine, key=lambda r: r.created, default=None)
+    return newest(candidates, DIFFERENCE, space=space)
 
 
 def encoding_table(space: str, candidates: Sequence[Record]) -> Table:
@@ -210,14 +209,10 @@ def zen_table(record: Record) -> Table:
     return Table(columns, (row,), caption)
 
 
-def _newest_zen(known: Sequence[Record]) -> Record | None:
-    return max((r for r in known if r.experiment == "proxies"), key=lambda r: r.created, default=None)
-
-
 def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     """Return the numbers that the page on Table 1 quotes; None without a record."""
     known = [record for _, record in committed]
-    zen = _newest_zen(known)
+    zen = newest(known, "proxies")
     found: dict[str, float | int | str | None] = {
         "proxies.zen.cells": zen.metrics["cells"] if zen else None,
         **{f"proxies.zen.{k}": zen.metrics["spearman"][k] if zen else None for k in ("mean", "low", "high")},
@@ -242,7 +237,7 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
         if (difference := difference_record(space, known)) is not None:
             parts += ["The difference of architectures:", provenance(difference)]
         out.write(name, parts, [f"table-{name}"])
-    zen = _newest_zen(known)
+    zen = newest(known, "proxies")
     if zen is None:
         out.write("delta-zen", ["There is no committed record yet.", command("nasrepro run proxies --profile laptop")])
     else:

@@ -11,7 +11,7 @@ import ast
 import html
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,18 @@ import pandas as pd
 
 from nasrepro.study.claims import PLACE
 from nasrepro.study.figures import Figure
-from nasrepro.study.records import Record
+from nasrepro.study.records import Record, newest
 from nasrepro.study.tables import Table
 
 Run = tuple[Path, Record]
+
+
+def newest_run(committed: Sequence[Run], experiment: str, **parameters: object) -> Run | None:
+    """Return the newest committed run of an experiment with these parameters, None where there is none."""
+    found = newest((record for _, record in committed), experiment, **parameters)
+    return None if found is None else next(run for run in committed if run[1].key == found.key)
+
+
 _UNKNOWN = object()
 SOURCE_PREFIX = "/book/_generated"  # how a page names the folder, whatever its own depth
 

@@ -10,7 +10,7 @@ import yaml
 
 from nasrepro import paths
 from nasrepro.study import cards, constraint_table, figures, records, search_tables, tables, theory_tables
-from nasrepro.study.fragments import Fragments, Run, command, plain_table, provenance, raw, table
+from nasrepro.study.fragments import Fragments, Run, command, newest_run, plain_table, provenance, raw, table
 
 _DETAILED = 12  # local runs that get a section of their own; the overview lists all
 
@@ -65,7 +65,7 @@ def constraints(out: Fragments, committed: Sequence[Run]) -> None:
 
 def card(out: Fragments, name: str, committed: Sequence[Run]) -> None:
     """Write the data card of a benchmark from its newest committed record."""
-    found = newest(committed, "card", benchmark=name)
+    found = newest_run(committed, "card", benchmark=name)
     if found is None:
         repeat = command(f"nasrepro run card -p benchmark={name}")
         out.write(f"card-{name}", ["There is no committed card yet. This makes one:", repeat])
@@ -92,7 +92,7 @@ def card(out: Fragments, name: str, committed: Sequence[Run]) -> None:
 
 def theory(out: Fragments, committed: Sequence[Run]) -> None:
     """Write the theorems of Delta-NAS beside what was counted."""
-    found = newest(committed, "theory")
+    found = newest_run(committed, "theory")
     if found is None:
         out.write("theory", ["There is no committed record yet. This makes one:", command("nasrepro run theory")])
         return
@@ -104,16 +104,6 @@ def theory(out: Fragments, committed: Sequence[Run]) -> None:
         provenance(record),
     ]
     out.write("theory", parts, ["table-theory", "figure-theory-growth"])
-
-
-def newest(committed: Sequence[Run], experiment: str, **parameters: object) -> Run | None:
-    """Return the newest committed run of an experiment with these parameters."""
-    fitting = [
-        run
-        for run in committed
-        if run[1].experiment == experiment and all(run[1].parameters.get(k) == v for k, v in parameters.items())
-    ]
-    return max(fitting, key=lambda run: run[1].created, default=None)
 
 
 def runs(out: Fragments, own: Sequence[Run], broken: Sequence[str], committed: Sequence[Run]) -> None:

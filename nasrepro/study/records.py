@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -154,3 +154,13 @@ def find(root: Path, experiment: str | None = None) -> Iterator[tuple[Path, Reco
     """Yield (folder, record) of every finished run under a root, in the order of their names."""
     for path in sorted(root.glob(f"{experiment or '*'}/*/record.json")):
         yield path.parent, load(path.parent)
+
+
+def newest(candidates: Iterable[Record], experiment: str, **parameters: object) -> Record | None:
+    """Return the newest record of an experiment with these parameters, None where there is none."""
+    fitting = (
+        r
+        for r in candidates
+        if r.experiment == experiment and all(r.parameters.get(name) == value for name, value in parameters.items())
+    )
+    return max(fitting, key=lambda r: (r.created, r.key), default=None)
