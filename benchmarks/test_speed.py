@@ -42,7 +42,7 @@ def cells() -> Graphs:
 def test_training_step(benchmark, seconds, cells: Graphs, name: str, batch: int):
     benchmark.group = f"training step, batch {batch}"
     torch.manual_seed(0)
-    network = Denoiser(CONFIGS[name], 7, (2,)).train()
+    network = Denoiser(CONFIGS[name], 7, (2,), 8).train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4, amsgrad=True, fused=True)
     noise, generator = NoiseModel.fit(cells, 7, 500), torch.Generator().manual_seed(0)
     clean, classes = cells[torch.arange(batch) % len(cells)], torch.zeros(batch, 1, dtype=torch.long)
@@ -69,7 +69,7 @@ def test_training_step(benchmark, seconds, cells: Graphs, name: str, batch: int)
 def test_sampling(benchmark, seconds, cells: Graphs, name: str, batch: int):
     benchmark.group = f"{FEW[batch]} reverse steps, batch {batch}"
     torch.manual_seed(0)
-    guided = Guided(Denoiser(CONFIGS[name], 7, (2,)).eval(), [1], 2.0)
+    guided = Guided(Denoiser(CONFIGS[name], 7, (2,), 8).eval(), [1], 2.0)
     noise = NoiseModel.fit(cells, 7, 500)
     benchmark.pedantic(
         lambda: sample(guided, noise, range(batch), seed=0, steps=FEW[batch], batch_size=batch),

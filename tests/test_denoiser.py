@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nasrepro.diffusion.denoiser import DEFAULT, PAPER, Denoiser, DenoiserConfig
+from nasrepro.diffusion.denoiser import DEFAULT, PAPER, WHOLE_GRAPH, Denoiser, DenoiserConfig
 from nasrepro.graphs import Graphs, pair_indices
 
 SMALL = {"layers": 2, "heads": 2, "node_dim": 16, "pair_dim": 8, "node_hidden": 16, "pair_hidden": 8}
@@ -14,6 +14,7 @@ CONFIGS = {
     "paper with head attention": replace(PAPER, attention="head", **SMALL),
     "default": replace(DEFAULT, **SMALL),
     "default with time": replace(DEFAULT, time_input=True, **SMALL),
+    "whole graph": replace(WHOLE_GRAPH, graph_hidden=16, **SMALL),
 }
 K = 5
 
@@ -45,7 +46,7 @@ def _pair_matrix(pairs: torch.Tensor, n: int) -> torch.Tensor:
 
 def _network(config: DenoiserConfig) -> Denoiser:
     torch.manual_seed(0)
-    return Denoiser(config, K, (2, 3)).eval()
+    return Denoiser(config, K, (2, 3), 7).eval()
 
 
 @pytest.mark.parametrize("name", ["paper", "paper with head attention"])
@@ -74,6 +75,19 @@ def test_the_default_network_is_equivariant_in_its_nodes_and_reads_pairs_in_node
     old, new = _pair_matrix(before.pairs, 6), _pair_matrix(after.pairs, 6)
     for i, j in kept:
         assert torch.allclose(old[:, order[i], order[j]], new[:, i, j], atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_whole_graph_network_knows_nodes_by_their_place_even_without_positions():
+    graphs, order, classes = _random_graphs(3, 6), [3, 0, 5, 1, 4, 2], torch.tensor([[0, 2]]).expand(3, -1)
+    network = _network(replace(CONFIGS["whole graph"], positions=False))
+    before, after = (network(g, torch.zeros(3), classes) for g in (graphs, _permuted(graphs, order)))
+    assert not torch.allclose(before.nodes[:, order], after.nodes, atol=1e-3)
+
+
+def test_a_whole_graph_network_has_to_know_the_size_of_the_largest_graph():
+    with pytest.raises(ValueError, match="most_nodes"):
+        Denoiser(CONFIGS["whole graph"], K, (2,))
 
 
 @pytest.mark.parametrize("name", CONFIGS)

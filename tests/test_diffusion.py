@@ -9,9 +9,10 @@ import pytest
 import torch
 from scipy import stats
 
-from nasrepro.diffusion.denoiser import DEFAULT, PAPER, Denoiser, Logits
+from nasrepro.diffusion.denoiser import DEFAULT, PAPER, WHOLE_GRAPH, Denoiser, DenoiserConfig, Logits
+from nasrepro.diffusion.exact import ExactDenoiser
 from nasrepro.diffusion.model import DiffusionModel, NoiseModel
-from nasrepro.diffusion.noise import posterior, reverse_times
+from nasrepro.diffusion.noise import diffuse, posterior, reverse_times
 from nasrepro.diffusion.sample import sample
 from nasrepro.diffusion.train import TrainingConfig, graph_loss, train
 from nasrepro.errors import CorruptData, TrainingDiverged
@@ -20,6 +21,7 @@ from nasrepro.guidance import Guided
 
 SMALL = {"layers": 1, "heads": 2, "node_dim": 8, "pair_dim": 4, "node_hidden": 8, "pair_hidden": 4}
 TINY = replace(DEFAULT, **SMALL)
+TINY_WHOLE = replace(WHOLE_GRAPH, graph_hidden=8, **SMALL)
 
 
 def _toy_data(n: int = 64) -> tuple[Graphs, torch.Tensor]:
@@ -206,15 +208,52 @@ def test_a_diverging_training_says_what_to_change():
         _train(epochs=200, learning_rate=1e30)
 
 
-def test_a_model_survives_its_file_and_an_altered_file_is_refused(tmp_path: Path):
-    model, _ = _train()
+@pytest.mark.parametrize("config", [TINY, TINY_WHOLE], ids=["default", "whole-graph"])
+def test_a_model_survives_its_file_and_an_altered_file_is_refused(config: DenoiserConfig, tmp_path: Path):
+    model, _ = _train(config)
     path = tmp_path / "model.safetensors"
     model.save(path)
     loaded = DiffusionModel.load(path)
     assert torch.equal(_weights(model), _weights(loaded))
-    assert loaded.denoiser.config == TINY and torch.equal(loaded.noise.keep, model.noise.keep)
+    assert loaded.denoiser.config == config and torch.equal(loaded.noise.keep, model.noise.keep)
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     path.write_bytes(content)
     with pytest.raises(CorruptData, match=r"model\.safetensors is damaged"):
         DiffusionModel.load(path)
+
+
+def test_an_irregular_list_is_learnt_better_with_whole_graph_layers():
+    """Sixty random graphs of 4,096: after as many steps the whole-graph network is much nearer to the exact posterior.
+
+    Divergence in nats of a whole graph, mean over three noise levels; 2.5 against 1.0 with these seeds and two others.
+    """
+    g = torch.Generator().manual_seed(0)
+    nodes = torch.randint(4, (60, 6), generator=g)
+    clean = Graphs(nodes, torch.ones(60, 15, dtype=torch.long), torch.ones(60, 6, dtype=torch.bool))
+    config = TrainingConfig(epochs=200, batch_size=200, learning_rate=5e-3, schedule="cosine", diffusion_steps=100)
+    shape = {"layers": 2, "heads": 2, "node_dim": 16, "pair_dim": 4, "node_hidden": 32, "pair_hidden": 4}
+
+    def divergence(denoiser: DenoiserConfig) -> float:
+        model, _ = train(
+            Graphs.cat([clean] * 4),
+            torch.zeros(240, 1, dtype=torch.long),
+            node_classes=4,
+            condition_classes=(1,),
+            denoiser=replace(denoiser, **shape),
+            config=config,
+            seed=0,
+        )
+        exact, found = ExactDenoiser(clean, model.noise), []
+        generator = torch.Generator().manual_seed(1)
+        for time in (10, 25, 40):
+            which, t = torch.randint(60, (500,), generator=generator), torch.full((500,), time)
+            noisy = diffuse(nodes[which], model.noise.keep[t].float(), model.noise.node_marginal, generator)
+            graphs = Graphs(noisy, clean.pairs[which], clean.mask[which])
+            with torch.no_grad():
+                logits = model.denoiser(graphs, t / 100, torch.zeros(500, 1, dtype=torch.long)).nodes
+            target, _ = exact(graphs, t / 100)
+            found.append((target * (target.clamp_min(1e-9).log() - logits.log_softmax(-1))).sum((1, 2)).mean())
+        return float(sum(found) / 3)
+
+    assert divergence(replace(WHOLE_GRAPH, graph_hidden=128)) < 0.6 * divergence(DEFAULT)

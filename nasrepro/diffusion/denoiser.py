@@ -1,9 +1,10 @@
 """The denoiser: a graph transformer that predicts the clean graph from a noisy one (DiNAS, section 4 and appendix A.4).
 
-One network, two configurations. `PAPER` is what the public code of DiNAS runs: a DiGress network without time input,
-whose layers update an N x N matrix of pair features, with scores per channel and the class embedding concatenated.
-`DEFAULT` is ours: the layers update nodes only; the pairs are read once, as attention biases, and written once, from
-their two end nodes, each pair i < j a single time.
+`PAPER` is what the public code of DiNAS runs: a DiGress network without time input, whose layers update an N x N matrix
+of pair features, with scores per channel and the class embedding concatenated. `DEFAULT` is ours: the layers update
+nodes only; the pairs are read once, as attention biases, and written once, from their two end nodes, each pair i < j a
+single time. `WHOLE_GRAPH` adds to each of its layers a feed-forward block on all nodes at once: a wanted class that is
+an irregular list of cells is told from other cells by combinations of many nodes, which attention learns slowly.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class DenoiserConfig:
         pair_dim: features per pair.
         node_hidden: hidden units of networks that act on single nodes.
         pair_hidden: hidden units of networks that act on single pairs.
+        graph_hidden: hidden units of a network, in each layer, that acts on all nodes of a graph at once; 0 = none
+            (upper pairs).
         positions: add sinusoids of the node index, which carries the direction of the edges.
         time_input: tell the network the time t (the public code does not).
         dropout: probability, in training only (full pairs).
@@ -56,6 +59,7 @@ class DenoiserConfig:
     pair_dim: int = 64
     node_hidden: int = 256
     pair_hidden: int = 128
+    graph_hidden: int = 0
     positions: bool = True
     time_input: bool = False
     dropout: float = 0.0
@@ -63,10 +67,17 @@ class DenoiserConfig:
 
 PAPER = DenoiserConfig(pairs="full", attention="channel", dropout=0.1)
 DEFAULT = DenoiserConfig(pairs="upper", layers=3, heads=4, node_dim=64, pair_dim=32, node_hidden=128, pair_hidden=32)
+WHOLE_GRAPH = replace(DEFAULT, layers=2, graph_hidden=512)
 # a small DiGress network with either attention, for the ablation of the two on a CPU
 MATRIX_CHANNELS = replace(PAPER, layers=3, heads=4, node_dim=32, pair_dim=16, node_hidden=64, pair_hidden=32)
 MATRIX_HEADS = replace(MATRIX_CHANNELS, attention="head")
-CONFIGS = {"paper": PAPER, "default": DEFAULT, "matrix-channels": MATRIX_CHANNELS, "matrix-heads": MATRIX_HEADS}
+CONFIGS = {
+    "paper": PAPER,
+    "default": DEFAULT,
+    "whole-graph": WHOLE_GRAPH,
+    "matrix-channels": MATRIX_CHANNELS,
+    "matrix-heads": MATRIX_HEADS,
+}
 
 _FILM = 64  # features of the class embedding that scale the outputs of a DiGress layer
 
@@ -164,23 +175,45 @@ class MatrixLayer(nn.Module):
         )
 
 
-class NodeLayer(nn.Module):
-    """Head attention among nodes with an additive bias from the pairs, then a feed-forward block; normalisation comes
-    before each."""
+class GraphBlock(nn.Module):
+    """A feed-forward block on all nodes of a graph at once; normalisation comes before it, and padding counts as zeros.
 
-    def __init__(self, config: DenoiserConfig) -> None:
+    Args:
+        config: shape of the network.
+        most_nodes: N of the largest graphs.
+    """
+
+    def __init__(self, config: DenoiserConfig, most_nodes: int) -> None:
+        super().__init__()
+        self.most_nodes, width = most_nodes, most_nodes * config.node_dim
+        self.norm, self.mlp = nn.LayerNorm(config.node_dim), _mlp(width, config.graph_hidden, width)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Nodes x (B, N, C), whether they exist (B, N) -> what is added to them."""
+        n = x.shape[1]
+        known = F.pad(self.norm(x) * mask.unsqueeze(-1), (0, 0, 0, self.most_nodes - n))
+        return self.mlp(known.flatten(1)).unflatten(1, (self.most_nodes, -1))[:, :n]
+
+
+class NodeLayer(nn.Module):
+    """Head attention among nodes with an additive bias from the pairs, then a feed-forward block, then, if asked for,
+    one on the whole graph; normalisation comes before each."""
+
+    def __init__(self, config: DenoiserConfig, most_nodes: int) -> None:
         super().__init__()
         d = config.node_dim
         self.heads = config.heads
         self.norms = nn.ModuleList(nn.LayerNorm(d) for _ in range(2))
         self.qkv, self.out = nn.Linear(d, 3 * d), nn.Linear(d, d)
         self.mlp = _mlp(d, config.node_hidden, d)
+        self.whole = GraphBlock(config, most_nodes) if config.graph_hidden else None
 
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """Nodes x (B, N, C), bias of the scores (B, heads, N, N) -> new nodes."""
+    def forward(self, x: Tensor, bias: Tensor, mask: Tensor) -> Tensor:
+        """Nodes x (B, N, C), bias of the scores (B, heads, N, N), whether nodes exist (B, N) -> new nodes."""
         q, k, v = self.qkv(self.norms[0](x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         x = x + self.out(F.scaled_dot_product_attention(q, k, v, attn_mask=bias).transpose(1, 2).flatten(2))
-        return x + self.mlp(self.norms[1](x))
+        x = x + self.mlp(self.norms[1](x))
+        return x if self.whole is None else x + self.whole(x, mask)
 
 
 class Denoiser(nn.Module):
@@ -190,10 +223,18 @@ class Denoiser(nn.Module):
         config: shape of the network.
         node_classes: K.
         condition_classes: number of classes d_j of each of the k conditions (the null token not counted).
+        most_nodes: N of the largest graphs; only a network with `graph_hidden` has to know.
+
+    Raises:
+        ValueError: `graph_hidden` is set, and `most_nodes` is not.
     """
 
-    def __init__(self, config: DenoiserConfig, node_classes: int, condition_classes: Sequence[int]) -> None:
+    def __init__(
+        self, config: DenoiserConfig, node_classes: int, condition_classes: Sequence[int], most_nodes: int = 0
+    ) -> None:
         super().__init__()
+        if config.graph_hidden and not most_nodes:
+            raise ValueError("a network that acts on whole graphs needs most_nodes, the size of the largest")
         self.config, self.node_classes, self.condition_classes = config, node_classes, tuple(condition_classes)
         d, p = config.node_dim, config.pair_dim
         self.splits = [d, p, _FILM if config.pairs == "full" else 0]
@@ -201,7 +242,8 @@ class Denoiser(nn.Module):
         self.pair_in = ClassEmbedding(2, config.pair_hidden, p)
         self.condition = ConditionEmbedding(condition_classes, config.node_hidden, sum(self.splits))
         self.time = nn.Linear(d, sum(self.splits)) if config.time_input else None
-        self.core = _MatrixCore(config, node_classes) if config.pairs == "full" else _NodeCore(config, node_classes)
+        full = config.pairs == "full"
+        self.core = _MatrixCore(config, node_classes) if full else _NodeCore(config, node_classes, most_nodes)
         self._cache: dict[tuple[int, torch.device], Tensor] = {}
 
     def forward(self, graphs: Graphs, t: Tensor, classes: Tensor) -> Logits:
@@ -252,12 +294,12 @@ class _NodeCore(nn.Module):
     """Class embedding added, pairs read once as biases of all layers, node layers, pairs written once from their end
     nodes."""
 
-    def __init__(self, config: DenoiserConfig, node_classes: int) -> None:
+    def __init__(self, config: DenoiserConfig, node_classes: int, most_nodes: int) -> None:
         super().__init__()
         d, p = config.node_dim, config.pair_dim
         self.heads = config.heads
         self.bias = nn.Linear(p, config.layers * config.heads)
-        self.layers = nn.ModuleList(NodeLayer(config) for _ in range(config.layers))
+        self.layers = nn.ModuleList(NodeLayer(config, most_nodes) for _ in range(config.layers))
         self.norm = nn.LayerNorm(d)
         self.ends = nn.Linear(d, 2 * p)
         self.node_out, self.pair_out = _mlp(d, config.node_hidden, node_classes), _mlp(p, config.pair_hidden, 2)
@@ -268,7 +310,7 @@ class _NodeCore(nn.Module):
         biases = _to_matrix(self.bias(e), n).permute(0, 3, 1, 2)
         biases = biases.masked_fill(~mask[:, None, None], -1e9)
         for layer, bias in zip(self.layers, biases.split(self.heads, 1), strict=True):
-            x = layer(x, bias)
+            x = layer(x, bias, mask)
         x = self.norm(x)
         first, second = self.ends(x).chunk(2, -1)
         rows, columns = pair_indices(n, x.device)

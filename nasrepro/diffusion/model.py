@@ -75,6 +75,8 @@ class DiffusionModel:
         noise = NoiseModel(
             **{k.removeprefix("noise."): tensors.pop(k) for k in list(tensors) if k.startswith("noise.")}
         )
-        denoiser = Denoiser(DenoiserConfig(**meta["config"]), meta["node_classes"], meta["condition_classes"])
+        denoiser = Denoiser(
+            DenoiserConfig(**meta["config"]), meta["node_classes"], meta["condition_classes"], len(noise.sizes) - 1
+        )
         denoiser.load_state_dict(tensors)
         return cls(denoiser.eval(), noise)

@@ -150,7 +150,7 @@ def train(
     noise = NoiseModel.fit(graphs, node_classes, config.diffusion_steps)
     with torch.random.fork_rng():
         torch.manual_seed(derive(seed, "initial weights") % 2**63)
-        network = Denoiser(denoiser, node_classes, condition_classes).to(device).train()
+        network = Denoiser(denoiser, node_classes, condition_classes, graphs.n_nodes).to(device).train()
         state = _State(
             network,
             config,

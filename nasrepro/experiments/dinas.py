@@ -60,7 +60,7 @@ class DinasParameters(Parameters):
     queries: int = Field(192, ge=1, le=15_625, description="queries of one run")
     runs: int = Field(10, ge=1, le=1000, description="runs of each training")
     trainings: int = Field(3, ge=1, le=100, description="separate trainings")
-    denoiser: Literal["default", "paper", "matrix-channels", "matrix-heads"] = Field(
+    denoiser: Literal["default", "whole-graph", "paper", "matrix-channels", "matrix-heads"] = Field(
         "default", description="configuration of the denoiser"
     )
     positions: bool = Field(True, description="add sinusoids of the node index")
