@@ -50,8 +50,8 @@ class HWParameters(DinasParameters):
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"epochs": 1, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5, "most_draws": 1},
         "laptop": {
-            "most_draws": 1, "guidance_scale": 1.5, "epochs": 30, "trainings": 1, "wanted_share": 0.9,
-            "reverse_steps": 50,
+            "most_draws": 1, "guidance_scale": 2.0, "epochs": 100, "trainings": 1, "wanted_share": 0.9,
+            "reverse_steps": 50, "denoiser": "whole-graph",
         },
         "full": {**PAPER_RECIPE, "most_draws": 1},
     }  # fmt: skip

@@ -44,8 +44,8 @@ class JointParameters(DinasParameters):
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"epochs": 1, "batch_size": 8192, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5},
         "laptop": {
-            "epochs": 8, "trainings": 1, "guidance_scale": 1.5, "wanted_share": 0.9, "time_input": True,
-            "reverse_steps": 50,
+            "epochs": 12, "trainings": 1, "guidance_scale": 2.0, "wanted_share": 0.9, "time_input": True,
+            "reverse_steps": 50, "denoiser": "whole-graph",
         },
         "full": {"epochs": 100, "guidance_scale": 1.5, "wanted_share": 0.9, "time_input": True},
     }  # fmt: skip
