@@ -41,6 +41,11 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
     out.write(
         "plan", [table("plan", plan.plan_table(known)), command("nasrepro run --all --profile laptop")], ["table-plan"]
     )
+    out.write(
+        "plan-full",
+        [table("plan-full", plan.full_table(known)), command("nasrepro run --all --paper dinas --profile full")],
+        ["table-plan-full"],
+    )
     again = "nasrepro run nb101 -p percentile=99.9 --profile laptop"
     out.write(
         "nb101-threshold", [table("nb101-threshold", threshold_table(known)), command(again)], ["table-nb101-threshold"]
