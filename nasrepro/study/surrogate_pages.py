@@ -57,7 +57,8 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     """Return the numbers that sentences quote, None without a record.
 
     `table3.<benchmark>.<searcher>.<field>`, the searches rerun under `rerun.<searcher>` at the queries of DiNAS;
-    `table3.<benchmark>.best_label`, `.wanted_cells`, `.novelty`, `.scale`; `misreading.<field>`.
+    `table3.<benchmark>.best_label`, `.wanted_cells`, `.novelty`, `.scale`; `table3.nb301.more_labels.<field>` of the
+    run with 100,000 labels; `misreading.<field>`.
     """
     found: dict[str, float | int | str | None] = {}
     for benchmark in shown.TITLES:
@@ -82,6 +83,10 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
         for field in ("training_s", "training_steps", "seconds_per_architecture"):
             found[f"{prefix}.speed.{field}"] = metrics.get("speed", {}).get(field)
         if benchmark == "nb301":
+            others = shown.others(record, committed) if record else []
+            more = next((r for r in others if r.parameters["cells"] == 100_000), None)
+            row = (metric_row(more, "dinas", "paper") if more else None) or {}
+            found |= {f"{prefix}.more_labels.{field}": _mean(row, field) for field in _FIELDS}
             misread = metrics.get("misreading") or {}
             for field in ("best_as_reported", "worth_of_it", "best_if_read_rightly", "change"):
                 found[f"misreading.{field}"] = (misread.get(field) or {}).get("mean")

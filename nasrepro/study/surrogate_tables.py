@@ -30,6 +30,8 @@ WHAT = {
     "the only public ones)",
 }
 QUERIES = {"nb301": (100, 192), "nlp": (304,)}  # of DiNAS, and of the methods beside it
+# what a further row of DiNAS may vary, each alone, and how the row says so
+_VARIED = {"guidance_scale": "guidance scale {:g}", "cells": "{:,} labels"}
 TOP_CLASS = "Uniform draw from the labelled top class"
 
 
@@ -79,8 +81,8 @@ def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
     dinas, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
     assert dinas is not None
     rows = [Row(("DiNAS", *_cells(dinas, dinas, ""), _told(told, "DiNAS")), "ours")]
-    others = _other_scales(record, runs)
-    rows += _variants(record, dinas, others)
+    variants = others(record, runs)
+    rows += _variants(record, dinas, variants)
     if control is not None:
         p = _pvalues(found, [(found, "top_class")])[0]
         rows.append(Row((TOP_CLASS, *_cells(control, dinas, p), "n.p."), "ours"))
@@ -99,32 +101,41 @@ def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
         f"{record.environment.device}"
         + (f"; the others: {rerun[0][1].parameters['runs']} runs." if rerun else "; the others were not run.")
     )
-    notes = (*_standing(dinas, rerun), *_search_notes(benchmark, record, told), *runs_note(r.key for r in others))
+    notes = (*_standing(dinas, rerun), *_search_notes(benchmark, record, told), *runs_note(r.key for r in variants))
     return Table(columns, tuple(rows), caption, notes)
 
 
-def _other_scales(record: Record, runs: Sequence[Run]) -> list[Record]:
-    """Return the records that differ from one in guidance scale alone, by that scale."""
-    same = record.parameters | {"guidance_scale": None}
-    others = [
+def others(record: Record, runs: Sequence[Run]) -> list[Record]:
+    """Return the records that differ from one in guidance scale, or in the number of labels, alone."""
+
+    def differ(other: Record) -> set[str]:
+        ours, theirs = ({**ADDED, **r.parameters} for r in (record, other))
+        return {name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)}
+
+    found = [
         other
         for _, other in runs
         if (other.experiment, other.profile) == (record.experiment, record.profile)
-        and other.key != record.key
-        and other.parameters | {"guidance_scale": None} == same
+        and len(names := differ(other)) == 1
+        and names <= _VARIED.keys()
     ]
-    return sorted(others, key=lambda r: float(r.parameters["guidance_scale"]))
+    return sorted(found, key=lambda r: [r.parameters.get(name, 0) for name in _VARIED])
 
 
 def _variants(record: Record, dinas: dict[str, Any], others: Sequence[Record]) -> Iterator[Row]:
-    """Yield DiNAS with distinct valid queries, where it may draw more than it queries, and at other scales."""
+    """Yield DiNAS with distinct valid queries, where it may draw more than it queries, and the runs that vary one
+    parameter."""
     for shown in (record, *others):
-        scale = "" if shown is record else f", guidance scale {shown.parameters['guidance_scale']:g}"
+        varied = [
+            f", {text.format(shown.parameters[name])}"
+            for name, text in _VARIED.items()
+            if shown.parameters.get(name) != record.parameters.get(name)
+        ]
         for protocol, what in (("paper", ""), ("distinct", ", distinct valid queries")):
             row = metric_row(shown, "dinas", protocol)
             fills = protocol == "paper" or shown.parameters["most_draws"] > 1
             if row is not None and row is not dinas and fills:
-                yield Row((f"DiNAS{scale}{what}", *_cells(row, dinas, "not tested"), "n.p."), "ours")
+                yield Row((f"DiNAS{''.join(varied)}{what}", *_cells(row, dinas, "not tested"), "n.p."), "ours")
 
 
 def _cells(row: dict[str, Any], dinas: dict[str, Any], p: str) -> tuple[str, ...]:
@@ -201,24 +212,25 @@ def _search_notes(benchmark: str, record: Record, told: pd.DataFrame) -> tuple[s
 def scale_table(benchmark: str, runs: Sequence[Run]) -> Table:
     """Return the trial runs, by how they were trained and then by guidance scale: where our setting comes from."""
     columns = (
-        *(Column("Wanted class favoured, %", numeric=True), Column("Epochs", numeric=True)),
+        *(Column("Wanted class favoured, %", numeric=True), Column("Denoiser"), Column("Epochs", numeric=True)),
         *(Column("Cells per step", numeric=True), Column("Time input"), Column("Reverse steps", numeric=True)),
         *(Column("Guidance scale", numeric=True), Column("Valid samples, %", numeric=True)),
         *(Column("Best, ours", numeric=True), Column(f"{TOP_CLASS}", numeric=True)),
         *(Column("In the wanted class, %", numeric=True), Column("Distinct valid per run", numeric=True)),
     )
-    names = ("wanted_share", "epochs", "batch_size", "time_input", "reverse_steps", "guidance_scale")
+    names = ("wanted_share", "denoiser", "epochs", "batch_size", "time_input", "reverse_steps", "guidance_scale")
     trials = {
         tuple({**ADDED, **record.parameters}[name] for name in names): record
         for _, record in runs
         if is_trial(record, benchmark)
     }
     rows = []
-    for (share, epochs, batch, time_input, steps, scale), record in sorted(trials.items()):
+    for (share, denoiser, epochs, batch, time_input, steps, scale), record in sorted(trials.items()):
         row, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
         assert row is not None and control is not None
         cells = (
-            *(f"{100 * share:g}", f"{epochs}", f"{batch}", "yes" if time_input else "no", f"{steps}", f"{scale:g}"),
+            *(f"{100 * share:g}", denoiser, f"{epochs}", f"{batch}", "yes" if time_input else "no", f"{steps}"),
+            f"{scale:g}",
             f"{100 * row['validity']['mean']:.1f}",
             with_interval(row["best_valid"], 3),
             with_interval(control["best_valid"], 3),
