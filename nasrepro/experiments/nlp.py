@@ -53,7 +53,7 @@ class NLPParameters(SurrogateParameters):
             "generations": 20, "percentile": 95.0,
         },
         "laptop": {
-            "epochs": 200, "batch_size": 64, "wanted_share": 0.5, "most_draws": 1,
+            "epochs": 200, "batch_size": 64, "wanted_share": 0.5, "most_draws": 1, "denoiser": "whole-graph",
         },
         "full": PAPER_RECIPE,
     }  # fmt: skip

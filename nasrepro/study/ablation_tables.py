@@ -68,7 +68,7 @@ ABLATIONS = {
     "time": Ablation("Time input", ("time_input",), "Time input", f"{_RUN} -p time_input=true --profile laptop"),
     "positions": Ablation("Positions", ("positions",), "Positions", f"{_RUN} -p positions=false --profile laptop"),
     "attention": Ablation(
-        "Attention by channel or by head",
+        "Attention by channel, by head, or the whole graph",
         ("denoiser",),
         "Denoiser",
         f"{_RUN} -p denoiser=matrix-heads --profile laptop",

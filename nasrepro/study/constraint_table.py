@@ -213,11 +213,16 @@ def joint_table(candidates: Iterable[Record]) -> Table:
 def trial_table(candidates: Iterable[Record]) -> Table:
     """Return the trial runs, which have another seed than those of the table: where our setting comes from."""
     columns = (
-        *(Column("Setting"), Column("Epochs", numeric=True), Column("Cells per step", numeric=True)),
+        *(
+            Column("Setting"),
+            Column("Denoiser"),
+            Column("Epochs", numeric=True),
+            Column("Cells per step", numeric=True),
+        ),
         *(Column("Time input"), Column("Reverse steps", numeric=True), Column("Guidance scale", numeric=True)),
         *(Column("Best validation, %", numeric=True), Column("Feasible samples, %", numeric=True)),
     )
-    names = ("device", "latency", "epochs", "batch_size", "time_input", "reverse_steps", "guidance_scale")
+    names = ("device", "latency", "denoiser", "epochs", "batch_size", "time_input", "reverse_steps", "guidance_scale")
     trials = {
         tuple(record.parameters[name] for name in names): record
         for record in candidates
@@ -227,12 +232,12 @@ def trial_table(candidates: Iterable[Record]) -> Table:
         Row(
             (
                 f"{DEVICE_NAMES[device]}, {bound:g} ms",
-                *(f"{epochs}", f"{batch}", "yes" if time_input else "no", f"{steps}", f"{scale:g}"),
+                *(denoiser, f"{epochs}", f"{batch}", "yes" if time_input else "no", f"{steps}", f"{scale:g}"),
                 *(_ours(metric_row(record, "dinas", "paper"), field) for field in ("val", "feasibility")),
             ),
             "ours",
         )
-        for (device, bound, epochs, batch, time_input, steps, scale), record in sorted(trials.items())
+        for (device, bound, denoiser, epochs, batch, time_input, steps, scale), record in sorted(trials.items())
     ]
     caption = "Trial runs of one training each, with another seed than those of the table."
     return Table(columns, tuple(rows), caption, runs_note(trials[setting].key for setting in sorted(trials)))
