@@ -42,7 +42,7 @@ def run(
         list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter; repeatable.")
     ] = None,
     profile: Annotated[
-        str, typer.Option(help="smoke (seconds), laptop (minutes on 2 cores) or full (the paper's scale).")
+        str, typer.Option(help="smoke (seconds), laptop (minutes on 2 cores) or full (one GPU; longer, larger).")
     ] = "laptop",
     fresh: Annotated[bool, typer.Option(help="Run anew although there is a record of yours or of the book.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from nasrepro.errors import CorruptData, ParameterError
 from nasrepro.study import records
-from nasrepro.study.plan import Planned, full_table, load_plan, plan_table, printed_step, record_of
+from nasrepro.study.plan import Planned, load_plan, plan_table, record_of
 
 
 def test_every_planned_run_has_parameters_that_its_experiment_takes_and_no_run_is_planned_twice():
@@ -40,27 +40,6 @@ def test_a_planned_run_is_answered_by_the_record_with_its_parameters(tmp_path: P
     assert record_of(plain, known[1:]) is None
     rows = {row.cells[1]: row.cells for row in plan_table(known).rows if row.cells[0] == "DiNAS"}
     assert rows["Table 2"][4] == "1" and rows["Table 1"][5] == "not run"
-
-
-def test_the_steps_of_the_full_profile_are_counted_and_a_shared_model_once(tmp_path: Path):
-    """20 epochs of 62 batches of 256 are at most 15,872 cells: 992 batches of 16, 100 epochs, three trainings."""
-    plain, scaled = (
-        records.load(fake_nb201_record(tmp_path, **p)) for p in ({}, {"guidance_scale": 5.0, "most_draws": 1})
-    )
-    known = [
-        record.model_copy(
-            update={
-                "parameters": record.parameters | {"epochs": 20, "batch_size": 256},
-                "metrics": record.metrics | {"speed": {"training_steps": 1_240}},
-            }
-        )
-        for record in (plain, scaled)
-    ]
-    assert printed_step() == pytest.approx(0.25 * 3600 / 97_700)
-    rows = {row.cells[0]: row.cells for row in full_table(known).rows}
-    assert set(rows) == {"Table 2", "all of it"}
-    assert rows["Table 2"][1:3] == ("3", "297,600") and rows["all of it"][1:] == rows["Table 2"][1:]
-    assert rows["Table 2"][3] == "45.7 min"
 
 
 def test_a_plan_that_is_none_is_refused(tmp_path: Path):

@@ -14,6 +14,7 @@ NAMES = (
     "hw",
     "hw_joint",
     "exact_denoiser",
+    "step_cost",
     "nb301",
     "nlp",
     "baselines",

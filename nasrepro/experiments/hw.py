@@ -22,7 +22,7 @@ from nasrepro.benchmarks.constraints import Constraint
 from nasrepro.benchmarks.hw_nb201 import HWNB201Benchmark, device_column
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.dinas import PAPER_RECIPE, Condition, DinasParameters, Generation
+from nasrepro.experiments.dinas import GPU_RECIPE, Condition, DinasParameters, Generation
 from nasrepro.guidance import percentile_discretiser, threshold_discretiser
 from nasrepro.study.protocols import PAPER, run_rows, summary_rows
 from nasrepro.study.run import Experiment, Outcome, RunContext
@@ -53,7 +53,10 @@ class HWParameters(DinasParameters):
             "most_draws": 1, "guidance_scale": 2.0, "epochs": 100, "trainings": 1, "wanted_share": 0.9,
             "reverse_steps": 50, "denoiser": "whole-graph",
         },
-        "full": {**PAPER_RECIPE, "most_draws": 1},
+        "full": {
+            **GPU_RECIPE, "most_draws": 1, "guidance_scale": 2.0, "batch_size": 512, "wanted_share": 0.9,
+            "denoiser": "whole-graph",
+        },
     }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from nasrepro.diffusion.denoiser import CONFIGS
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.diffusion.train import TrainingConfig
 from nasrepro.experiments import hw
-from nasrepro.experiments.dinas import DinasParameters
+from nasrepro.experiments.dinas import GPU_RECIPE, DinasParameters
 from nasrepro.experiments.training import trained
 from nasrepro.graphs import Graphs
 from nasrepro.guidance import Guided, percentile_discretiser
@@ -47,7 +47,10 @@ class JointParameters(DinasParameters):
             "epochs": 12, "trainings": 1, "guidance_scale": 2.0, "wanted_share": 0.9, "time_input": True,
             "reverse_steps": 50, "denoiser": "whole-graph",
         },
-        "full": {"epochs": 100, "guidance_scale": 1.5, "wanted_share": 0.9, "time_input": True},
+        "full": {
+            **GPU_RECIPE, "epochs": 48, "guidance_scale": 2.0, "wanted_share": 0.9, "time_input": True,
+            "denoiser": "whole-graph",
+        },
     }  # fmt: skip
 
 

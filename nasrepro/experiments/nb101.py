@@ -15,7 +15,7 @@ from pydantic import Field
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.nb101 import DATASET, EPOCHS, NB101Benchmark
 from nasrepro.errors import MissingData
-from nasrepro.experiments.dinas import PAPER_RECIPE, DinasParameters
+from nasrepro.experiments.dinas import GPU_RECIPE, DinasParameters
 from nasrepro.experiments.tabular import one_condition
 from nasrepro.study.run import Experiment, Outcome, RunContext
 
@@ -36,7 +36,7 @@ class NB101Parameters(DinasParameters):
             "most_draws": 2,
         },
         "laptop": {"guidance_scale": 3.0, "reverse_steps": 25, "wanted_share": 0.5},
-        "full": PAPER_RECIPE,
+        "full": {**GPU_RECIPE, "epochs": 30, "guidance_scale": 3.0, "wanted_share": 0.5},
     }  # fmt: skip
 
 

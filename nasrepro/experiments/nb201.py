@@ -13,7 +13,7 @@ from pydantic import Field
 
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.nb201 import NB201Benchmark
-from nasrepro.experiments.dinas import PAPER_RECIPE, DinasParameters
+from nasrepro.experiments.dinas import GPU_RECIPE, DinasParameters
 from nasrepro.experiments.tabular import one_condition
 from nasrepro.study.run import Experiment, Outcome, RunContext
 
@@ -28,7 +28,7 @@ class NB201Parameters(DinasParameters):
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"epochs": 1, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5, "most_draws": 2},
         "laptop": {},
-        "full": PAPER_RECIPE,
+        "full": GPU_RECIPE,
     }
 
 

@@ -23,7 +23,7 @@ from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, SURROGATE_DISTANCE, NB301Benchmark
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.dinas import PAPER_RECIPE, Condition, Generation
+from nasrepro.experiments.dinas import GPU_RECIPE, Condition, Generation
 from nasrepro.experiments.surrogates import (
     SurrogateParameters,
     best_of_runs,
@@ -67,7 +67,7 @@ class NB301Parameters(SurrogateParameters):
             "percentile": 95.0,
         },
         "laptop": {"epochs": 40, "wanted_share": 0.5},
-        "full": {**PAPER_RECIPE, "cells": 100_000},
+        "full": {**GPU_RECIPE, "cells": 100_000, "trainings": 3, "wanted_share": 0.5},
     }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.nlp import EPOCHS, PTB, NLPBenchmark
-from nasrepro.experiments.dinas import PAPER_RECIPE, Condition, Generation
+from nasrepro.experiments.dinas import GPU_RECIPE, Condition, Generation
 from nasrepro.experiments.surrogates import (
     SurrogateParameters,
     best_of_runs,
@@ -55,7 +55,10 @@ class NLPParameters(SurrogateParameters):
         "laptop": {
             "epochs": 200, "batch_size": 64, "wanted_share": 0.5, "most_draws": 1, "denoiser": "whole-graph",
         },
-        "full": PAPER_RECIPE,
+        "full": {
+            **GPU_RECIPE, "epochs": 200, "batch_size": 64, "wanted_share": 0.5, "most_draws": 1,
+            "denoiser": "whole-graph",
+        },
     }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from nasrepro.study import (
     constraint_table,
     efficiency_table,
     exact_table,
+    full_profile,
     plan,
 )
 from nasrepro.study.fragments import Fragments, Run, command, table
@@ -43,8 +44,14 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
     )
     out.write(
         "plan-full",
-        [table("plan-full", plan.full_table(known)), command("nasrepro run --all --paper dinas --profile full")],
-        ["table-plan-full"],
+        [
+            table("plan-full", full_profile.full_table(committed)),
+            command("nasrepro run --all --paper dinas --profile full"),
+            table("step-cost", full_profile.step_table(committed)),
+            command("nasrepro run step_cost"),
+            table("full-tried", full_profile.tried_table(committed)),
+        ],
+        ["table-plan-full", "table-step-cost", "table-full-tried"],
     )
     again = "nasrepro run nb101 -p percentile=99.9 --profile laptop"
     out.write(

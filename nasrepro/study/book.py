@@ -29,6 +29,7 @@ from nasrepro.study import (
     drawing,
     encoding_tables,
     exact_table,
+    full_profile,
     network_table,
     pages,
     records,
@@ -43,7 +44,15 @@ from nasrepro.study.listings import write_listings
 
 PARTS = (ablation_pages, surrogate_pages, network_table, encoding_tables, doa_tables, delta_search_figures)
 # whose numbers stand in sentences, too
-QUOTED = (surrogate_pages, exact_table, threshold_table, encoding_tables, doa_tables, delta_search_figures)
+QUOTED = (
+    surrogate_pages,
+    exact_table,
+    full_profile,
+    threshold_table,
+    encoding_tables,
+    doa_tables,
+    delta_search_figures,
+)
 _SUMMARY = ("mean", "low", "high", "median", "n")
 _ROW_SUMMARIES = ("best_valid", "test", "samples", "distinct_valid", "validity", "in_top_class", "labels_in_search")
 _ROW_NUMBERS = ("trainings", "runs", "queries", "failed_runs", "filled_runs", "labels_before_search")

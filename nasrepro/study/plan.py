@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,9 +16,6 @@ from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import Column, Row, Table, duration
 
-# what does not change a trained model, so that runs which differ in these alone share one
-_AFTER_TRAINING = {"guidance_scale", "guide_on", "reverse_steps", "queries", "runs", "most_draws", "protocol"}
-_MODELS = {"nb301": 2}  # networks of one training, where there is more than one: normal and reduction cells
 PAPERS = {"dinas": "DiNAS", "delta": "Delta-NAS", "both": "both"}
 
 
@@ -97,55 +92,3 @@ def plan_table(candidates: Sequence[Record], profile: str = "laptop") -> Table:
         "about the CPU time."
     )
     return Table(columns, tuple(rows), caption)
-
-
-def full_table(candidates: Sequence[Record]) -> Table:
-    """Return how many training steps the `full` profile of DiNAS has, by part, and what they would take at the speed
-    that the paper's Table 6 implies.
-
-    The number of training graphs is told from the steps of the committed `laptop` runs, to within one of their batches.
-    """
-    columns = (
-        Column("Shown in"),
-        Column("Trainings", numeric=True),
-        Column("Steps of all", numeric=True),
-        Column("At the printed speed", numeric=True),
-    )
-    seconds = printed_step()
-    parts: dict[str, list[int]] = {}
-    seen: set[str] = set()
-    for planned in load_plan("dinas"):
-        record = record_of(planned, candidates)
-        if record is None or "training_steps" not in record.metrics.get("speed", {}):
-            continue
-        p, full = record.parameters, profile_parameters(planned.experiment, "full") | planned.parameters
-        model = {k: v for k, v in full.items() if k not in _AFTER_TRAINING}
-        if (key := f"{planned.experiment} {sorted(model.items())}") in seen:
-            continue
-        seen.add(key)
-        graphs = record.metrics["speed"]["training_steps"] / p["epochs"] * p["batch_size"]
-        graphs *= full.get("cells", 1) / p.get("cells", 1)
-        trainings = full["trainings"] * _MODELS.get(planned.experiment, 1)
-        steps = trainings * full["epochs"] * math.ceil(graphs / full["batch_size"])
-        count = parts.setdefault(planned.part, [0, 0])
-        count[0], count[1] = count[0] + trainings, count[1] + steps
-    rows = [
-        Row((part, f"{trainings}", f"{steps:,}", duration(steps * seconds)), "ours")
-        for part, (trainings, steps) in parts.items()
-    ]
-    total = sum(steps for _, steps in parts.values())
-    trainings = sum(n for n, _ in parts.values())
-    rows.append(Row(("all of it", f"{trainings}", f"{total:,}", duration(total * seconds))))
-    caption = (
-        "Training steps of the profile `full`: counted, not run. Printed speed: Table 6 of the paper has "
-        f"100 epochs of NAS-Bench-201 in a quarter of an hour on an A6000, which is {1000 * seconds:.1f} ms for each "
-        "step of 16 cells. A model that several runs share counts once, where it comes first; samples come on top."
-    )
-    return Table(columns, tuple(rows), caption)
-
-
-def printed_step() -> float:
-    """Return the seconds of one training step that Table 6 of DiNAS implies for NAS-Bench-201: 15,625 cells, batches
-    of 16, 100 epochs."""
-    hours = pd.read_csv(paths.data_dir() / "paper" / "dinas_table6.csv").set_index("benchmark")["training_h"]["nb201"]
-    return float(hours) * 3600 / (100 * math.ceil(15_625 / 16))
