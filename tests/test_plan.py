@@ -11,7 +11,7 @@ from rich.console import Console
 
 from nasrepro.errors import CorruptData, ParameterError
 from nasrepro.study import records
-from nasrepro.study.plan import Planned, load_plan, plan_table, record_of
+from nasrepro.study.plan import Planned, load_plan, plan_table, record_of, trained_by
 
 
 def test_every_planned_run_has_parameters_that_its_experiment_takes_and_no_run_is_planned_twice():
@@ -40,6 +40,19 @@ def test_a_planned_run_is_answered_by_the_record_with_its_parameters(tmp_path: P
     assert record_of(plain, known[1:]) is None
     rows = {row.cells[1]: row.cells for row in plan_table(known).rows if row.cells[0] == "DiNAS"}
     assert rows["Table 2"][4] == "1" and rows["Table 1"][5] == "not run"
+
+
+def test_a_shared_training_costs_once(tmp_path: Path):
+    """Ten minutes of wall and five of CPU each, of which nine tenths were training."""
+    cost = {"wall_s": 600.0, "cpu_s": 300.0, "stages": {"training": 540.0, "sampling": 60.0}}
+    known = [records.load(fake_nb201_record(tmp_path, **p)) for p in ({}, {"guidance_scale": 5.0, "most_draws": 1})]
+    known = [r.model_copy(update={"cost": r.cost.model_copy(update=cost)}) for r in known]
+    rows = {row.cells[:2]: row.cells for row in plan_table(known).rows}
+    assert rows["DiNAS", "Table 2"][5:] == ("10.0 min", "5.0 min")
+    assert rows["DiNAS", "ablations"][5:] == ("60.0 s", "30.0 s")
+    assert rows["DiNAS", "all of it"][5:] == ("11.0 min", "5.5 min")
+    other = [known[0], known[1].model_copy(update={"parameters": known[1].parameters | {"seed": 1}})]
+    assert trained_by("nb201", other[0].parameters) != trained_by("nb201", other[1].parameters)
 
 
 def test_a_plan_that_is_none_is_refused(tmp_path: Path):

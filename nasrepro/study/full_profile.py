@@ -14,13 +14,11 @@ from nasrepro import paths
 from nasrepro.study.claims import metric_row
 from nasrepro.study.fragments import Run, newest_run, profile_parameters
 from nasrepro.study.parameters import ADDED
-from nasrepro.study.plan import load_plan, record_of
+from nasrepro.study.plan import load_plan, record_of, trained_by
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import Column, Row, Table, duration, runs_note, with_interval
 
 STEP = "step_cost"  # the experiment that counts what a step amounts to
-# what does not change a trained model, so that runs which differ in these alone share one
-_AFTER_TRAINING = {"guidance_scale", "guide_on", "reverse_steps", "queries", "runs", "most_draws", "protocol"}
 _MODELS = {"nb301": 2}  # networks of one training, where there is more than one: normal and reduction cells
 _NETWORK_STAGES = {"training", "sampling"}  # what a GPU does
 _LEFT_OUT = {"network_training", STEP}  # trainings on ImageNet, which this is no count of; and the count itself
@@ -80,16 +78,15 @@ def amounts(candidates: Sequence[Record], shares: Mapping[tuple[str, str], tuple
     found: dict[str, Amount] = {}
     seen: set[str] = set()
 
-    def first(kind: str, of: dict[str, Any]) -> bool:
-        key = f"{kind} {sorted(of.items())}"
-        new = key not in seen
-        seen.add(key)
+    def first(kind: str, of: str) -> bool:
+        new = f"{kind} {of}" not in seen
+        seen.add(f"{kind} {of}")
         return new
 
     for planned in load_plan("dinas"):
         record, name = record_of(planned, candidates), planned.experiment
         full = profile_parameters(name, "full") | planned.parameters
-        if record is None or name in _LEFT_OUT or not first(name, full):
+        if record is None or name in _LEFT_OUT or not first("run", f"{name} {sorted(full.items())}"):
             continue
         p, speed, own = record.parameters, record.metrics.get("speed", {}), Amount()
         if "training_steps" in speed:
@@ -97,10 +94,10 @@ def amounts(candidates: Sequence[Record], shares: Mapping[tuple[str, str], tuple
             nets = _MODELS.get(name, 1)
             graphs = speed["training_steps"] / p["epochs"] * p["batch_size"] * full.get("cells", 1) / p.get("cells", 1)
             printed = full | paper_recipe()
-            if first(f"{name} model", _of_model(full)):
+            if first("trained", trained_by(name, full)):
                 own.trainings = full["trainings"] * nets
                 own.steps = own.trainings * full["epochs"] * math.ceil(graphs / full["batch_size"])
-            if first(f"{name} printed model", _of_model(printed)):
+            if first("printed", trained_by(name, printed)):
                 per_epoch = math.ceil(graphs / printed["batch_size"])
                 own.paper_steps = printed["trainings"] * nets * printed["epochs"] * per_epoch
             samples = record.cost.stages.get("sampling", 0.0) / speed["seconds_per_architecture"]
@@ -225,10 +222,6 @@ def _tried(record: Record, usual: Record) -> bool:
         and all(own[k] == full[k] for k in ("batch_size", "epochs"))
         and own["batch_size"] != its["batch_size"]
     )
-
-
-def _of_model(parameters: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in parameters.items() if k not in _AFTER_TRAINING}
 
 
 def _counts(committed: Sequence[Run]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,8 @@ from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import Column, Row, Table, duration
 
+# what does not change a trained model, so that runs which differ in these alone share one
+_AFTER_TRAINING = {"guidance_scale", "guide_on", "reverse_steps", "queries", "runs", "most_draws", "protocol"}
 PAPERS = {"dinas": "DiNAS", "delta": "Delta-NAS", "both": "both"}
 
 
@@ -61,6 +63,11 @@ def record_of(planned: Planned, candidates: Iterable[Record], profile: str = "la
     return max(fitting, key=lambda r: (r.created, r.key), default=None)
 
 
+def trained_by(experiment: str, parameters: Mapping[str, Any]) -> str:
+    """Return what tells the trained models of runs apart; runs that share them have it in common."""
+    return f"{experiment} {sorted((k, v) for k, v in parameters.items() if k not in _AFTER_TRAINING)}"
+
+
 def plan_table(candidates: Sequence[Record], profile: str = "laptop") -> Table:
     """Return what the runs of each part have cost, and how many have no record yet."""
     columns = (
@@ -76,9 +83,15 @@ def plan_table(candidates: Sequence[Record], profile: str = "laptop") -> Table:
     for planned in load_plan():
         groups.setdefault((planned.paper, planned.part), []).append(planned)
     rows, totals = [], {"dinas": [0.0, 0.0], "delta": [0.0, 0.0], "both": [0.0, 0.0]}
+    seen: set[str] = set()
     for (paper, part), runs in groups.items():
         found = [r for planned in runs if (r := record_of(planned, candidates, profile)) is not None]
-        wall, cpu = sum(r.cost.wall_s for r in found), sum(r.cost.cpu_s for r in found)
+        wall = cpu = 0.0
+        for record in found:
+            model = trained_by(record.experiment, {**ADDED, **record.parameters})
+            own = 1.0 if model not in seen else 1 - record.cost.stages.get("training", 0.0) / record.cost.wall_s
+            seen.add(model)
+            wall, cpu = wall + own * record.cost.wall_s, cpu + own * record.cost.cpu_s
         totals[paper][0] += wall
         totals[paper][1] += cpu
         names = ", ".join(dict.fromkeys(planned.experiment for planned in runs))
@@ -89,6 +102,7 @@ def plan_table(candidates: Sequence[Record], profile: str = "laptop") -> Table:
     caption = (
         f"Every run behind the book, profile `{profile}`, and the times that the committed records state. They were "
         "taken on two CPU cores that other work shared: wall times are upper bounds, and runs after one another take "
-        "about the CPU time."
+        "about the CPU time. A training that runs share counts where it comes first; of its CPU time, which no record "
+        "states apart, it is taken to have the share that it has of the wall time."
     )
     return Table(columns, tuple(rows), caption)
