@@ -122,7 +122,7 @@ def execute(p: StepParameters, context: RunContext) -> Outcome:
             rows.append(shape | {"samples": chosen.queries} | count(space, classes, chosen, p.seed))
             advance(done)
     context.spent("counting", watch.wall_s, watch.cpu_s)
-    return Outcome({"rows": rows}, {"steps": pd.DataFrame(rows)}, {"master": p.seed})
+    return Outcome({"counts": rows}, {"steps": pd.DataFrame(rows)}, {"master": p.seed})
 
 
 EXPERIMENT = Experiment("step_cost", 1, StepParameters, lambda p: {}, execute)

@@ -226,7 +226,7 @@ def _tried(record: Record, usual: Record) -> bool:
 
 def _counts(committed: Sequence[Run]) -> list[dict[str, Any]]:
     found = newest_run(committed, STEP)
-    return found[1].metrics["rows"] if found else []
+    return found[1].metrics["counts"] if found else []
 
 
 def _shares(committed: Sequence[Run]) -> dict[tuple[str, str], tuple[float, float]]:
