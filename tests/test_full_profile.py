@@ -8,7 +8,7 @@ import pytest
 from factories import fake_nb201_record
 
 from nasrepro.study import records
-from nasrepro.study.full_profile import amounts, full_table, paper_recipe, printed_step
+from nasrepro.study.full_profile import amounts, full_table, paper_recipe, printed_step, values
 from nasrepro.study.records import Record
 
 
@@ -46,6 +46,21 @@ def test_a_step_takes_its_share_of_the_printed_one(tmp_path: Path):
     found = amounts(_known(tmp_path), {("nb201", "default"): (0.5, 0.1)})
     assert found["Table 2"].gpu_s == pytest.approx((2_400 + 315) * printed_step())
     assert found["Table 2"].printed_s == pytest.approx((4_800 + 3_150) * printed_step())
+
+
+def test_both_kinds_of_steps_are_weighed_against_the_training_step_of_the_paper(tmp_path: Path):
+    """A training step of half its operations and a quarter of its arithmetic takes half of its time; a reverse step of
+    a twentieth and a tenth takes a tenth, whatever a reverse step of the paper amounts to."""
+    known = _known(tmp_path)
+    names = ("operations", "gflop", "reverse_operations", "reverse_gflop")
+    counts = [
+        {"experiment": "nb201", "denoiser": denoiser} | dict(zip(names, numbers, strict=True))
+        for denoiser, numbers in (("paper", (800, 12.0, 300, 90.0)), ("default", (400, 3.0, 40, 1.2)))
+    ]
+    counted = known[0].model_copy(update={"experiment": "step_cost", "key": "c", "metrics": {"counts": counts}})
+    found = values([(tmp_path, record) for record in (*known, counted)])
+    seconds = (4_800 * 0.5 + 6_300 * 0.1) * printed_step() + 4.0
+    assert found["full_profile.minutes"] == pytest.approx(seconds / 60)
 
 
 def test_the_table_ends_with_the_sum(tmp_path: Path):

@@ -230,7 +230,8 @@ def _counts(committed: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def _shares(committed: Sequence[Run]) -> dict[tuple[str, str], tuple[float, float]]:
-    """Return the steps as shares of the paper's: of its operations or of its arithmetic, whichever share is larger."""
+    """Return training and reverse steps as shares of the paper's training step, whose time is the printed one: of its
+    operations or of its arithmetic, whichever share is larger."""
     rows = _counts(committed)
 
     def share(row: dict[str, Any], of: str) -> float:
