@@ -105,8 +105,21 @@ class Guided:
         self.denoiser, self.scale, self.on = denoiser, float(scale), on
         self.wanted, self.null = torch.tensor(tuple(classes)), torch.tensor(denoiser.condition_classes)
 
+    @property
+    def reads_time(self) -> bool:
+        """Whether predictions depend on the time."""
+        return self.denoiser.config.time_input
+
     def __call__(self, graphs: Graphs, t: Tensor) -> tuple[Tensor, Tensor]:
         """Return the guided probabilities of the clean graphs: nodes B x N x K, pairs B x P x 2."""
+        size = self.denoiser.graphs_per_pass(graphs.nodes.device) // 2
+        if len(graphs) <= size:
+            return self._predict(graphs, t)
+        parts = [self._predict(graphs[i : i + size], t[i : i + size]) for i in range(0, len(graphs), size)]
+        nodes, pairs = (torch.cat(z) for z in zip(*parts, strict=True))
+        return nodes, pairs
+
+    def _predict(self, graphs: Graphs, t: Tensor) -> tuple[Tensor, Tensor]:
         b, device = len(graphs), graphs.nodes.device
         if self.scale in (0.0, 1.0):
             classes = (self.wanted if self.scale else self.null).to(device).expand(b, -1)

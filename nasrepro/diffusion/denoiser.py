@@ -1,7 +1,9 @@
 """The denoiser: a graph transformer that predicts the clean graph from a noisy one (DiNAS, section 4 and appendix A.4).
 
-`PAPER` is what the public code of DiNAS runs: a DiGress network without time input, whose layers update an N x N matrix
-of pair features, with scores per channel and the class embedding concatenated. `DEFAULT` is ours: the layers update
+`PAPER` is the network of the paper's text: a DiGress network without time input, whose layers update an N x N matrix of
+pair features, with scores per channel and the class embedding concatenated. `PUBLIC_CODE` is the same with the two
+choices that only the public code tells: one-hot inputs (`linear_inputs`) and the noisy graph added to the output
+(`residual`). `DEFAULT` is ours: the layers update
 nodes only; the pairs are read once, as attention biases, and written once, from their two end nodes, each pair i < j a
 single time. `WHOLE_GRAPH` adds to each of its layers a feed-forward block on all nodes at once: a wanted class that is
 an irregular list of cells is told from other cells by combinations of many nodes, which attention learns slowly.
@@ -12,12 +14,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nasrepro.diffusion.matrix_layer import FILM, MatrixLayer, mlp
 from nasrepro.graphs import Graphs, pair_indices
 
 
@@ -48,6 +51,10 @@ class DenoiserConfig:
             (upper pairs).
         positions: add sinusoids of the node index, which carries the direction of the edges.
         time_input: tell the network the time t (the public code does not).
+        residual: add the noisy graph, as one-hot vectors, to the logits (the public code; full pairs).
+        linear_inputs: first layers are linear in one-hot vectors, with a bias, and the null token and the diagonal of
+            the pair matrix are the zero vector (the public code; full pairs). Otherwise each class, the null token
+            among them, has a row of its own, and the diagonal has zero features.
         dropout: probability, in training only (full pairs).
     """
 
@@ -62,10 +69,13 @@ class DenoiserConfig:
     graph_hidden: int = 0
     positions: bool = True
     time_input: bool = False
+    residual: bool = False
+    linear_inputs: bool = False
     dropout: float = 0.0
 
 
 PAPER = DenoiserConfig(pairs="full", attention="channel", dropout=0.1)
+PUBLIC_CODE = replace(PAPER, residual=True, linear_inputs=True)
 DEFAULT = DenoiserConfig(pairs="upper", layers=3, heads=4, node_dim=64, pair_dim=32, node_hidden=128, pair_hidden=32)
 WHOLE_GRAPH = replace(DEFAULT, layers=2, graph_hidden=512)
 # a small DiGress network with either attention, for the ablation of the two on a CPU
@@ -78,8 +88,6 @@ CONFIGS = {
     "matrix-channels": MATRIX_CHANNELS,
     "matrix-heads": MATRIX_HEADS,
 }
-
-_FILM = 64  # features of the class embedding that scale the outputs of a DiGress layer
 
 
 def sinusoids(positions: Tensor, channels: int) -> Tensor:
@@ -126,53 +134,53 @@ class ConditionEmbedding(nn.Module):
         return torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
 
 
-class MatrixLayer(nn.Module):
-    """A DiGress layer: attention among nodes scaled and shifted by pair features, which updates the pairs too, then
-    two feed-forward blocks.
+class OneHotNetwork(nn.Module):
+    """A two-layer network of a one-hot vector, as in the public code: class K is the zero vector, whose features the
+    biases alone give.
 
-    Normalisation comes after each block, and the class embedding y scales and shifts what attention returns (FiLM).
+    Args:
+        n_classes: K.
+        hidden: hidden units.
+        out: outputs.
+        rectified: whether the outputs pass a rectifier.
     """
 
-    def __init__(self, config: DenoiserConfig, node_dim: int, pair_dim: int) -> None:
+    def __init__(self, n_classes: int, hidden: int, out: int, rectified: bool) -> None:
         super().__init__()
-        self.heads, self.channelwise = config.heads, config.attention == "channel"
-        scores = node_dim if self.channelwise else config.heads
-        self.qkv = nn.Linear(node_dim, 3 * node_dim)
-        self.pair_to_score = nn.Linear(pair_dim, 2 * scores)
-        self.score_to_pair = nn.Linear(scores, pair_dim)
-        self.out = nn.Linear(node_dim, node_dim)
-        self.film_nodes, self.film_pairs = nn.Linear(_FILM, 2 * node_dim), nn.Linear(_FILM, 2 * scores)
-        self.node_norms = nn.ModuleList(nn.LayerNorm(node_dim) for _ in range(2))
-        self.pair_norms = nn.ModuleList(nn.LayerNorm(pair_dim) for _ in range(2))
-        self.node_mlp = _mlp(node_dim, config.node_hidden, node_dim, config.dropout)
-        self.pair_mlp = _mlp(pair_dim, config.pair_hidden, pair_dim, config.dropout)
-        self.dropout = nn.Dropout(config.dropout)
+        self.first, self.second, self.rectified = nn.Linear(n_classes, hidden), nn.Linear(hidden, out), rectified
 
-    def forward(self, x: Tensor, e: Tensor, y: Tensor, blocked: Tensor) -> tuple[Tensor, Tensor]:
-        """Nodes x (B, N, C), pairs e (B, N, N, C'), class embedding y (B, 64), 0 or -inf per key (B, 1, N, 1) -> new
-        nodes and pairs."""
-        dx, de = self._attend(x, e, y, blocked)
-        x, e = self.node_norms[0](x + self.dropout(dx)), self.pair_norms[0](e + self.dropout(de))
-        return self.node_norms[1](x + self.node_mlp(x)), self.pair_norms[1](e + self.pair_mlp(e))
+    def forward(self, classes: Tensor) -> Tensor:
+        """Classes 0..K (...) -> features (..., out)."""
+        one_hot = F.pad(self.first.weight.T, (0, 0, 0, 1)) + self.first.bias
+        features = self.second(F.relu(one_hot))
+        return F.embedding(classes, F.relu(features) if self.rectified else features)
 
-    def _attend(self, x: Tensor, e: Tensor, y: Tensor, blocked: Tensor) -> tuple[Tensor, Tensor]:
-        q, k, v = self.qkv(x).chunk(3, -1)
-        multiply, add = self.pair_to_score(e).chunk(2, -1)
-        q = q / math.sqrt(x.shape[-1] // self.heads)
-        if self.channelwise:
-            scores = q.unsqueeze(2) * k.unsqueeze(1)
-        else:
-            q, k = (z.unflatten(-1, (self.heads, -1)) for z in (q, k))
-            scores = torch.einsum("bihc,bjhc->bijh", q, k)
-        scores = torch.addcmul(scores + add, scores, multiply)  # B, N, N, channels or heads
-        weights = (scores + blocked).softmax(2)
-        if self.channelwise:
-            mixed = (weights * v.unsqueeze(1)).sum(2)
-        else:
-            mixed = torch.einsum("bijh,bjhc->bihc", weights, v.unflatten(-1, (self.heads, -1))).flatten(2)
-        return self.out(_film(mixed, self.film_nodes(y)[:, None])), self.score_to_pair(
-            _film(scores, self.film_pairs(y)[:, None, None])
+
+class OneHotCondition(nn.Module):
+    """The class embedding of the public code: for each condition a network for nodes, one for pairs and one for FiLM,
+    side by side; conditions are summed."""
+
+    def __init__(self, n_classes: Sequence[int], node_dim: int, pair_dim: int, film_hidden: int) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(
+            nn.ModuleList(
+                OneHotNetwork(n, hidden, out, rectified)
+                for hidden, out, rectified in (
+                    (node_dim, node_dim, False),
+                    (pair_dim, pair_dim, False),
+                    (film_hidden, FILM, True),
+                )
+            )
+            for n in n_classes
         )
+
+    def forward(self, classes: Tensor) -> Tensor:
+        """Classes of k conditions (B, k) -> features (B, out)."""
+        features = [
+            torch.cat([network(classes[:, j]) for network in cast(nn.ModuleList, part)], -1)
+            for j, part in enumerate(self.parts)
+        ]
+        return torch.stack(features).sum(0) if len(features) > 1 else features[0]
 
 
 class GraphBlock(nn.Module):
@@ -186,7 +194,7 @@ class GraphBlock(nn.Module):
     def __init__(self, config: DenoiserConfig, most_nodes: int) -> None:
         super().__init__()
         self.most_nodes, width = most_nodes, most_nodes * config.node_dim
-        self.norm, self.mlp = nn.LayerNorm(config.node_dim), _mlp(width, config.graph_hidden, width)
+        self.norm, self.mlp = nn.LayerNorm(config.node_dim), mlp(width, config.graph_hidden, width)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Nodes x (B, N, C), whether they exist (B, N) -> what is added to them."""
@@ -205,7 +213,7 @@ class NodeLayer(nn.Module):
         self.heads = config.heads
         self.norms = nn.ModuleList(nn.LayerNorm(d) for _ in range(2))
         self.qkv, self.out = nn.Linear(d, 3 * d), nn.Linear(d, d)
-        self.mlp = _mlp(d, config.node_hidden, d)
+        self.mlp = mlp(d, config.node_hidden, d)
         self.whole = GraphBlock(config, most_nodes) if config.graph_hidden else None
 
     def forward(self, x: Tensor, bias: Tensor, mask: Tensor) -> Tensor:
@@ -237,10 +245,15 @@ class Denoiser(nn.Module):
             raise ValueError("a network that acts on whole graphs needs most_nodes, the size of the largest")
         self.config, self.node_classes, self.condition_classes = config, node_classes, tuple(condition_classes)
         d, p = config.node_dim, config.pair_dim
-        self.splits = [d, p, _FILM if config.pairs == "full" else 0]
-        self.node_in = ClassEmbedding(node_classes, config.node_hidden, d)
-        self.pair_in = ClassEmbedding(2, config.pair_hidden, p)
-        self.condition = ConditionEmbedding(condition_classes, config.node_hidden, sum(self.splits))
+        self.splits = [d, p, FILM if config.pairs == "full" else 0]
+        if config.linear_inputs:
+            self.node_in: nn.Module = OneHotNetwork(node_classes, config.node_hidden, d, rectified=True)
+            self.pair_in: nn.Module = OneHotNetwork(2, config.pair_hidden, p, rectified=True)
+            self.condition: nn.Module = OneHotCondition(condition_classes, d, p, film_hidden=2 * FILM)
+        else:
+            self.node_in = ClassEmbedding(node_classes, config.node_hidden, d)
+            self.pair_in = ClassEmbedding(2, config.pair_hidden, p)
+            self.condition = ConditionEmbedding(condition_classes, config.node_hidden, sum(self.splits))
         self.time = nn.Linear(d, sum(self.splits)) if config.time_input else None
         full = config.pairs == "full"
         self.core = _MatrixCore(config, node_classes) if full else _NodeCore(config, node_classes, most_nodes)
@@ -254,14 +267,26 @@ class Denoiser(nn.Module):
             t: time of each graph as a fraction of T, float, B (read only by networks with `time_input`).
             classes: class of each condition, int64, B x k; `condition_classes[j]` is the null token.
         """
-        x, e = self.node_in(graphs.nodes), self.pair_in(graphs.pairs)
+        x, pairs = self.node_in(graphs.nodes), graphs.pairs
+        if self.config.linear_inputs:  # one more pair, for the diagonal
+            pairs = F.pad(pairs, (0, 1), value=2)
+        e = self.pair_in(pairs)
         if self.config.positions:
             x = x + self._positions(graphs.n_nodes, x.device)
         c = self.condition(classes)
         if self.time is not None:
             c = c + self.time(sinusoids(1000 * t, self.config.node_dim))
         cx, ce, y = c.split(self.splits, -1)
-        return self.core(x, e, cx.unsqueeze(1), ce.unsqueeze(1), y, graphs.mask)
+        logits: Logits = self.core(x, e, cx.unsqueeze(1), ce.unsqueeze(1), y, graphs.mask)
+        if not self.config.residual:
+            return logits
+        nodes = F.one_hot(graphs.nodes, self.node_classes).to(x.dtype)
+        return Logits(logits.nodes + nodes, logits.pairs + F.one_hot(graphs.pairs, 2).to(x.dtype))
+
+    def graphs_per_pass(self, device: torch.device) -> int:
+        """Return how many graphs a pass without gradients should hold: on a CPU the N x N matrices of a DiGress network
+        are fastest while they stay in its cache."""
+        return 32 if self.config.pairs == "full" and device.type == "cpu" else 1024
 
     def _positions(self, n: int, device: torch.device) -> Tensor:
         key = (n, device)
@@ -277,12 +302,14 @@ class _MatrixCore(nn.Module):
         super().__init__()
         d, p = 2 * config.node_dim, 2 * config.pair_dim
         self.layers = nn.ModuleList(MatrixLayer(config, d, p) for _ in range(config.layers))
-        self.node_out, self.pair_out = _mlp(d, config.node_hidden, node_classes), _mlp(p, config.pair_hidden, 2)
+        self.node_out, self.pair_out = mlp(d, config.node_hidden, node_classes), mlp(p, config.pair_hidden, 2)
 
     def forward(self, x: Tensor, e: Tensor, cx: Tensor, ce: Tensor, y: Tensor, mask: Tensor) -> Logits:
         n = x.shape[1]
         x, e = torch.cat([x, cx.expand_as(x)], -1), _to_matrix(torch.cat([e, ce.expand_as(e)], -1), n)
-        blocked = torch.zeros_like(mask, dtype=x.dtype).masked_fill(~mask, -1e9)[:, None, :, None]
+        blocked = None
+        if mask.device.type != "cpu" or not mask.all():  # on a GPU the question would wait for the device
+            blocked = torch.zeros_like(mask, dtype=x.dtype).masked_fill(~mask, -1e9)[:, None, :, None]
         for layer in self.layers:
             x, e = layer(x, e, y, blocked)
         rows, columns = pair_indices(n, e.device)
@@ -302,7 +329,7 @@ class _NodeCore(nn.Module):
         self.layers = nn.ModuleList(NodeLayer(config, most_nodes) for _ in range(config.layers))
         self.norm = nn.LayerNorm(d)
         self.ends = nn.Linear(d, 2 * p)
-        self.node_out, self.pair_out = _mlp(d, config.node_hidden, node_classes), _mlp(p, config.pair_hidden, 2)
+        self.node_out, self.pair_out = mlp(d, config.node_hidden, node_classes), mlp(p, config.pair_hidden, 2)
 
     def forward(self, x: Tensor, e: Tensor, cx: Tensor, ce: Tensor, y: Tensor, mask: Tensor) -> Logits:
         n = x.shape[1]
@@ -318,22 +345,11 @@ class _NodeCore(nn.Module):
 
 
 def _to_matrix(pairs: Tensor, n: int) -> Tensor:
-    """Features of pairs i < j (B, P, C) -> symmetric matrices with a zero diagonal (B, N, N, C)."""
+    """Features of pairs i < j (B, P, C) -> symmetric matrices (B, N, N, C); the diagonal is zero, or one more pair."""
     rows, columns = pair_indices(n, pairs.device)
     matrix = pairs.new_zeros(pairs.shape[0], n, n, pairs.shape[-1])
-    matrix[:, rows, columns] = pairs
-    matrix[:, columns, rows] = pairs
+    matrix[:, rows, columns] = pairs[:, : len(rows)]
+    matrix[:, columns, rows] = pairs[:, : len(rows)]
+    if pairs.shape[1] > len(rows):
+        matrix.diagonal(dim1=1, dim2=2).copy_(pairs[:, -1, :, None])
     return matrix
-
-
-def _film(values: Tensor, parameters: Tensor) -> Tensor:
-    shift, gain = parameters.chunk(2, -1)
-    return torch.addcmul(shift + values, values, gain)
-
-
-def _mlp(inputs: int, hidden: int, outputs: int, dropout: float = 0.0) -> nn.Sequential:
-    if not dropout:
-        return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
-    return nn.Sequential(
-        nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs), nn.Dropout(dropout)
-    )

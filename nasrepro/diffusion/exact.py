@@ -36,6 +36,8 @@ class ExactDenoiser:
             for classes, mask, marginal in self._parts(clean)
         )
 
+    reads_time = True
+
     def __call__(self, graphs: Graphs, t: Tensor) -> tuple[Tensor, Tensor]:
         """Return the posterior probabilities of nodes and pairs."""
         weights = self.weights(graphs, round(float(t[0]) * self._noise.steps))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nasrepro.diffusion.denoiser import Denoiser, DenoiserConfig
-from nasrepro.diffusion.noise import class_marginal, cosine_schedule
+from nasrepro.diffusion.noise import SCHEDULES, class_marginal
 from nasrepro.graphs import Graphs
 from nasrepro.tensors import read_tensors, write_tensors
 
@@ -36,11 +36,12 @@ class NoiseModel:
         return len(self.keep) - 1
 
     @classmethod
-    def fit(cls, graphs: Graphs, node_classes: int, steps: int) -> NoiseModel:
-        """Count the marginals of a training set (Eq. 1) and set the cosine schedule for T = `steps`."""
+    def fit(cls, graphs: Graphs, node_classes: int, steps: int, schedule: str = "exact") -> NoiseModel:
+        """Count the marginals of a training set (Eq. 1) and set the cosine schedule for T = `steps`, one of
+        `noise.SCHEDULES`."""
         sizes = torch.bincount(graphs.mask.sum(1), minlength=graphs.n_nodes + 1)
         return cls(
-            cosine_schedule(steps),
+            SCHEDULES[schedule](steps),
             class_marginal(graphs.nodes, node_classes, graphs.mask).float(),
             class_marginal(graphs.pairs, 2, graphs.pair_mask).float(),
             sizes / sizes.sum(),

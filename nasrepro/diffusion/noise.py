@@ -33,6 +33,22 @@ def cosine_schedule(steps: int, offset: float = 0.008) -> Tensor:
     return keep
 
 
+def public_code_schedule(steps: int, offset: float = 0.008) -> Tensor:
+    """Return abar_t for t = 0..T as the public code of DiNAS indexes it, float64, shape T + 1.
+
+    Its cosine is taken on T + 2 points that are stretched over one step more, and turned into step sizes of at most
+    .9999, whose products are indexed from the second point on: abar_0 < 1, so some noise is left at time 0, and abar_T
+    > 0, so the prior is not quite where the forward process ends.
+    """
+    x = torch.arange(steps + 2, dtype=torch.float64) * (steps + 2) / (steps + 1)
+    keep = torch.cos(0.5 * math.pi * (x / (steps + 2) + offset) / (1 + offset)) ** 2
+    step = (keep[1:] / keep[:-1]).clamp_min(1e-4)
+    return step.cumprod(0)
+
+
+SCHEDULES = {"exact": cosine_schedule, "public-code": public_code_schedule}
+
+
 def reverse_times(total: int, steps: int) -> list[int]:
     """Return `steps` + 1 times from T = `total` down to 0, as evenly spaced as integers can be."""
     if not 1 <= steps <= total:

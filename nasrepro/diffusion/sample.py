@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,8 +18,18 @@ from nasrepro.diffusion.noise import categorical, posterior, reverse_times
 from nasrepro.graphs import Graphs
 from nasrepro.seeding import derive
 
-# Noisy graphs, times as fractions of T (B) -> probabilities of the clean nodes (B x N x K) and pairs (B x P x 2).
-Predictor = Callable[[Graphs, Tensor], tuple[Tensor, Tensor]]
+
+class Predictor(Protocol):
+    """What predicts clean graphs."""
+
+    @property
+    def reads_time(self) -> bool:
+        """Whether a prediction depends on the time, and not on the noisy graph alone."""
+
+    def __call__(self, graphs: Graphs, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Noisy graphs, times as fractions of T (B) -> probabilities of the clean nodes (B x N x K) and pairs (B x P x
+        2)."""
+
 
 _CHUNK = 2048  # uniform numbers that one architecture draws at a time
 
@@ -83,8 +94,9 @@ def sample(
             categorical(moved.pair_marginal.expand(len(part), u.shape[1] - n - 1, -1), u[:, n:-1]),
             mask.to(device),
         )
+        remembered = _Remembered(predict)
         for t, s in pairwise(times):
-            nodes, pairs = predict(graphs, torch.full((len(part),), t / noise.steps, device=device))
+            nodes, pairs = remembered(graphs, torch.full((len(part),), t / noise.steps, device=device))
             u = streams.draw().to(device)
             keep_s, keep_t = float(noise.keep[s]), float(noise.keep[t])
             graphs = Graphs(
@@ -97,3 +109,27 @@ def sample(
         graphs = Graphs(graphs.nodes * graphs.mask, graphs.pairs * graphs.pair_mask, graphs.mask)
         done.append(graphs.to("cpu"))
     return Graphs.cat(done)
+
+
+class _Remembered:
+    """A predictor that is asked only about graphs that the last reverse step changed.
+
+    Most of many small steps change nothing, and a denoiser without time input then predicts what it predicted before:
+    the numbers are the same, at a fraction of the passes.
+    """
+
+    def __init__(self, predict: Predictor) -> None:
+        self._predict = predict
+        self._last: tuple[Graphs, Tensor, Tensor] | None = None
+
+    def __call__(self, graphs: Graphs, t: Tensor) -> tuple[Tensor, Tensor]:
+        if self._last is None or self._predict.reads_time:
+            nodes, pairs = self._predict(graphs, t)
+        else:
+            before, nodes, pairs = self._last
+            changed = (graphs.nodes != before.nodes).any(1) | (graphs.pairs != before.pairs).any(1)
+            if changed.any():
+                nodes, pairs = nodes.clone(), pairs.clone()
+                nodes[changed], pairs[changed] = self._predict(graphs[changed], t[changed])
+        self._last = graphs, nodes, pairs
+        return nodes, pairs

@@ -48,6 +48,8 @@ class TrainingConfig:
         wanted_share: share of the conditional graphs that are drawn anew from the wanted class, 0 = every graph as
             often as it occurs (the paper). See `favour`.
         diffusion_steps: T.
+        first_time: smallest time that is trained, 1 (Algorithm 1) or 0 (the public code).
+        noise_schedule: one of `noise.SCHEDULES`.
     """
 
     epochs: int = 100
@@ -62,6 +64,8 @@ class TrainingConfig:
     joint_dropout: bool = True
     wanted_share: float = 0.0
     diffusion_steps: int = 500
+    first_time: Literal[0, 1] = 1
+    noise_schedule: Literal["exact", "public-code"] = "exact"
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,14 @@ def favour(
     return torch.where(chosen & (condition != null).all(1), drawn, batch)
 
 
+def draw_times(config: TrainingConfig, n: int, generator: torch.Generator) -> Tensor:
+    """Return n times drawn uniformly from `config.first_time`..T (Algorithm 1, line 3), int64."""
+    shape = (n,)
+    return torch.randint(
+        config.first_time, config.diffusion_steps + 1, shape, generator=generator, device=generator.device
+    )
+
+
 def graph_loss(logits: Logits, clean: Graphs, edge_weight: float) -> tuple[Tensor, Tensor, Tensor]:
     """Return (total, node part, edge part) of Eq. 2: mean cross-entropy over existing nodes and, times lambda, over
     existing pairs."""
@@ -147,7 +159,7 @@ def train(
         The model (moving-average weights if asked for) and the history of steps.
     """
     total = config.epochs * math.ceil(len(graphs) / config.batch_size)
-    noise = NoiseModel.fit(graphs, node_classes, config.diffusion_steps)
+    noise = NoiseModel.fit(graphs, node_classes, config.diffusion_steps, config.noise_schedule)
     with torch.random.fork_rng():
         torch.manual_seed(derive(seed, "initial weights") % 2**63)
         network = Denoiser(denoiser, node_classes, condition_classes, graphs.n_nodes).to(device).train()
@@ -177,7 +189,7 @@ def train(
                 batch = favour(batch, condition, null, favoured, config.wanted_share, generator)
                 condition = torch.where(condition == null, condition, classes[batch])
             clean = graphs[batch]
-            t = torch.randint(1, config.diffusion_steps + 1, (len(clean),), generator=generator, device=device)
+            t = draw_times(config, len(clean), generator)
             noisy = Graphs(
                 diffuse(clean.nodes, keep[t], node_marginal, generator),
                 diffuse(clean.pairs, keep[t], pair_marginal, generator),

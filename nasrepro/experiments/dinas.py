@@ -18,7 +18,7 @@ from pydantic import Field
 
 from nasrepro.benchmarks.base import Benchmark, Column
 from nasrepro.benchmarks.ledger import Labels, Ledger, Score
-from nasrepro.diffusion.denoiser import CONFIGS
+from nasrepro.diffusion.denoiser import CONFIGS, DenoiserConfig
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.diffusion.train import TrainingConfig
 from nasrepro.errors import ParameterError
@@ -84,10 +84,53 @@ class DinasParameters(Parameters):
         [], description="further percentiles below f, for more than two classes (Table 8)"
     )
     diffusion_steps: int = Field(500, ge=2, le=10_000, description="T")
+    weight_decay: float = Field(1e-12, ge=0, le=1, description="of AdamW")
+    residual: bool = Field(False, description="add the noisy cell to the logits, as the public code does")
+    linear_inputs: bool = Field(
+        False, description="one-hot inputs, null token and diagonal of the pairs as the zero vector, as the public code"
+    )
+    first_time: Literal[0, 1] = Field(
+        1, description="smallest time that is trained: 1, Algorithm 1, or 0, the public code"
+    )
+    noise_schedule: Literal["exact", "public-code"] = Field(
+        "exact", description="the cosine schedule that ends in pure noise, or as the public code computes it"
+    )
+    train_share: float = Field(
+        1.0, gt=0, le=1, description="share of the labelled cells that is trained on; the public code holds out 1 %"
+    )
     most_draws: int = Field(
         10, ge=1, le=1000, description="the distinct protocol draws at most this many times `queries` samples"
     )
     seed: int = Field(0, ge=0, description="master seed")
+
+    def denoiser_config(self) -> DenoiserConfig:
+        """Return the shape of the network."""
+        return replace(
+            CONFIGS[self.denoiser],
+            positions=self.positions,
+            time_input=self.time_input,
+            residual=self.residual,
+            linear_inputs=self.linear_inputs,
+        )
+
+    def training_config(self) -> TrainingConfig:
+        """Return how to train."""
+        return TrainingConfig(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            schedule=self.schedule,
+            weight_decay=self.weight_decay,
+            clip_norm=self.clip_norm,
+            ema_decay=self.ema_decay,
+            edge_weight=self.edge_weight,
+            epsilon=self.epsilon,
+            joint_dropout=self.joint_dropout,
+            wanted_share=self.wanted_share,
+            diffusion_steps=self.diffusion_steps,
+            first_time=self.first_time,
+            noise_schedule=self.noise_schedule,
+        )
 
 
 @dataclass(frozen=True)
@@ -143,10 +186,17 @@ class Generation:
             return self.population
         if m > n:
             raise ParameterError(f"labelled={m}: there are {n} cells to label only.")
-        drawn = np.sort(numpy_stream(self.p.seed, "labelled", training).choice(n, m, replace=False))
-        return (
-            self.population[drawn] if isinstance(self.population, np.ndarray) else [self.population[i] for i in drawn]
-        )
+        return _some(self.population, numpy_stream(self.p.seed, "labelled", training).choice(n, m, replace=False))
+
+    def training_cells(self, training: int) -> Any:
+        """Return the labelled cells that a training sees: all, or the share that is not held out, drawn at random."""
+        cells = self.labelled(training)
+        if self.p.train_share == 1:
+            return cells
+        m = int(self.p.train_share * len(cells))
+        if not m:
+            raise ParameterError(f"train_share={self.p.train_share} leaves none of {len(cells)} cells to train on.")
+        return _some(cells, numpy_stream(self.p.seed, "held out", training).choice(len(cells), m, replace=False))
 
     def conditions(self, training: int) -> Sequence[Condition]:
         """Return what a training is conditioned on; the same for all unless each labels cells of its own."""
@@ -171,7 +221,7 @@ class Generation:
         """Train; return what makes a searcher of a seed, and the loss curve."""
         space = self.space
         encode = space.encode_rows if isinstance(space, FiniteSpace) else space.encode
-        model, loss = self.train(training, {"space": space.name}, lambda: encode(self.labelled(training)))
+        model, loss = self.train(training, {"space": space.name}, lambda: encode(self.training_cells(training)))
         return lambda seed: self.searcher(model, space, training, seed), loss
 
     def searcher(self, model: DiffusionModel, space: SearchSpace[Any], training: int, seed: int) -> DiNAS:
@@ -192,7 +242,7 @@ class Generation:
             encode: returns the graphs of the labelled cells.
             stream: names the training among several on the same cells.
         """
-        p, cells, conditions = self.p, self.labelled(training), self.conditions(training)
+        p, cells, conditions = self.p, self.training_cells(training), self.conditions(training)
         classes = read_classes([c.labels for c in conditions], [c.discretiser for c in conditions], cells, "train")
         described = [
             {
@@ -206,6 +256,8 @@ class Generation:
         made_of = {**of, **(described[0] if len(described) == 1 else {"conditions": described})}
         if p.labelled:
             made_of["labelled"] = [p.labelled, derive(p.seed, "labelled", training)]
+        if p.train_share < 1:
+            made_of["train_share"] = [p.train_share, derive(p.seed, "held out", training)]
         return trained(
             self.context,
             " ".join([f"training {training + 1} of {p.trainings}", *stream]),
@@ -213,8 +265,8 @@ class Generation:
             lambda: (encode(), torch.from_numpy(classes)),
             node_classes=len(self.space.node_classes),
             condition_classes=tuple(c.discretiser.n_classes for c in conditions),
-            denoiser=replace(CONFIGS[p.denoiser], positions=p.positions, time_input=p.time_input),
-            config=TrainingConfig(**{n: getattr(p, n) for n in TrainingConfig.__dataclass_fields__ if hasattr(p, n)}),
+            denoiser=p.denoiser_config(),
+            config=p.training_config(),
             seed=derive(self.seed(training), *stream) if stream else self.seed(training),
             wanted=[tuple(c.wanted for c in conditions)] if p.wanted_share else None,
         )
@@ -280,3 +332,9 @@ class Generation:
             }
             for name, value, count, arch in zip(best.index, best["first"], best["size"], best["arch"], strict=True)
         ]
+
+
+def _some(cells: Any, drawn: np.ndarray) -> Any:
+    """Return the cells at the places drawn, in their order: rows as an array, cells as a list."""
+    places = np.sort(drawn)
+    return cells[places] if isinstance(cells, np.ndarray) else [cells[i] for i in places]

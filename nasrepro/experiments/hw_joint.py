@@ -8,7 +8,6 @@ cells within the bound). Sampling asks for one setting at a time.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,9 +17,7 @@ from pydantic import Field
 
 from nasrepro.benchmarks.constraints import Constraint
 from nasrepro.benchmarks.nb201 import NB201Benchmark
-from nasrepro.diffusion.denoiser import CONFIGS
 from nasrepro.diffusion.model import DiffusionModel
-from nasrepro.diffusion.train import TrainingConfig
 from nasrepro.experiments import hw
 from nasrepro.experiments.dinas import GPU_RECIPE, DinasParameters
 from nasrepro.experiments.training import trained
@@ -130,8 +127,8 @@ def _train(
         load,
         node_classes=len(benchmark.space.node_classes),
         condition_classes=(2 * len(limits), 2),
-        denoiser=replace(CONFIGS[p.denoiser], positions=p.positions, time_input=p.time_input),
-        config=TrainingConfig(**{n: getattr(p, n) for n in TrainingConfig.__dataclass_fields__ if hasattr(p, n)}),
+        denoiser=p.denoiser_config(),
+        config=p.training_config(),
         seed=derive(p.seed, "training", training),
         wanted=[(2 * s + 1, TOP) for s in range(len(limits))] if p.wanted_share else None,
     )

@@ -20,9 +20,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from nasrepro import paths
-from nasrepro.diffusion.denoiser import CONFIGS
 from nasrepro.diffusion.sample import sample
-from nasrepro.diffusion.train import TrainingConfig, train
+from nasrepro.diffusion.train import train
 from nasrepro.experiments import hw, hw_joint, nb101, nb201, nb301, nlp
 from nasrepro.experiments.dinas import DinasParameters
 from nasrepro.guidance import Guided
@@ -85,13 +84,13 @@ def count(space: Any, classes: tuple[int, ...], p: DinasParameters, seed: int) -
     """Return what a training step of `p.batch_size` graphs, and a reverse step of `p.queries` samples, amount to."""
     rng = np.random.default_rng(seed)
     graphs = space.encode([space.sample(rng) for _ in range(p.batch_size)])
-    config = TrainingConfig(**{n: getattr(p, n) for n in TrainingConfig.__dataclass_fields__ if hasattr(p, n)})
+    config = p.training_config()
     of = torch.zeros(len(graphs), len(classes), dtype=torch.int64)
 
     def training(epochs: int) -> Any:  # an epoch is one batch, so one step
         return train(
             graphs, of, node_classes=len(space.node_classes), condition_classes=classes,
-            denoiser=replace(CONFIGS[p.denoiser], positions=p.positions, time_input=p.time_input),
+            denoiser=p.denoiser_config(),
             config=replace(config, epochs=epochs), seed=seed, wanted=[(0,) * len(classes)],
         )[0]  # fmt: skip
 

@@ -25,6 +25,12 @@ ADDED: Mapping[str, Any] = {
     "joint_dropout": True,
     "lower_percentiles": [],
     "energy": 0.0,
+    "weight_decay": 1e-12,
+    "residual": False,
+    "linear_inputs": False,
+    "first_time": 1,
+    "noise_schedule": "exact",
+    "train_share": 1.0,
 }
 
 
