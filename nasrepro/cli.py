@@ -60,8 +60,8 @@ def run(
         run_all(_screen, paper=paper, profile=profile, device=device, again=again)
         return
     from nasrepro import experiments
+    from nasrepro.parameters.base import parse_assignments
     from nasrepro.study import records, tables
-    from nasrepro.study.parameters import parse_assignments
     from nasrepro.study.run import deviation
     from nasrepro.study.run import run as run_experiment
 
@@ -98,7 +98,7 @@ def notebook(
 ) -> None:
     """Execute the notebook of an experiment through papermill; parameters are checked first."""
     from nasrepro.notebook import execute
-    from nasrepro.study.parameters import parse_assignments
+    from nasrepro.parameters.base import parse_assignments
 
     _screen.print(f"Executed: {execute(experiment, parse_assignments(parameter or []), out, title)}")
 

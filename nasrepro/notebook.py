@@ -11,8 +11,8 @@ from typing import Any
 
 from nasrepro import experiments, paths
 from nasrepro.errors import MissingData, NasreproError
+from nasrepro.parameters.base import RUN_OPTIONS, from_notebook, resolve
 from nasrepro.storage import write_atomically
-from nasrepro.study.parameters import RUN_OPTIONS, from_notebook, resolve
 from nasrepro.study.records import Record
 from nasrepro.study.run import Experiment, run
 

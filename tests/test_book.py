@@ -17,11 +17,11 @@ from bs4 import BeautifulSoup
 from factories import fake_nb201_record
 
 from nasrepro import experiments, paths
+from nasrepro.parameters.base import resolve
 from nasrepro.study import book, claims, records
 from nasrepro.study.bookcheck import check_built, toc_pages
 from nasrepro.study.fragments import profile_parameters, run_command, table
 from nasrepro.study.listings import definitions
-from nasrepro.study.parameters import resolve
 from nasrepro.study.rendering import Column, Row, Table
 
 ROOT = Path(__file__).resolve().parent.parent

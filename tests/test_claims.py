@@ -108,7 +108,7 @@ def test_test_claim_says_what_the_validation_optimum_reaches(tmp_path: Path) -> 
 def test_settings_of_the_claims_are_those_of_the_experiments_profiles() -> None:
     pytest.importorskip("torch")
     from nasrepro import experiments
-    from nasrepro.study.parameters import resolve
+    from nasrepro.parameters.base import resolve
 
     free = {"trainings", "most_draws", "seed"}
     for claim in (c for c in load_claims() if c.experiment):

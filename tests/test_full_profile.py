@@ -74,7 +74,7 @@ def test_the_table_ends_with_the_sum(tmp_path: Path):
 def test_the_recipe_of_the_paper_fits_every_dinas_experiment():
     pytest.importorskip("torch")
     from nasrepro import experiments
-    from nasrepro.study.parameters import resolve
+    from nasrepro.parameters.base import resolve
 
     for name in ("nb201", "nb101", "nb301", "nlp", "hw", "hw_joint"):
         chosen = resolve(experiments.load(name).parameters, paper_recipe(), "full")
@@ -94,8 +94,8 @@ def test_a_larger_batch_is_more_arithmetic_in_as_many_operations():
     pytest.importorskip("torch")
     from nasrepro import experiments
     from nasrepro.experiments.step_cost import count
+    from nasrepro.parameters.base import resolve
     from nasrepro.spaces.nb201 import NB201
-    from nasrepro.study.parameters import resolve
 
     model = experiments.load("nb201").parameters
     small, large = (

@@ -111,7 +111,7 @@ def test_the_page_without_records_prints_the_commands(tmp_path: Path):
 
 
 def test_the_commands_of_the_page_are_of_the_experiment():
-    from nasrepro.study.parameters import parse_assignments, resolve
+    from nasrepro.parameters.base import parse_assignments, resolve
 
     for kind, command in network_table.COMMANDS.items():
         words = command.split()
@@ -123,7 +123,7 @@ def test_the_commands_of_the_page_are_of_the_experiment():
 
 def test_the_full_profile_is_the_stated_recipe():
     from nasrepro.classification.recipe import Recipe
-    from nasrepro.study.parameters import resolve
+    from nasrepro.parameters.base import resolve
 
     p = resolve(network_training.NetworkTrainingParameters, {}, "full")
     recipe = network_training._recipe(p)

@@ -17,7 +17,7 @@ from nasrepro.study.plan import Planned, load_plan, plan_table, record_of, train
 def test_every_planned_run_has_parameters_that_its_experiment_takes_and_no_run_is_planned_twice():
     pytest.importorskip("torch")
     from nasrepro import experiments
-    from nasrepro.study.parameters import resolve
+    from nasrepro.parameters.base import resolve
 
     seen = set()
     for planned in load_plan():

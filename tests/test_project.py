@@ -21,6 +21,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A room imports only rooms of lower rank. Rooms of one rank do not know each other.
 RANKS = {
     "errors": 0,
+    "parameters": 1,
     "paths": 0,
     "seeding": 0,
     "storage": 1,

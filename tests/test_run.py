@@ -18,8 +18,8 @@ from pydantic import Field
 from nasrepro import experiments, paths
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.errors import CorruptData, ParameterError, StorageError
+from nasrepro.parameters.base import Parameters, parse_assignments, resolve
 from nasrepro.study import records
-from nasrepro.study.parameters import Parameters, parse_assignments, resolve
 from nasrepro.study.run import Experiment, Outcome, RunContext, deviation, publish, run
 
 ROOT = Path(__file__).parent.parent

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from nasrepro import paths
+from nasrepro.parameters.base import ADDED
 from nasrepro.study import exact_table, records, surrogate_pages, variety_tables
 from nasrepro.study import surrogate_tables as shown
 from nasrepro.study.claims import load_claims, metric_row
 from nasrepro.study.fragments import Fragments, Run
-from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
 
 COMMITTED = list(records.find(paths.records_dir()))

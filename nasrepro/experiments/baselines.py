@@ -8,13 +8,12 @@ cells are from those that the surrogate was fitted to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from nasrepro import benchmarks
 from nasrepro.benchmarks.base import Benchmark, Column
@@ -22,6 +21,7 @@ from nasrepro.benchmarks.ledger import Ledger, Score
 from nasrepro.errors import ParameterError
 from nasrepro.experiments import nb101, nb201, nb301, nlp
 from nasrepro.experiments.surrogates import best_of_runs, trust, with_reported
+from nasrepro.parameters.dinas import BaselineParameters
 from nasrepro.search.bananas import BANANAS
 from nasrepro.search.base import Searcher, spend
 from nasrepro.search.bayesian import BayesianOptimisation
@@ -32,7 +32,6 @@ from nasrepro.search.random_search import RandomSearch
 from nasrepro.seeding import numpy_stream
 from nasrepro.spaces.base import SearchSpace
 from nasrepro.study import progress
-from nasrepro.study.parameters import Parameters
 from nasrepro.study.protocols import PAPER, run_rows
 from nasrepro.study.run import Experiment, Outcome, RunContext
 from nasrepro.study.statistics import summarise
@@ -42,25 +41,6 @@ SEARCHERS: dict[str, Callable[[SearchSpace[Any], np.random.Generator], Searcher]
     for cls in (RandomSearch, LocalSearch, RegularisedEvolution, BANANAS, BayesianOptimisation, PractitionerGP)
 }
 ALL = "all"
-
-
-class BaselineParameters(Parameters):
-    """Parameters of `nasrepro run baselines`. Defaults are those of the `laptop` profile."""
-
-    benchmark: Literal["nb101", "nb201", "nb301", "nlp"] = Field("nb201", description="which benchmark")
-    dataset: Literal["cifar10", "cifar100", "imagenet16-120", "ptb"] = Field("cifar10", description="data set")
-    searcher: Literal["all", "random", "local_search", "evolution", "bananas", "bo", "gp"] = Field(
-        "all", description="which searcher, or all of them"
-    )
-    queries: int = Field(192, ge=1, le=15_625, description="distinct labels that a run may read")
-    runs: int = Field(30, ge=1, le=1000, description="runs of each searcher")
-    seed: int = Field(0, ge=0, description="master seed")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"runs": 2, "queries": 24},
-        "laptop": {},
-        "full": {"runs": 50},
-    }
 
 
 _DATASETS = {"nb101": ("cifar10",), "nb301": ("cifar10",), "nlp": ("ptb",)}  # nb201 has all but ptb

@@ -5,27 +5,17 @@ Reads every label (purpose `report`, reader `book`): a card describes a benchmar
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from nasrepro import benchmarks
 from nasrepro.benchmarks.base import Benchmark, Column
-from nasrepro.study.parameters import Parameters
+from nasrepro.parameters.data import CardParameters
 from nasrepro.study.run import Experiment, Outcome, RunContext
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-
-
-class CardParameters(Parameters):
-    """Parameters of `nasrepro run card`."""
-
-    benchmark: Literal["nb101", "nb201", "hw-nb201", "tnb101-micro", "tnb101-macro", "nb301", "nlp"] = Field(
-        "nb201", description="which benchmark"
-    )
-    bins: int = Field(60, ge=5, le=500, description="bars of each histogram")
 
 
 def execute(p: CardParameters, context: RunContext) -> Outcome:

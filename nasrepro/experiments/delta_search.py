@@ -12,27 +12,25 @@ target is the best cell of the table, too), the number of different slots in NAS
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from itertools import product
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 from scipy import stats
 
 from nasrepro import benchmarks
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.experiments.baselines import columns
 from nasrepro.experiments.delta_contestants import METHODS, TABLE, Method, Trained
+from nasrepro.parameters.delta import DeltaSearchParameters
 from nasrepro.search.base import spend
 from nasrepro.seeding import numpy_stream
 from nasrepro.spaces.base import FiniteSpace
 from nasrepro.spaces.edit_distance import edit_distances, pack
 from nasrepro.spaces.nb101 import NB101Space
 from nasrepro.study import progress
-from nasrepro.study.parameters import Parameters
 from nasrepro.study.provenance import stopwatch
 from nasrepro.study.run import Experiment, Outcome, RunContext
 from nasrepro.study.statistics import holm, mean_difference, summarise
@@ -45,23 +43,6 @@ VARIANTS = ("delta_literal", "delta_sensible", "delta_retrain")
 _STEP = 25  # labels between the points of a curve
 _CHECKPOINTS = (200, 500, 1000, 2000, 5000)
 _MOST_DRAWS = 20  # times `queries`; a walk that comes back to cells that it knows draws more than it labels
-
-
-class DeltaSearchParameters(Parameters):
-    """Parameters of `nasrepro run delta_search`. Defaults are those of the `laptop` profile."""
-
-    benchmark: Literal["nb101", "nb201"] = Field("nb201", description="which benchmark")
-    dataset: Literal["cifar10", "cifar100", "imagenet16-120"] = Field("cifar10", description="data set")
-    queries: int = Field(500, ge=50, le=15_625, description="distinct cells that a search evaluates")
-    training_labels: int = Field(100, ge=4, le=5000, description="labels that a predictor is trained on")
-    runs: int = Field(50, ge=2, le=1000, description="runs of each method")
-    seed: int = Field(0, ge=0, description="master seed")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"runs": 2, "queries": 100, "training_labels": 20},
-        "laptop": {},
-        "full": {"queries": 5000},
-    }
 
 
 def execute(p: DeltaSearchParameters, context: RunContext) -> Outcome:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import Field
 
 from nasrepro.benchmarks.base import Benchmark, Column
 from nasrepro.benchmarks.ledger import Labels, Ledger, Score
@@ -25,6 +24,7 @@ from nasrepro.errors import ParameterError
 from nasrepro.experiments.training import trained
 from nasrepro.graphs import Graphs
 from nasrepro.guidance import Discretiser, Guided, read_classes
+from nasrepro.parameters.dinas import DinasParameters
 from nasrepro.search.base import Searcher, spend
 from nasrepro.search.dinas import DiNAS
 from nasrepro.search.evolution import RegularisedEvolution
@@ -32,105 +32,41 @@ from nasrepro.search.random_search import RandomSearch, TopClassDraw
 from nasrepro.seeding import derive, numpy_stream
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 from nasrepro.study import progress
-from nasrepro.study.parameters import Parameters
 from nasrepro.study.protocols import identity, is_cell
 from nasrepro.study.run import RunContext
 
 CONTROLS = ("random", "evolution", "top_class")
-# The paper's number of epochs in batches that keep a GPU busy; `full` profiles begin with it. The recipe of the paper
-# to the letter is `data/paper/dinas_recipe.yml`.
-GPU_RECIPE = {"epochs": 100, "batch_size": 1024, "reverse_steps": 50}
 
 
-class DinasParameters(Parameters):
-    """Parameters of every DiNAS experiment. Defaults are those of the `laptop` profile."""
+def denoiser_config(p: DinasParameters) -> DenoiserConfig:
+    """Return the shape of the network."""
+    return replace(
+        CONFIGS[p.denoiser],
+        positions=p.positions,
+        time_input=p.time_input,
+        residual=p.residual,
+        linear_inputs=p.linear_inputs,
+    )
 
-    percentile: float = Field(
-        95.0, gt=0, lt=100, description="f: cells above this percentile of accuracy are the wanted class"
-    )
-    guidance_scale: float = Field(
-        2.0, ge=0, le=20, description="gamma of Eq. 5; the public code runs gamma = 3, the paper states none"
-    )
-    guide_on: Literal["logits", "probabilities"] = Field(
-        "logits", description="what guidance combines: the code, or Algorithm 2 as written"
-    )
-    reverse_steps: int = Field(10, ge=1, le=500, description="steps of the reverse process; the paper takes all 500")
-    queries: int = Field(192, ge=1, le=15_625, description="queries of one run")
-    runs: int = Field(10, ge=1, le=1000, description="runs of each training")
-    trainings: int = Field(3, ge=1, le=100, description="separate trainings")
-    denoiser: Literal["default", "whole-graph", "paper", "matrix-channels", "matrix-heads"] = Field(
-        "default", description="configuration of the denoiser"
-    )
-    positions: bool = Field(True, description="add sinusoids of the node index")
-    time_input: bool = Field(False, description="tell the denoiser the time; the public code does not")
-    epochs: int = Field(20, ge=1, le=10_000, description="passes over the labelled cells")
-    batch_size: int = Field(256, ge=1, le=100_000, description="cells of one training step")
-    learning_rate: float = Field(2e-3, gt=0, le=1, description="peak learning rate of AdamW")
-    schedule: Literal["cosine", "constant"] = Field("cosine", description="of the learning rate")
-    clip_norm: float = Field(1.0, ge=0, description="largest gradient norm, 0 = no clipping")
-    ema_decay: float = Field(
-        0.995, ge=0, lt=1, description="moving average of the weights that samples, 0 = last weights"
-    )
-    edge_weight: float = Field(5.0, ge=0, description="lambda of Eq. 2")
-    epsilon: float = Field(0.1, ge=0, lt=1, description="probability of the null token in training")
-    joint_dropout: bool = Field(
-        True, description="drop all conditions of a cell together; the public code drops each alone"
-    )
-    wanted_share: float = Field(
-        0.0, ge=0, lt=1, description="share of training cells drawn from the wanted class, 0 as in the paper"
-    )
-    labelled: int = Field(0, ge=0, description="cells that are labelled for training, drawn at random, 0 for all")
-    lower_percentiles: list[float] = Field(
-        [], description="further percentiles below f, for more than two classes (Table 8)"
-    )
-    diffusion_steps: int = Field(500, ge=2, le=10_000, description="T")
-    weight_decay: float = Field(1e-12, ge=0, le=1, description="of AdamW")
-    residual: bool = Field(False, description="add the noisy cell to the logits, as the public code does")
-    linear_inputs: bool = Field(
-        False, description="one-hot inputs, null token and diagonal of the pairs as the zero vector, as the public code"
-    )
-    first_time: Literal[0, 1] = Field(
-        1, description="smallest time that is trained: 1, Algorithm 1, or 0, the public code"
-    )
-    noise_schedule: Literal["exact", "public-code"] = Field(
-        "exact", description="the cosine schedule that ends in pure noise, or as the public code computes it"
-    )
-    train_share: float = Field(
-        1.0, gt=0, le=1, description="share of the labelled cells that is trained on; the public code holds out 1 %"
-    )
-    most_draws: int = Field(
-        10, ge=1, le=1000, description="the distinct protocol draws at most this many times `queries` samples"
-    )
-    seed: int = Field(0, ge=0, description="master seed")
 
-    def denoiser_config(self) -> DenoiserConfig:
-        """Return the shape of the network."""
-        return replace(
-            CONFIGS[self.denoiser],
-            positions=self.positions,
-            time_input=self.time_input,
-            residual=self.residual,
-            linear_inputs=self.linear_inputs,
-        )
-
-    def training_config(self) -> TrainingConfig:
-        """Return how to train."""
-        return TrainingConfig(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            schedule=self.schedule,
-            weight_decay=self.weight_decay,
-            clip_norm=self.clip_norm,
-            ema_decay=self.ema_decay,
-            edge_weight=self.edge_weight,
-            epsilon=self.epsilon,
-            joint_dropout=self.joint_dropout,
-            wanted_share=self.wanted_share,
-            diffusion_steps=self.diffusion_steps,
-            first_time=self.first_time,
-            noise_schedule=self.noise_schedule,
-        )
+def training_config(p: DinasParameters) -> TrainingConfig:
+    """Return how to train."""
+    return TrainingConfig(
+        epochs=p.epochs,
+        batch_size=p.batch_size,
+        learning_rate=p.learning_rate,
+        schedule=p.schedule,
+        weight_decay=p.weight_decay,
+        clip_norm=p.clip_norm,
+        ema_decay=p.ema_decay,
+        edge_weight=p.edge_weight,
+        epsilon=p.epsilon,
+        joint_dropout=p.joint_dropout,
+        wanted_share=p.wanted_share,
+        diffusion_steps=p.diffusion_steps,
+        first_time=p.first_time,
+        noise_schedule=p.noise_schedule,
+    )
 
 
 @dataclass(frozen=True)
@@ -265,8 +201,8 @@ class Generation:
             lambda: (encode(), torch.from_numpy(classes)),
             node_classes=len(self.space.node_classes),
             condition_classes=tuple(c.discretiser.n_classes for c in conditions),
-            denoiser=p.denoiser_config(),
-            config=p.training_config(),
+            denoiser=denoiser_config(p),
+            config=training_config(p),
             seed=derive(self.seed(training), *stream) if stream else self.seed(training),
             wanted=[tuple(c.wanted for c in conditions)] if p.wanted_share else None,
         )

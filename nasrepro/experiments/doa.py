@@ -7,13 +7,12 @@ in the table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.delta_data import CellPairs, Scheme, label
@@ -36,10 +35,10 @@ from nasrepro.experiments.difference import (
     zero_cost_columns,
 )
 from nasrepro.experiments.prediction_tasks import PredictionTask, prediction_tasks
+from nasrepro.parameters.delta import DoAParameters
 from nasrepro.seeding import numpy_stream
 from nasrepro.spaces.base import FiniteSpace
 from nasrepro.study import progress
-from nasrepro.study.parameters import Parameters
 from nasrepro.study.run import Experiment, Outcome, RunContext
 from nasrepro.study.statistics import summarise
 
@@ -83,25 +82,6 @@ VARIANTS: dict[str, Variant] = {
     "doa": Variant("subset", _strong, zero_cost=True),
 }
 CEILING = "doa_ceiling"  # the difference alone, with all labels of the space
-
-
-class DoAParameters(Parameters):
-    """Parameters of `nasrepro run doa`. Defaults are those of the `laptop` profile."""
-
-    space: Literal["nb101", "nb201", "tnb101", "nb301"] = Field("nb201", description="search space")
-    trials: int = Field(5, ge=1, le=100, description="training sets")
-    samples_per_code: int = Field(4, ge=1, le=1_000, description="n: pairs of a code, where pairs are independent")
-    star: int = Field(4, ge=1, le=100, description="neighbours of an anchor, where pairs share anchors")
-    pairs: int = Field(2_000, ge=10, le=100_000, description="held-out one-edit pairs of a trial")
-    centres: int = Field(50, ge=1, le=10_000, description="test cells whose neighbourhoods are ranked")
-    anchors: int = Field(4, ge=1, le=100, description="labelled cells that chained predictions begin at")
-    seed: int = Field(0, ge=0, description="number of the first trial; a trial's number decides its cells")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"trials": 2, "pairs": 200, "centres": 5},
-        "laptop": {},
-        "full": {"trials": 20, "centres": 500},
-    }
 
 
 def execute(p: DoAParameters, context: RunContext) -> Outcome:

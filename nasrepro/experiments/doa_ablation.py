@@ -7,12 +7,11 @@ a predictor that is fitted to accuracies and subtracts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import pandas as pd
-from pydantic import Field
 
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
@@ -30,10 +29,10 @@ from nasrepro.encodings.fixed_form import fixed_form
 from nasrepro.experiments.difference import Evaluation, evaluation, training_pairs
 from nasrepro.experiments.doa import data_files, summary_rows
 from nasrepro.experiments.prediction_tasks import PredictionTask, prediction_tasks
+from nasrepro.parameters.delta import AblationParameters
 from nasrepro.seeding import numpy_stream
 from nasrepro.spaces.base import SearchSpace
 from nasrepro.study import progress
-from nasrepro.study.parameters import Parameters
 from nasrepro.study.provenance import stopwatch
 from nasrepro.study.run import Experiment, Outcome, RunContext
 
@@ -96,22 +95,6 @@ SETTINGS: dict[str, Setting] = {
     "gp_stars": Setting("Gaussian process", "differences, stars", lambda s, _: gp_difference(s), "stars"),
     "gp_accuracy": Setting("Gaussian process", "accuracies of random cells", lambda s, _: gp_difference(s), "subset"),
 }
-
-
-class AblationParameters(Parameters):
-    """Parameters of `nasrepro run doa_ablation`. Defaults are those of the `laptop` profile."""
-
-    trials: int = Field(5, ge=1, le=100, description="training sets")
-    pairs: int = Field(2_000, ge=10, le=100_000, description="held-out one-edit pairs of a trial")
-    centres: int = Field(50, ge=1, le=10_000, description="test cells whose neighbourhoods are ranked")
-    anchors: int = Field(4, ge=1, le=100, description="labelled cells that chained predictions begin at")
-    seed: int = Field(0, ge=0, description="number of the first trial; a trial's number decides its cells")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"trials": 2, "pairs": 100, "centres": 5},
-        "laptop": {},
-        "full": {"trials": 20, "centres": 500},
-    }
 
 
 def execute(p: AblationParameters, context: RunContext) -> Outcome:

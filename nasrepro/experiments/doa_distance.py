@@ -12,11 +12,10 @@ On NAS-Bench-101 k is the exact graph edit distance; edits that drop a vertex wi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 from scipy.stats import norm, rankdata
 
 from nasrepro.benchmarks.base import Column
@@ -27,10 +26,10 @@ from nasrepro.encodings.path_profile import path_profile
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.doa import data_files
 from nasrepro.experiments.prediction_tasks import PredictionTask, prediction_tasks
+from nasrepro.parameters.delta import DistanceParameters
 from nasrepro.seeding import numpy_stream
 from nasrepro.spaces.base import FiniteSpace
 from nasrepro.study import progress
-from nasrepro.study.parameters import Parameters
 from nasrepro.study.run import Experiment, Outcome, RunContext
 from nasrepro.study.statistics import summarise
 
@@ -40,26 +39,6 @@ PREDICTORS: dict[str, Callable[[PredictionTask, int], DifferencePredictor]] = {
     "alone": lambda task, seed: MLPDifference(task.space, MLPConfig(view="alone", loss="mse"), seed),
     "gp": lambda task, seed: AdditiveDifference(task.space, [GPPotential(steps=20)], path_profile(task.space)),
 }
-
-
-class DistanceParameters(Parameters):
-    """Parameters of `nasrepro run doa_distance`. Defaults are those of the `laptop` profile."""
-
-    space: Literal["nb101", "nb201", "tnb101"] = Field("nb201", description="search space")
-    source: Literal["accuracy", "zen"] = Field(
-        "accuracy", description="label: accuracy, or the Zen-score of Algorithm 1"
-    )
-    scale: Literal["scores", "raw"] = Field("scores", description="unit of the labels: normal scores, or as they are")
-    trials: int = Field(5, ge=1, le=100, description="training sets of each k")
-    pairs: int = Field(400, ge=10, le=100_000, description="training pairs of each k")
-    test_pairs: int = Field(1_000, ge=10, le=100_000, description="held-out pairs of each k")
-    seed: int = Field(0, ge=0, description="number of the first trial")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"trials": 2, "pairs": 40, "test_pairs": 50},
-        "laptop": {},
-        "full": {"trials": 20, "pairs": 4_000, "test_pairs": 5_000},
-    }
 
 
 def execute(p: DistanceParameters, context: RunContext) -> Outcome:

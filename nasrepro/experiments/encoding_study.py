@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,13 +18,11 @@ from nasrepro.encodings.cate import CATEConfig
 from nasrepro.encodings.flan import FLAN, PUBLISHED, FLANConfig
 from nasrepro.experiments import encoding_features as features
 from nasrepro.experiments.prediction_tasks import prediction_tasks
+from nasrepro.parameters.delta import EncodingParameters
 from nasrepro.predictors.practitioner import BoostedTrees, GPPredictor
 from nasrepro.predictors.ranking import MLP, RankingConfig, RankingEnsemble
 from nasrepro.seeding import derive
 from nasrepro.study.run import RunContext
-
-if TYPE_CHECKING:
-    from nasrepro.experiments.encodings import EncodingParameters
 
 PRACTITIONERS = {  # name -> whether it reads proxies, whether trees join the Gaussian process
     "practitioner": (False, False),

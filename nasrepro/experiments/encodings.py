@@ -11,12 +11,11 @@ differences of held-out one-edit pairs. In TransNAS-Bench-101 a trial's figure i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 from scipy.stats import kendalltau
 
 from nasrepro.benchmarks.ledger import Ledger
@@ -25,53 +24,14 @@ from nasrepro.encodings.arch2vec import Arch2VecConfig
 from nasrepro.experiments import encoding_features as features
 from nasrepro.experiments.encoding_study import PRACTITIONERS, EncodingStudy
 from nasrepro.experiments.prediction_tasks import prediction_tasks
+from nasrepro.parameters.delta import EncodingParameters
 from nasrepro.seeding import numpy_stream
-from nasrepro.study.parameters import Parameters
 from nasrepro.study.run import Experiment, Outcome, RunContext
 from nasrepro.study.statistics import summarise
 
 VECTORS = ("adj", "path", "zcp", "arch2vec", "cate")
 METHODS = (*VECTORS, "flan", *PRACTITIONERS)
 _MAIN = ("1pct", "10pct")  # budgets of every method; further ones are the practitioner's without proxies
-
-
-class EncodingParameters(Parameters):
-    """Parameters of `nasrepro run encodings`. Defaults are those of the `laptop` profile."""
-
-    space: Literal["nb101", "nb201", "tnb101", "nb301"] = Field("nb201", description="search space")
-    method: Literal[
-        "all", "adj", "path", "zcp", "arch2vec", "cate", "flan",
-        "practitioner", "practitioner_trees", "practitioner_zcp", "practitioner_trees_zcp",
-    ] = Field("all", description="which method, or all of them")  # fmt: skip
-    trials: int = Field(5, ge=1, le=100, description="random training sets")
-    pairs: int = Field(2_000, ge=10, le=100_000, description="held-out one-edit pairs of a trial")
-    test_cells: int | None = Field(None, ge=10, description="most test cells of a trial, or all of them")
-    loss: Literal["hinge", "mse"] = Field("hinge", description="of the networks")
-    epochs: int = Field(150, ge=1, le=10_000, description="passes of an MLP over the labels")
-    batch_size: int = Field(8, ge=2, le=4096, description="labels of one step, for budgets up to 200 labels")
-    large_batch_size: int = Field(64, ge=2, le=4096, description="the same for larger budgets")
-    flan_size: Literal["small", "published"] = Field("small", description="sizes of FLAN's layers")
-    flan_epochs: int = Field(100, ge=1, le=10_000, description="passes of FLAN over up to 200 labels")
-    flan_large_epochs: int = Field(20, ge=1, le=10_000, description="passes of FLAN over more labels")
-    flan_large_batch_size: int = Field(16, ge=2, le=4096, description="its labels of one step then")
-    flan_proxies: bool = Field(False, description="give FLAN the zero-cost proxies too")
-    most_paths: int = Field(512, ge=1, description="most frequent paths that the path encoding keeps, of each cell")
-    pretraining_cells: int = Field(15_625, ge=100, description="most unlabelled cells of a pre-training")
-    arch2vec_epochs: int = Field(10, ge=1, le=10_000, description="passes of arch2vec over them")
-    cate_epochs: int = Field(3, ge=1, le=10_000, description="passes of CATE over its pairs")
-    seed: int = Field(0, ge=0, description="master seed of weights and batches")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {
-            "trials": 2, "pairs": 20, "test_cells": 60, "epochs": 2, "flan_epochs": 1, "flan_large_epochs": 1,
-            "pretraining_cells": 200, "arch2vec_epochs": 1, "cate_epochs": 1, "most_paths": 64,
-        },
-        "laptop": {},
-        "full": {
-            "large_batch_size": 8, "flan_size": "published", "flan_epochs": 150, "flan_large_epochs": 150,
-            "flan_large_batch_size": 8, "pretraining_cells": 400_000, "cate_epochs": 10,
-        },
-    }  # fmt: skip
 
 
 def execute(p: EncodingParameters, context: RunContext) -> Outcome:

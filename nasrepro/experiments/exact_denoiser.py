@@ -9,13 +9,12 @@ so can leave the list less often.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from nasrepro.benchmarks.nb101 import NB101Benchmark
 from nasrepro.benchmarks.nb201 import NB201Benchmark
@@ -25,38 +24,15 @@ from nasrepro.diffusion.model import NoiseModel
 from nasrepro.diffusion.sample import sample
 from nasrepro.experiments import hw, nb101, nb201, nb301
 from nasrepro.graphs import Graphs
+from nasrepro.parameters.dinas import ExactParameters
 from nasrepro.seeding import derive
 from nasrepro.spaces.darts import DARTS_CELL
 from nasrepro.study import progress
-from nasrepro.study.parameters import Parameters
 from nasrepro.study.provenance import stopwatch
 from nasrepro.study.run import Experiment, Outcome, RunContext
 
 READER = "exact"
 _T = 500  # steps of the forward process, as in the paper
-
-
-class ExactParameters(Parameters):
-    """Parameters of `nasrepro run exact_denoiser`. Defaults are those of the `laptop` profile."""
-
-    benchmark: Literal["nb201", "nb101", "hw-nb201", "nb301"] = Field(
-        "nb201", description="whose wanted class; of nb301 the normal cells of the wanted pairs"
-    )
-    dataset: Literal["cifar10", "cifar100", "imagenet16-120"] = Field("cifar10", description="data set of nb201")
-    percentile: float = Field(95.0, gt=0, lt=100, description="f: cells above this percentile are the wanted class")
-    platform: Literal["edgegpu", "raspi4", "edgetpu", "pixel3", "eyeriss", "fpga"] = Field(
-        "raspi4", description="device whose latency hw-nb201 bounds"
-    )
-    latency: float = Field(6.0, gt=0, description="bound on the latency, ms")
-    samples: int = Field(2_000, ge=1, le=100_000, description="samples of each number of steps")
-    steps: list[int] = Field([2, 5, 10, 25, 50, 100], min_length=1, description="numbers of reverse steps")
-    seed: int = Field(0, ge=0, description="master seed")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"samples": 200, "steps": [2, 10]},
-        "laptop": {},
-        "full": {"samples": 20_000},
-    }
 
 
 @dataclass(frozen=True)

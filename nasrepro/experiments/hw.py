@@ -10,20 +10,20 @@ the energy on the device is bounded too, and the model has three conditions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.constraints import Constraint
 from nasrepro.benchmarks.hw_nb201 import HWNB201Benchmark, device_column
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.dinas import GPU_RECIPE, Condition, DinasParameters, Generation
+from nasrepro.experiments.dinas import Condition, Generation
 from nasrepro.guidance import percentile_discretiser, threshold_discretiser
+from nasrepro.parameters.dinas import HWParameters
 from nasrepro.study.protocols import PAPER, run_rows, summary_rows
 from nasrepro.study.run import Experiment, Outcome, RunContext
 
@@ -32,32 +32,6 @@ WITHIN = 0  # class of latencies up to the bound
 ACCURACY = Column(DATASET, "accuracy", "valid", 200, MEAN)
 _CONTROLS = ("random", "top_class")
 _RENAMED = {"best_valid": "val", "validity": "feasibility", "distinct_valid": "distinct_feasible"}
-
-
-class HWParameters(DinasParameters):
-    """Parameters of `nasrepro run hw`. Defaults are those of the `laptop` profile."""
-
-    device: Literal["edgegpu", "raspi4", "edgetpu", "pixel3", "eyeriss", "fpga"] = Field(
-        "edgegpu", description="device whose latency is bounded"
-    )
-    latency: float = Field(2.0, gt=0, description="bound on the latency, ms")
-    top_of: Literal["feasible", "all"] = Field(
-        "feasible", description="cells over which the percentile is taken: the public code, or the text"
-    )
-    energy: float = Field(0.0, ge=0, description="bound on the energy, mJ, a third condition, 0 for none")
-    queries: int = Field(200, ge=1, le=15_625, description="queries of one run")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"epochs": 1, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5, "most_draws": 1},
-        "laptop": {
-            "most_draws": 1, "guidance_scale": 2.0, "epochs": 100, "trainings": 1, "wanted_share": 0.9,
-            "reverse_steps": 50, "denoiser": "whole-graph",
-        },
-        "full": {
-            **GPU_RECIPE, "most_draws": 1, "guidance_scale": 2.0, "batch_size": 512, "wanted_share": 0.9,
-            "denoiser": "whole-graph",
-        },
-    }  # fmt: skip
 
 
 def execute(p: HWParameters, context: RunContext) -> Outcome:

@@ -7,22 +7,19 @@ cells within the bound). Sampling asks for one setting at a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
-
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import Field
 
 from nasrepro.benchmarks.constraints import Constraint
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.experiments import hw
-from nasrepro.experiments.dinas import GPU_RECIPE, DinasParameters
+from nasrepro.experiments.dinas import denoiser_config, training_config
 from nasrepro.experiments.training import trained
 from nasrepro.graphs import Graphs
 from nasrepro.guidance import Guided, percentile_discretiser
+from nasrepro.parameters.dinas import JointParameters
 from nasrepro.search.base import spend
 from nasrepro.search.dinas import DiNAS
 from nasrepro.seeding import derive
@@ -31,24 +28,6 @@ from nasrepro.study.protocols import PAPER, run_rows, summary_rows
 from nasrepro.study.run import Experiment, Outcome, RunContext
 
 TOP = 1  # class of the cells above the percentile
-
-
-class JointParameters(DinasParameters):
-    """Parameters of `nasrepro run hw_joint`. Defaults are those of the `laptop` profile."""
-
-    queries: int = Field(200, ge=1, le=15_625, description="queries of one run and setting")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"epochs": 1, "batch_size": 8192, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5},
-        "laptop": {
-            "epochs": 12, "trainings": 1, "guidance_scale": 2.0, "wanted_share": 0.9, "time_input": True,
-            "reverse_steps": 50, "denoiser": "whole-graph",
-        },
-        "full": {
-            **GPU_RECIPE, "epochs": 48, "guidance_scale": 2.0, "wanted_share": 0.9, "time_input": True,
-            "denoiser": "whole-graph",
-        },
-    }  # fmt: skip
 
 
 def execute(p: JointParameters, context: RunContext) -> Outcome:
@@ -127,8 +106,8 @@ def _train(
         load,
         node_classes=len(benchmark.space.node_classes),
         condition_classes=(2 * len(limits), 2),
-        denoiser=p.denoiser_config(),
-        config=p.training_config(),
+        denoiser=denoiser_config(p),
+        config=training_config(p),
         seed=derive(p.seed, "training", training),
         wanted=[(2 * s + 1, TOP) for s in range(len(limits))] if p.wanted_share else None,
     )

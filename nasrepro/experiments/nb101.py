@@ -7,37 +7,12 @@ cells where both are known). With the official file, `label=valid` does as the p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
-
-from pydantic import Field
-
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.nb101 import DATASET, EPOCHS, NB101Benchmark
 from nasrepro.errors import MissingData
-from nasrepro.experiments.dinas import GPU_RECIPE, DinasParameters
 from nasrepro.experiments.tabular import one_condition
+from nasrepro.parameters.dinas import NB101Parameters
 from nasrepro.study.run import Experiment, Outcome, RunContext
-
-
-class NB101Parameters(DinasParameters):
-    """Parameters of `nasrepro run nb101`. Defaults are those of the `laptop` profile."""
-
-    label: Literal["test", "valid"] = Field("test", description="accuracy that is learnt and maximised")
-    percentile: float = Field(
-        99.0, gt=0, lt=100, description="f: cells above this percentile of accuracy are the wanted class"
-    )
-    queries: int = Field(150, ge=1, le=100_000, description="queries of one run")
-    epochs: int = Field(6, ge=1, le=10_000, description="passes over the labelled cells")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {
-            "epochs": 1, "batch_size": 8192, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5,
-            "most_draws": 2,
-        },
-        "laptop": {"guidance_scale": 3.0, "reverse_steps": 25, "wanted_share": 0.5},
-        "full": {**GPU_RECIPE, "epochs": 30, "guidance_scale": 3.0, "wanted_share": 0.5},
-    }  # fmt: skip
 
 
 def column(split: str) -> Column:

@@ -6,30 +6,11 @@ stands the `distinct` one: sample on until the budget of distinct valid cells is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
-
-from pydantic import Field
-
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.nb201 import NB201Benchmark
-from nasrepro.experiments.dinas import GPU_RECIPE, DinasParameters
 from nasrepro.experiments.tabular import one_condition
+from nasrepro.parameters.dinas import NB201Parameters
 from nasrepro.study.run import Experiment, Outcome, RunContext
-
-
-class NB201Parameters(DinasParameters):
-    """Parameters of `nasrepro run nb201`. Defaults are those of the `laptop` profile."""
-
-    dataset: Literal["cifar10", "cifar100", "imagenet16-120"] = Field(
-        "cifar10", description="data set of the tabulated networks"
-    )
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"epochs": 1, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5, "most_draws": 2},
-        "laptop": {},
-        "full": GPU_RECIPE,
-    }
 
 
 def column(dataset: str, split: str) -> Column:

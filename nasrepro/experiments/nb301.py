@@ -11,21 +11,19 @@ printed one. There is no test accuracy.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, cast
 
 import pandas as pd
-from pydantic import Field
 
 from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, SURROGATE_DISTANCE, NB301Benchmark
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.dinas import GPU_RECIPE, Condition, Generation
+from nasrepro.experiments.dinas import Condition, Generation
 from nasrepro.experiments.surrogates import (
-    SurrogateParameters,
     best_of_runs,
     generate,
     other_rows,
@@ -36,6 +34,7 @@ from nasrepro.experiments.surrogates import (
 )
 from nasrepro.graphs import Graphs
 from nasrepro.guidance import percentile_discretiser
+from nasrepro.parameters.dinas import NB301Parameters
 from nasrepro.search.dinas import CellPairs, DiNAS
 from nasrepro.seeding import derive, numpy_stream
 from nasrepro.spaces.darts import DARTS_CELL, NB301
@@ -46,29 +45,6 @@ from nasrepro.study.statistics import FAILED_RUN, summarise
 
 CELLS = ("normal", "reduction")
 REPORTED: dict[str, Column] = {"distance": SURROGATE_DISTANCE}
-
-
-class NB301Parameters(SurrogateParameters):
-    """Parameters of `nasrepro run nb301`. Defaults are those of the `laptop` profile."""
-
-    cells: int = Field(10_000, ge=100, le=1_000_000, description="random architectures that are labelled to train on")
-    protocol: Literal["combinations", "single"] = Field(
-        "combinations", description="combine a few samples of each model in all ways (Table 3), or pair them (Table 7)"
-    )
-    decode: Literal["correct", "public_code"] = Field(
-        "correct", description="evaluate the generated architecture, or what the public code reads in its place"
-    )
-    queries: int = Field(100, ge=1, le=15_625, description="queries of one run")
-    trainings: int = Field(1, ge=1, le=100, description="separate trainings")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {
-            "cells": 500, "epochs": 2, "runs": 2, "queries": 25, "reverse_steps": 5, "most_draws": 2, "generations": 20,
-            "percentile": 95.0,
-        },
-        "laptop": {"epochs": 40, "wanted_share": 0.5},
-        "full": {**GPU_RECIPE, "cells": 100_000, "trainings": 3, "wanted_share": 0.5},
-    }  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,10 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 from scipy.stats import kendalltau
 
 from nasrepro.benchmarks import registry
@@ -26,13 +25,13 @@ from nasrepro.classification.job import Data, Job, Trained, carry_out, in_proces
 from nasrepro.classification.recipe import MOBILE_LIMIT, Recipe
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.chosen_cells import RECORD, SURROGATE, best_by_surrogate, of_record, parse_cells, record_file
+from nasrepro.parameters.dinas import NetworkTrainingParameters
 from nasrepro.proxies import complexity
 from nasrepro.seeding import derive, numpy_stream
 from nasrepro.spaces.darts import NB301
 from nasrepro.spaces.darts_genotype import DARTS_V2, Pair
 from nasrepro.storage import write_atomically
 from nasrepro.study import progress, provenance
-from nasrepro.study.parameters import Parameters
 from nasrepro.study.records import run_key
 from nasrepro.study.run import Experiment, Outcome, RunContext
 from nasrepro.study.statistics import mean_difference, permutation, summarise
@@ -41,76 +40,6 @@ log = logging.getLogger(__name__)
 CHOSEN, RANDOM, DARTS = "chosen", "random", "darts-v2"  # groups of networks
 _N_CLASSES = {"cifar10": 10, "imagenet": 1000, "generated": 10}
 _VERSION = 1  # of trained networks, raised by hand whenever they would come out differently
-
-
-class NetworkTrainingParameters(Parameters):
-    """Parameters of `nasrepro run network_training`. Defaults are those of the `laptop` profile."""
-
-    data: Literal["cifar10", "imagenet", "generated"] = Field("cifar10", description="images")
-    cells: str = Field(
-        "surrogate",
-        description="the chosen cells: `surrogate`, `record:<experiment>`, or genotypes and `darts-v2`, with ; between",
-    )
-    chosen_cells: int = Field(8, ge=1, le=1_000, description="how many chosen cells are trained at most")
-    random_cells: int = Field(8, ge=0, le=1_000, description="how many random cells are trained")
-    darts_v2: int = Field(3, ge=0, le=100, description="trainings of DARTS-V2, each with another seed")
-    pool: int = Field(10_000, ge=1, description="random cells of which `surrogate` chooses the best")
-    side: int = Field(16, ge=8, le=512, description="height and width of the images")
-    training_images: int = Field(5_000, ge=0, description="training images, 0 for all")
-    test_images: int = Field(2_000, ge=0, description="test images, 0 for all")
-    channels: int = Field(8, ge=2, le=512, description="channels of the first cells")
-    n_cells: int = Field(5, ge=3, le=50, description="cells of a network")
-    epochs: int = Field(4, ge=1, description="passes over the training images")
-    batch_size: int = Field(64, ge=2, description="images of one step, of all processes together")
-    learning_rate: float = Field(0.05, gt=0, description="peak learning rate; cosine to zero")
-    warmup_epochs: int = Field(0, ge=0, description="epochs of linear warm-up")
-    weight_decay: float = Field(0.0003, ge=0, description="weight decay")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the label spread over all classes")
-    auxiliary_weight: float = Field(0.0, ge=0, description="weight of the auxiliary head, 0 for none")
-    drop_path: float = Field(0.0, ge=0, lt=1, description="probability of dropping a path in the last epoch")
-    clip_norm: float = Field(5.0, ge=0, description="largest norm of the gradient, 0 for no clipping")
-    cutout: int = Field(0, ge=0, description="side of the square cut out of training images")
-    precision: Literal["float32", "bfloat16"] = Field("float32", description="precision of the forward pass")
-    processes: int = Field(1, ge=1, le=64, description="processes that share a batch, each on a GPU of its own")
-    seed: int = Field(0, ge=0, description="master seed")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {
-            "data": "generated",
-            "cells": "darts-v2",
-            "random_cells": 1,
-            "darts_v2": 1,
-            "side": 8,
-            "training_images": 160,
-            "test_images": 100,
-            "channels": 4,
-            "n_cells": 3,
-            "epochs": 2,
-            "batch_size": 32,
-        },
-        "laptop": {},
-        "full": {
-            "data": "imagenet",
-            "cells": "record:nb301",
-            "chosen_cells": 1,
-            "random_cells": 0,
-            "darts_v2": 0,
-            "side": 224,
-            "training_images": 0,
-            "test_images": 0,
-            "channels": 48,
-            "n_cells": 14,
-            "epochs": 250,
-            "batch_size": 1024,
-            "learning_rate": 0.5,
-            "warmup_epochs": 5,
-            "weight_decay": 0.00003,
-            "label_smoothing": 0.1,
-            "auxiliary_weight": 0.4,
-            "precision": "bfloat16",
-            "processes": 8,
-        },
-    }
 
 
 def execute(p: NetworkTrainingParameters, context: RunContext) -> Outcome:

@@ -9,18 +9,16 @@ The surrogate is not that of NAS-Bench-X11, so no number here is comparable with
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.nlp import EPOCHS, PTB, NLPBenchmark
-from nasrepro.experiments.dinas import GPU_RECIPE, Condition, Generation
+from nasrepro.experiments.dinas import Condition, Generation
 from nasrepro.experiments.surrogates import (
-    SurrogateParameters,
     best_of_runs,
     generate,
     other_rows,
@@ -30,6 +28,7 @@ from nasrepro.experiments.surrogates import (
     with_reported,
 )
 from nasrepro.guidance import percentile_discretiser
+from nasrepro.parameters.dinas import NLPParameters
 from nasrepro.seeding import derive
 from nasrepro.study.protocols import DISTINCT, PAPER, summary_rows
 from nasrepro.study.run import Experiment, Outcome, RunContext
@@ -39,27 +38,6 @@ SURROGATE_LOSS, SURROGATE_DISTANCE, SURROGATE_DIVERGED = (
     Column(PTB, f"surrogate_{name}", "surrogate", EPOCHS, MEAN) for name in ("loss", "distance", "diverged")
 )
 REPORTED: dict[str, Column] = {"distance": SURROGATE_DISTANCE, "diverged": SURROGATE_DIVERGED}
-
-
-class NLPParameters(SurrogateParameters):
-    """Parameters of `nasrepro run nlp`. Defaults are those of the `laptop` profile."""
-
-    queries: int = Field(304, ge=1, le=15_625, description="queries of one run")
-    epochs: int = Field(100, ge=1, le=10_000, description="passes over the labelled cells")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {
-            "epochs": 2, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5, "most_draws": 2,
-            "generations": 20, "percentile": 95.0,
-        },
-        "laptop": {
-            "epochs": 200, "batch_size": 64, "wanted_share": 0.5, "most_draws": 1, "denoiser": "whole-graph",
-        },
-        "full": {
-            **GPU_RECIPE, "epochs": 200, "batch_size": 64, "wanted_share": 0.5, "most_draws": 1,
-            "denoiser": "whole-graph",
-        },
-    }  # fmt: skip
 
 
 def accuracy(losses: np.ndarray) -> np.ndarray:

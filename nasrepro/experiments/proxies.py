@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
-
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import Field
 from scipy.stats import spearmanr
 
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
+from nasrepro.parameters.delta import ProxyParameters
 from nasrepro.proxies.networks import build
 from nasrepro.proxies.zen import zen
 from nasrepro.seeding import derive, numpy_stream
 from nasrepro.spaces.nb201 import NB201
-from nasrepro.study.parameters import Parameters
 from nasrepro.study.run import Experiment, Outcome, RunContext
 
 COLUMN = Column("cifar10", "zen", "proxy", 0, MEAN)
 _PART = 50  # cells of a stage
-
-
-class ProxyParameters(Parameters):
-    """Parameters of `nasrepro run proxies`."""
-
-    cells: int = Field(250, ge=10, le=15_625, description="random cells whose score is computed")
-    batch_size: int = Field(2, ge=1, le=256, description="images of one score; the published ones had 64")
-    seed: int = Field(0, ge=0, description="master seed")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"cells": 10},
-        "laptop": {},
-        "full": {"cells": 2_000},
-    }
 
 
 def execute(p: ProxyParameters, context: RunContext) -> Outcome:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 import yaml
-from pydantic import Field
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -23,14 +22,15 @@ from nasrepro import paths
 from nasrepro.diffusion.sample import sample
 from nasrepro.diffusion.train import train
 from nasrepro.experiments import hw, hw_joint, nb101, nb201, nb301, nlp
-from nasrepro.experiments.dinas import DinasParameters
+from nasrepro.experiments.dinas import denoiser_config, training_config
 from nasrepro.guidance import Guided
+from nasrepro.parameters.base import resolve
+from nasrepro.parameters.dinas import DinasParameters, StepParameters
 from nasrepro.spaces.darts import DARTS_CELL
 from nasrepro.spaces.nb101 import NB101
 from nasrepro.spaces.nb201 import NB201
 from nasrepro.spaces.nlp import NLP
 from nasrepro.study import progress
-from nasrepro.study.parameters import Parameters, resolve
 from nasrepro.study.provenance import stopwatch
 from nasrepro.study.run import Experiment, Outcome, RunContext
 
@@ -44,14 +44,6 @@ _SETTINGS: Mapping[str, tuple[Experiment[Any], Any, tuple[int, ...]]] = {
     "hw_joint": (hw_joint.EXPERIMENT, NB201, (24, 2)),
 }
 _ABLATED = ("whole-graph", "matrix-channels", "matrix-heads")  # further networks that the book trains on nb201
-
-
-class StepParameters(Parameters):
-    """Parameters of `nasrepro run step_cost`."""
-
-    seed: int = Field(0, ge=0, description="master seed")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {"smoke": {}, "laptop": {}, "full": {}}
 
 
 class _Operations(TorchDispatchMode):
@@ -84,13 +76,13 @@ def count(space: Any, classes: tuple[int, ...], p: DinasParameters, seed: int) -
     """Return what a training step of `p.batch_size` graphs, and a reverse step of `p.queries` samples, amount to."""
     rng = np.random.default_rng(seed)
     graphs = space.encode([space.sample(rng) for _ in range(p.batch_size)])
-    config = p.training_config()
+    config = training_config(p)
     of = torch.zeros(len(graphs), len(classes), dtype=torch.int64)
 
     def training(epochs: int) -> Any:  # an epoch is one batch, so one step
         return train(
             graphs, of, node_classes=len(space.node_classes), condition_classes=classes,
-            denoiser=p.denoiser_config(),
+            denoiser=denoiser_config(p),
             config=replace(config, epochs=epochs), seed=seed, wanted=[(0,) * len(classes)],
         )[0]  # fmt: skip
 

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from nasrepro.benchmarks.base import Benchmark, Column
 from nasrepro.benchmarks.ledger import Ledger
-from nasrepro.experiments.dinas import DinasParameters
 from nasrepro.search.base import NO_KEY, Searcher
 from nasrepro.spaces.base import SearchSpace
 from nasrepro.study import progress
@@ -20,20 +18,6 @@ from nasrepro.study.novelty import novelty, uniqueness
 from nasrepro.study.protocols import PAPER, is_cell, run_rows
 from nasrepro.study.run import RunContext
 from nasrepro.study.statistics import summarise
-
-
-class SurrogateParameters(DinasParameters):
-    """Parameters of DiNAS where a surrogate answers. Defaults are those of the `laptop` profile."""
-
-    generations: int = Field(2_000, ge=1, le=100_000, description="samples whose novelty and uniqueness is measured")
-    percentile: float = Field(
-        99.0, gt=0, lt=100, description="f: cells above this percentile of accuracy are the wanted class"
-    )
-    guidance_scale: float = Field(
-        1.5, ge=0, le=20, description="gamma of Eq. 5; the public code runs gamma = 3, the paper states none"
-    )
-    reverse_steps: int = Field(50, ge=1, le=500, description="steps of the reverse process; the paper takes all 500")
-
 
 # "protocols" of rows that are no searches
 GENERATIONS, ALL_RUNS, SPEED = "generations", "all_runs", "speed"

@@ -10,8 +10,9 @@ import pandas as pd
 from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.tabular import TabularBenchmark
-from nasrepro.experiments.dinas import CONTROLS, Condition, DinasParameters, Generation
+from nasrepro.experiments.dinas import CONTROLS, Condition, Generation
 from nasrepro.guidance import percentile_discretiser
+from nasrepro.parameters.dinas import DinasParameters
 from nasrepro.study.protocols import DISTINCT, PAPER, TestLabels, run_rows, summary_rows
 from nasrepro.study.run import Outcome, RunContext
 

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
-from pydantic import Field
 
 from nasrepro.delta_theory import (
     NB101_FORM,
@@ -18,8 +17,8 @@ from nasrepro.delta_theory import (
     growth,
     theorem_table,
 )
+from nasrepro.parameters.delta import TheoryParameters
 from nasrepro.spaces.nb201 import NB201
-from nasrepro.study.parameters import Parameters
 from nasrepro.study.provenance import stopwatch
 from nasrepro.study.run import Experiment, Outcome, RunContext
 
@@ -31,14 +30,6 @@ FORMS: dict[str, tuple[str, FixedForm]] = {
     "nb201": ("NAS-Bench-201, n = 6, r = 5", NB201_FORM),
     "nb101": ("NAS-Bench-101, 7 vertices, n = 5, r = 3", NB101_FORM),
 }
-
-
-class TheoryParameters(Parameters):
-    """Parameters of `nasrepro run theory`."""
-
-    edits: int = Field(2, ge=1, le=6, description="k of the row of Theorem 5")
-    largest: int = Field(10, ge=2, le=30, description="largest n of the growth plot")
-    operations: int = Field(3, ge=2, le=10, description="r of the growth plot")
 
 
 def execute(p: TheoryParameters, context: RunContext) -> Outcome:

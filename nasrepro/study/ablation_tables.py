@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from nasrepro.parameters.base import ADDED
 from nasrepro.study import search_tables
 from nasrepro.study.claims import metric_row
 from nasrepro.study.drawing import Figure, render
-from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, runs_note, with_interval
 

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from nasrepro import paths
 from nasrepro.errors import CorruptData
+from nasrepro.parameters.base import ADDED
 from nasrepro.study import records
-from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
 from nasrepro.study.statistics import Summary
 

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from nasrepro import paths
+from nasrepro.parameters.base import ADDED
 from nasrepro.study.claims import answering_record, load_claims, metric_row
-from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record, newest
 from nasrepro.study.rendering import Column, Row, Table, duration, runs_note, with_interval
 

@@ -7,17 +7,17 @@ built page can be asked whether it shows them.
 
 from __future__ import annotations
 
-import ast
 import html
 import json
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from nasrepro.parameters import resolved
 from nasrepro.study.claims import PLACE
 from nasrepro.study.figures import Figure
 from nasrepro.study.records import Record, newest
@@ -104,76 +104,8 @@ def run_command(record: Record) -> str:
 
 @lru_cache
 def profile_parameters(experiment: str, profile: str) -> dict[str, Any]:
-    """Return the default of each parameter under a profile, as far as an experiment's source states it literally.
-
-    The source is read and not imported: experiments need torch, and the book does without.
-    """
-    found: dict[str, Any] = {}
-    profiles: dict[str, dict[str, Any]] = {}
-    for node, constants in _parameter_classes(experiment):
-        for field in (f for f in node.body if isinstance(f, ast.AnnAssign) and isinstance(f.target, ast.Name)):
-            assert isinstance(field.target, ast.Name)
-            if isinstance(field.value, ast.Call) and field.value.args and _is_literal(field.value.args[0]):
-                found[field.target.id] = ast.literal_eval(field.value.args[0])
-            elif field.target.id == "profiles" and isinstance(field.value, ast.Dict):
-                profiles = _literal_dict(field.value, constants)
-    return found | profiles.get(profile, {})
-
-
-def _parameter_classes(module: str) -> list[tuple[ast.ClassDef, dict[str, Any]]]:
-    """Return the classes of parameters that a module of `experiments` defines, after those that they inherit from, each
-    with the constants that its profiles may name."""
-    path = Path(__file__).parent.parent / "experiments" / f"{module}.py"
-    if not path.is_file():
-        return []
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    imported = {
-        alias.name: node.module.removeprefix("nasrepro.experiments.")
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("nasrepro.experiments.")
-        for alias in node.names
-    }
-    classes = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name.endswith("Parameters")]
-    bases = {base.id for node in classes for base in node.bases if isinstance(base, ast.Name)}
-    found = [known for base in sorted(bases & imported.keys()) for known in _parameter_classes(imported[base])]
-    constants = _constants(tree)
-    for name in imported.keys() - bases:
-        if name.isupper():
-            source = path.with_name(f"{imported[name]}.py")
-            constants |= {k: v for k, v in _constants(ast.parse(source.read_text("utf-8"))).items() if k == name}
-    return [*found, *((node, constants) for node in classes)]
-
-
-def _is_literal(node: ast.expr) -> bool:
-    """Return whether an expression can be evaluated without importing anything."""
-    return not any(isinstance(part, ast.Name | ast.Call | ast.Attribute) for part in ast.walk(node))
-
-
-def _constants(tree: ast.Module) -> dict[str, Any]:
-    """Return the dictionaries that a module states literally, by name."""
-    return {
-        target.id: ast.literal_eval(node.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and node.targets
-        for target in node.targets
-        if isinstance(target, ast.Name) and all(isinstance(v, ast.Constant) for v in node.value.values)
-    }
-
-
-def _literal_dict(node: ast.expr, shared: Mapping[str, Any]) -> dict[str, Any]:
-    """Evaluate a dictionary of literals, of names in `shared`, and of dictionaries of these, also after `**`."""
-    if isinstance(node, ast.Name):
-        return dict(shared[node.id])
-    assert isinstance(node, ast.Dict)
-    out: dict[str, Any] = {}
-    for key, value in zip(node.keys, node.values, strict=True):
-        if key is None:
-            out |= _literal_dict(value, shared)
-        elif isinstance(value, ast.Dict | ast.Name):
-            out[ast.literal_eval(key)] = _literal_dict(value, shared)
-        else:
-            out[ast.literal_eval(key)] = ast.literal_eval(value)
-    return out
+    """Return the value of each parameter of an experiment under a profile."""
+    return resolved(experiment, {}, profile).model_dump(mode="json")
 
 
 def _literal(value: object) -> str:

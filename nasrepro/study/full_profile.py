@@ -11,9 +11,9 @@ import pandas as pd
 import yaml
 
 from nasrepro import paths
+from nasrepro.parameters.base import ADDED
 from nasrepro.study.claims import metric_row
 from nasrepro.study.fragments import Run, newest_run, profile_parameters
-from nasrepro.study.parameters import ADDED
 from nasrepro.study.plan import load_plan, record_of, trained_by
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import Column, Row, Table, duration, runs_note, with_interval

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nasrepro import paths
 from nasrepro.errors import CorruptData
+from nasrepro.parameters.base import ADDED
 from nasrepro.study.fragments import profile_parameters
-from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import Column, Row, Table, duration
 

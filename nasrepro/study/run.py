@@ -24,9 +24,9 @@ import pyarrow.parquet as pq
 from nasrepro import paths
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.errors import ParameterError
+from nasrepro.parameters.base import Parameters, resolve
 from nasrepro.storage import write_atomically
 from nasrepro.study import provenance, records
-from nasrepro.study.parameters import Parameters, resolve
 from nasrepro.study.records import Artefact, Cost, DataFile, LabelCount, Record
 
 P = TypeVar("P", bound=Parameters)

@@ -13,10 +13,10 @@ from typing import Any
 import pandas as pd
 
 from nasrepro import paths
+from nasrepro.parameters.base import ADDED
 from nasrepro.study import records, search_tables
 from nasrepro.study.claims import answering_record, load_claims, metric_row
 from nasrepro.study.fragments import Run
-from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import Column, Row, Table, runs_note, with_interval
 from nasrepro.study.search_tables import SEARCHER_NAMES

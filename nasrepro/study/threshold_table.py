@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nasrepro.parameters.base import ADDED
 from nasrepro.study.claims import metric_row
 from nasrepro.study.fragments import Run
-from nasrepro.study.parameters import ADDED
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import Column, Row, Table, runs_note, with_interval
 
