@@ -16,6 +16,7 @@ from nasrepro.parameters.base import ADDED
 from nasrepro.study import search_tables
 from nasrepro.study.claims import metric_row
 from nasrepro.study.drawing import Figure, render
+from nasrepro.study.plan import select_all
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, runs_note, with_interval
 
@@ -96,29 +97,17 @@ ABLATIONS = {
 
 def base_record(candidates: Sequence[Record]) -> Record | None:
     """Return the run that the ablations vary."""
-    found = search_tables.answering(TABLE, candidates)
-    return found if found is not None and found.profile == "laptop" else None
+    return search_tables.answering(TABLE, candidates)
 
 
 def varied(name: str, candidates: Sequence[Record]) -> list[Record]:
-    """Return the runs of an ablation, the base run among them, in the order of the varied values; of runs with the
-    same values, the newest."""
+    """Return the runs of an ablation, the base run among them, in the order of the varied values."""
     base = base_record(candidates)
     if base is None:
         return []
-    may = ABLATIONS[name].parameters
-    fixed = _setting(base, set(may))
-    rows: dict[str, Record] = {}
-    for record in sorted(candidates, key=lambda r: r.created):
-        if record.experiment == base.experiment and _setting(record, set(may)) == fixed:
-            rows[repr(_values(record, may))] = record
-    rows[repr(_values(base, may))] = base
-    if name == "combine":  # only where both were run at a scale
-        both = [r.parameters["guidance_scale"] for r in rows.values() if r.parameters["guide_on"] != "logits"]
-        rows = {k: r for k, r in rows.items() if r.parameters["guidance_scale"] in both}
-    if name == "labels":  # a larger share or more epochs with all labels are other ablations
-        rows = {k: r for k, r in rows.items() if r.parameters.get("labelled") or r.key == base.key}
-    return sorted(rows.values(), key=lambda r: _order(_values(r, may)))
+    may, below = ABLATIONS[name].parameters, "dinas.table8.d" if name == "classes" else f"dinas.ablations.{name}."
+    rows = [r for r in select_all(below, candidates).values() if r.parameters["denoiser"] != "paper"]
+    return sorted([base, *rows], key=lambda r: _order(_values(r, may)))
 
 
 def overview_table(candidates: Sequence[Record]) -> Table:
@@ -199,7 +188,7 @@ def settings_table(candidates: Sequence[Record]) -> Table:
     )
     base, free = base_record(candidates), {*_MODEL, "dataset"}
     fixed, rows = _setting(base, free) if base else None, []
-    for record in candidates:
+    for record in {**select_all("dinas.table2.", candidates), **select_all("dinas.ablations.", candidates)}.values():
         p, row = record.parameters, metric_row(record, "dinas", "paper")
         if row is None or record.experiment != "nb201" or _setting(record, free) != fixed:
             continue

@@ -39,8 +39,10 @@ from nasrepro.study import (
     threshold_table,
 )
 from nasrepro.study.bookcheck import check_built
-from nasrepro.study.fragments import Fragments, Run, newest_run, raw, table
+from nasrepro.study.fragments import Fragments, raw, table
 from nasrepro.study.listings import write_listings
+from nasrepro.study.plan import select
+from nasrepro.study.records import Run
 
 PARTS = (ablation_pages, surrogate_pages, network_table, encoding_tables, doa_tables, delta_search_figures)
 # whose numbers stand in sentences, too
@@ -120,7 +122,7 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     out = Fragments(staging / "book" / "_generated")
     write_listings(source, staging / "book" / "_static" / "code", out.folder / "sources.json")
     chosen = {name: reference_run(committed, name) for name in search_tables.TABLES}
-    verdicts = tables.claims_table(claims.evaluate([r for _, r in committed]))
+    verdicts = tables.claims_table(claims.evaluate(committed))
     known = [record for _, record in committed]
     reruns = {name: found for name in chosen if (found := search_tables.baselines(name, known)) is not None}
     values = result_values({name: run[1] for name, run in chosen.items() if run}, reruns)
@@ -209,7 +211,7 @@ def result_values(
 
 def theory_values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     """Return the counts that the page on the theorems quotes, `theory.<space>.<count>`; None without a record."""
-    found = newest_run(committed, "theory")
+    found = select("delta.theory", committed)
     metrics = found[1].metrics if found else {}
     return {
         f"theory.{space}.{count}": metrics.get(space, {}).get(count)
