@@ -28,6 +28,7 @@ from nasrepro.study import (
     doa_tables,
     drawing,
     encoding_tables,
+    evidence_pages,
     exact_table,
     full_profile,
     network_table,
@@ -44,9 +45,18 @@ from nasrepro.study.listings import write_listings
 from nasrepro.study.plan import select
 from nasrepro.study.records import Run
 
-PARTS = (ablation_pages, surrogate_pages, network_table, encoding_tables, doa_tables, delta_search_figures)
+PARTS = (
+    evidence_pages,
+    ablation_pages,
+    surrogate_pages,
+    network_table,
+    encoding_tables,
+    doa_tables,
+    delta_search_figures,
+)
 # whose numbers stand in sentences, too
 QUOTED = (
+    evidence_pages,
     surrogate_pages,
     exact_table,
     full_profile,

@@ -30,6 +30,7 @@ _COLUMNS = (
     Column("Random search, ours", numeric=True),
     Column("Ceiling", numeric=True),
 )
+_MEMORISED = Column("Feasible samples that stand in the training list of wanted cells, %", numeric=True)
 
 
 @lru_cache
@@ -82,7 +83,8 @@ def constraint_table(candidates: Iterable[Record], field: str) -> Table:
         "the latency of all 15,625 cells before.",
         "Random, printed: no feasibility is given there.",
     )
-    return Table(_COLUMNS, rows, caption, notes)
+    columns = (*_COLUMNS, _MEMORISED) if field == "feasibility" else _COLUMNS
+    return Table(columns, rows, caption, notes)
 
 
 def _comparison(shown: Sequence[Record], field: str) -> tuple[str, ...]:
@@ -278,11 +280,13 @@ def _row(device: str, bound: int, record: Record | None, field: str) -> Row:
     here = frame[(frame["device"] == device) & (frame["latency_ms"] == bound)].set_index("method")[field]
     told = [_value(here[m]) for m in ("DiNAS", "AG-Net", "Random search")]
     if record is None:
-        return Row((f"{DEVICE_NAMES[device]}, {bound} ms", *told, *["not run"] * 4), "ours")
+        missing = ["not run"] * (5 if field == "feasibility" else 4)
+        return Row((f"{DEVICE_NAMES[device]}, {bound} ms", *told, *missing), "ours")
     ours = [_ours(metric_row(record, s, "paper"), field) for s in ("dinas", "top_class", "random")]
     best = record.metrics["ceiling"]
     ceiling = f"{best['val']:.2f}" if field == "val" else f"{100 * best['share']:.1f}"
-    return Row((f"{DEVICE_NAMES[device]}, {bound} ms", *told, *ours, ceiling), "ours")
+    more = [_ours(metric_row(record, "dinas", "paper"), "in_top_class")] if field == "feasibility" else []
+    return Row((f"{DEVICE_NAMES[device]}, {bound} ms", *told, *ours, ceiling, *more), "ours")
 
 
 def _value(value: float) -> str:
@@ -292,5 +296,5 @@ def _value(value: float) -> str:
 def _ours(row: dict[str, Any] | None, field: str) -> str:
     if row is None:
         return "no such cell"
-    scale = 100 if field == "feasibility" else 1
+    scale = 100 if field in ("feasibility", "in_top_class") else 1
     return with_interval({k: v if v is None else scale * v for k, v in row[field].items()}, 2 if scale == 1 else 1)

@@ -86,8 +86,8 @@ class Planned(BaseModel):
 
 def recipe(name: str) -> dict[str, Any]:
     """Return the parameters of a file of `data/paper/`."""
-    found = read_yaml(paths.data_dir() / "paper" / name)
-    return {k: v for k, v in found.items() if k != "conflicts"}
+    found: dict[str, Any] = read_yaml(paths.data_dir() / "paper" / name)
+    return dict(found)
 
 
 def load_plan(paper: str | None = None, path: Path | None = None) -> list[Planned]:

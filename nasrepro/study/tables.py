@@ -12,7 +12,9 @@ from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, duration
 _PLACE = ("benchmark", "space", "dataset", "device", "latency")  # parameters that say where a run takes place
 
 
-def claims_table(evidence: Sequence[Evidence]) -> Table:
+def claims_table(
+    evidence: Sequence[Evidence], title: str = "The statements of the papers and what our runs say to them"
+) -> Table:
     """Return a row per claim: printed, as printed by us with the verdict, ours, and the control of both."""
     columns = (
         Column("Where"),
@@ -29,9 +31,8 @@ def claims_table(evidence: Sequence[Evidence]) -> Table:
     count = {v: sum(word == v for word in said.values()) for v in VERDICTS}
     tally = ", ".join(f"{n} {verdict}" for verdict, n in count.items() if n)
     rivals = sum(word is None for word in said.values())
-    caption = (
-        "The statements of the papers and what our runs say to them. Verdicts, of runs as printed alone: "
-        f"{tally or 'none'}. {rivals} numbers of other methods are compared and count in no sum. Mean [95 % interval]."
+    caption = f"{title}. Verdicts, of runs as printed alone: {tally or 'none'}. Mean [95 % interval]." + (
+        f" {rivals} numbers of other methods are compared and count in no sum." if rivals else ""
     )
     remarks = [
         (f"{e.claim.id}, {e.reading}", e.reason + (f": `{e.command}`" if e.command else ""))
@@ -39,7 +40,12 @@ def claims_table(evidence: Sequence[Evidence]) -> Table:
         if e.reason and e.verdict not in ("not run", "not comparable")
     ]
     rows = tuple(_claim_row(answers, said[name]) for name, answers in grouped.items())
-    return Table(columns, rows, caption, tuple(f"`{name}`: {remark}." for name, remark in remarks))
+    notes = [f"`{name}`: {remark}." for name, remark in remarks]
+    if missing := list(dict.fromkeys(e.command for e in evidence if e.verdict == "not run" and e.command)):
+        notes.append(
+            f"What is not run as printed, these would run: {'; '.join(f'`{command}`' for command in missing)}."
+        )
+    return Table(columns, rows, caption, tuple(notes))
 
 
 def _claim_row(answers: Sequence[Evidence], verdict: str | None) -> Row:
