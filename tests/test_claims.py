@@ -148,7 +148,8 @@ def test_a_printed_value_beyond_the_best_of_the_table_cannot_be_reached() -> Non
 
 
 def test_ours_stands_above_level_or_below_and_never_gets_a_verdict(committed) -> None:
-    assert [stands(_at(m, 0.1), 2.0) for m in (1.8, 1.95, 2.2)] == ["below", "level", "above"]
+    assert [stands(_at(m, 0.1), _at(2.0)) for m in (1.8, 1.95, 2.2)] == ["below", "level", "above"]
+    assert stands(_at(91.607), claims.as_measured(_claim())) == "level"  # 91.61 is printed
     assert stands(_at(1.8, 0.1), _at(2.0, 0.3)) == "level"
     assert {e.verdict for e in committed if e.method == "ours"} == {None}
     assert all(e.verdict in claims.VERDICTS for e in committed if e.method == "as printed")

@@ -422,15 +422,18 @@ def _sign(claim: Claim, low: float, high: float) -> Verdict:
     return "confirmed" if holds else "contradicted" if fails else "undecided"
 
 
-def stands(found: Measured, other: Measured | float) -> Literal["above", "level", "below"]:
-    """Return where a number of ours stands to another: level where the other lies in our interval, or ours in its."""
-    low, high = found.ends
-    mean = other if isinstance(other, float) else other.mean
-    if low - _ROUNDING <= mean <= high + _ROUNDING:
-        return "level"
-    if isinstance(other, Measured) and other.ends[0] - _ROUNDING <= found.mean <= other.ends[1] + _ROUNDING:
-        return "level"
-    return "above" if found.mean > mean else "below"
+def stands(found: Measured, other: Measured) -> Literal["above", "level", "below"]:
+    """Return where a number of ours stands to another: level where one mean lies in the other's interval."""
+    for a, b in ((found, other), (other, found)):
+        if a.ends[0] - _ROUNDING <= b.mean <= a.ends[1] + _ROUNDING:
+            return "level"
+    return "above" if found.mean > other.mean else "below"
+
+
+def as_measured(claim: Claim) -> Measured:
+    """Return the printed value, with what its last digit leaves open as its interval."""
+    half_a_digit = 0.5 * 10.0**-claim.digits
+    return Measured(claim.printed, (claim.printed - half_a_digit, claim.printed + half_a_digit), 1)
 
 
 def _to_decide(claim: Claim, found: Measured, record: Record) -> str:

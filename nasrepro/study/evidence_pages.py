@@ -50,9 +50,9 @@ def values(committed: Sequence[Run]) -> _Values:
     """Return the numbers that sentences quote, None without a record.
 
     `evidence.verdicts.<verdict>`; `evidence.table4.<above|level|below>`, settings in which ours stands so to its
-    control, and `.memorised.<lowest|highest>`; `evidence.table5.<chosen>.<than>.<statistic>`, differences in top-1 error; `evidence.table7.<field>`;
-    `evidence.nlp.uniqueness`; `evidence.letter.<field>` of the run by the recipe to the letter;
-    `evidence.doa.<space>.<budget>.<lowest|highest|printed|verdict>` over the readings.
+    control, and `.memorised.<lowest|highest>`; `evidence.table5.<chosen>.<than>.<statistic>`, differences in top-1
+    error; `evidence.table7.<field>`; `evidence.nlp.uniqueness`; `evidence.letter.<field>` of the run by the recipe to
+    the letter; `evidence.doa.<space>.<budget>.<lowest|highest|printed|verdict>` over the readings.
     """
     evidence = evaluate(committed)
     grouped = by_claim(evidence)

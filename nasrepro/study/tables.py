@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from nasrepro.study.claims import VERDICTS, Claim, Evidence, Measured, by_claim, metric_row, stands, verdict_of
+from nasrepro.study.claims import (
+    VERDICTS,
+    Claim,
+    Evidence,
+    Measured,
+    as_measured,
+    by_claim,
+    metric_row,
+    stands,
+    verdict_of,
+)
 from nasrepro.study.plan import load_plan, parts_of
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, duration, with_interval
@@ -79,7 +89,7 @@ def _found(e: Evidence) -> str:
 def _stands(e: Evidence) -> str:
     if e.found is None:
         return f"{e.reading}: {e.reason}"
-    against = f"{stands(e.found, e.claim.printed)} the printed value".replace("level the", "level with the")
+    against = f"{stands(e.found, as_measured(e.claim))} the printed value".replace("level the", "level with the")
     if e.control is not None:
         against += f", {stands(e.found, e.control[1])} the control".replace("level the", "level with the")
     return f"{e.reading}: {_number(e.found, e.claim)}, {against}"
