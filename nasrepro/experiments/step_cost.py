@@ -17,6 +17,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from nasrepro.diffusion import matrix_layer
 from nasrepro.diffusion.sample import sample
 from nasrepro.diffusion.train import train
 from nasrepro.experiments import hw, hw_joint, nb101, nb201, nb301, nlp
@@ -104,7 +105,7 @@ def execute(p: StepParameters, context: RunContext) -> Outcome:
     printed = recipe("dinas_recipe.yml")
     wanted = [("nb201", printed)] + [(name, {}) for name in _SETTINGS] + [("nb201", {"denoiser": d}) for d in _ABLATED]
     rows = []
-    with stopwatch() as watch, progress.task("steps", len(wanted)) as advance:
+    with matrix_layer.whole_batches(), stopwatch() as watch, progress.task("steps", len(wanted)) as advance:
         for done, (name, given) in enumerate(wanted, 1):
             experiment, space, classes = _SETTINGS[name]
             chosen = resolve(experiment.parameters, given, "full")
@@ -115,4 +116,4 @@ def execute(p: StepParameters, context: RunContext) -> Outcome:
     return Outcome({"counts": rows}, {"steps": pd.DataFrame(rows)}, {"master": p.seed})
 
 
-EXPERIMENT = Experiment("step_cost", 1, StepParameters, lambda p: {}, execute)
+EXPERIMENT = Experiment("step_cost", 2, StepParameters, lambda p: {}, execute)
