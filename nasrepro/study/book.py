@@ -30,6 +30,7 @@ from nasrepro.study import (
     encoding_tables,
     exact_table,
     full_profile,
+    generation_pages,
     network_table,
     pages,
     records,
@@ -42,7 +43,15 @@ from nasrepro.study.bookcheck import check_built
 from nasrepro.study.fragments import Fragments, Run, newest_run, raw, table
 from nasrepro.study.listings import write_listings
 
-PARTS = (ablation_pages, surrogate_pages, network_table, encoding_tables, doa_tables, delta_search_figures)
+PARTS = (
+    ablation_pages,
+    surrogate_pages,
+    network_table,
+    encoding_tables,
+    doa_tables,
+    delta_search_figures,
+    generation_pages,
+)
 # whose numbers stand in sentences, too
 QUOTED = (
     surrogate_pages,
@@ -52,6 +61,7 @@ QUOTED = (
     encoding_tables,
     doa_tables,
     delta_search_figures,
+    generation_pages,
 )
 _SUMMARY = ("mean", "low", "high", "median", "n")
 _ROW_SUMMARIES = ("best_valid", "test", "samples", "distinct_valid", "validity", "in_top_class", "labels_in_search")
