@@ -31,6 +31,7 @@ from nasrepro.study import (
     evidence_pages,
     exact_table,
     full_profile,
+    generation_pages,
     network_table,
     pages,
     records,
@@ -53,6 +54,7 @@ PARTS = (
     encoding_tables,
     doa_tables,
     delta_search_figures,
+    generation_pages,
 )
 # whose numbers stand in sentences, too
 QUOTED = (
@@ -64,6 +66,7 @@ QUOTED = (
     encoding_tables,
     doa_tables,
     delta_search_figures,
+    generation_pages,
 )
 _SUMMARY = ("mean", "low", "high", "median", "n")
 _ROW_SUMMARIES = ("best_valid", "test", "samples", "distinct_valid", "validity", "in_top_class", "labels_in_search")

@@ -184,14 +184,14 @@ def load_claims(path: Path | None = None) -> list[Claim]:
 
 @lru_cache(maxsize=4)
 def _load(path: Path, _changed: int) -> tuple[Claim, ...]:
-    claims = tuple(claim for pattern in read_yaml(path)["patterns"] for claim in _claims_of(pattern))
+    claims = tuple(claim for pattern in read_yaml(path)["patterns"] for claim in claims_of(pattern))
     names = [claim.id for claim in claims]
     if repeated := sorted({n for n in names if names.count(n) > 1}):
         raise ValueError(f"it states a claim twice: {', '.join(repeated)}; remove one of them")
     return claims
 
 
-def _claims_of(pattern: Mapping[str, Any]) -> Iterator[Claim]:
+def claims_of(pattern: Mapping[str, Any]) -> Iterator[Claim]:
     """Yield the claims of a pattern: one of each printed number of its file, or one alone."""
     fields = {k: v for k, v in pattern.items() if k not in ("file", "where", "columns", "let", "printed", "also")}
     if "file" not in pattern:
@@ -311,15 +311,15 @@ def _reading(claim: Claim, answer: Answer, runs: Sequence[Run]) -> Evidence:
         return replace(
             blank, verdict="not run", runs=(record.key,), reason="trained too little to be called as printed"
         )
-    measured, reason = _measured(record, answer)
+    found, reason = measured(record, answer)
     beside = _control(claim, answer, run, runs)
-    if measured is None:
+    if found is None:
         verdict: Verdict = "not comparable" if claim.not_comparable else "not run"
         return replace(blank, verdict=verdict, runs=(record.key,), reason=reason, control=beside)
     less = answer.fewer_labels or any(name in departed for name in ("epochs", "trainings", "runs", "queries"))
-    verdict = judge(claim, measured, _at(record.metrics, claim.ceiling), trained_less=less)
-    why = claim.not_comparable or (_to_decide(claim, measured, record) if verdict == "undecided" else "")
-    return replace(blank, found=measured, verdict=verdict, control=beside, runs=(record.key,), reason=why, command=None)
+    verdict = judge(claim, found, _at(record.metrics, claim.ceiling), trained_less=less)
+    why = claim.not_comparable or (_to_decide(claim, found, record) if verdict == "undecided" else "")
+    return replace(blank, found=found, verdict=verdict, control=beside, runs=(record.key,), reason=why, command=None)
 
 
 def _ours(claim: Claim, answer: Answer, runs: Sequence[Run]) -> Evidence:
@@ -328,19 +328,19 @@ def _ours(claim: Claim, answer: Answer, runs: Sequence[Run]) -> Evidence:
     reading = answer.reading.format_map(entry.resolved)
     if run is None:
         return Evidence(claim, "ours", reading, reason="no committed run", command=entry.command)
-    measured, reason = _measured(run[1], answer)
+    found, reason = measured(run[1], answer)
     return Evidence(
         claim,
         "ours",
         reading,
-        measured,
+        found,
         control=_control(claim, answer, run, runs),
         runs=(run[1].key,),
         reason=reason or claim.not_comparable or "",
     )
 
 
-def _measured(record: Record, answer: Answer) -> tuple[Measured | None, str]:
+def measured(record: Record, answer: Answer) -> tuple[Measured | None, str]:
     """Return the number of an answer, or why there is none."""
     if answer.row == "speed":
         value = record.metrics.get("speed", {}).get(answer.field)
@@ -377,7 +377,7 @@ def _control(claim: Claim, answer: Answer, run: Run, runs: Sequence[Run]) -> tup
     beside = Answer(
         reading=control.name, part=answer.part, row=control.row, field=control.field or answer.field, scale=answer.scale
     )
-    found, _ = _measured(other[1], beside)
+    found, _ = measured(other[1], beside)
     return None if found is None else (control.name, found)
 
 

@@ -1,0 +1,144 @@
+"""What the study asks of its own git history: commits, the records and claims in them, the verdicts that they gave."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nasrepro.errors import NasreproError
+from nasrepro.study.claims import claims_of
+from nasrepro.study.generation_file import HERE, OURS, REPEAT
+
+_CODE = tuple(f"nasrepro/study/{name}.py" for name in ("claims", "records", "parameters", "statistics"))
+_STATE = ("data/records", "data/claims.yml", *_CODE)  # what a verdict depends on
+# since there is a room of parameters, the plan says which run answers
+_PLAN = ("data/plan.yml", "nasrepro/study/plan.py", "nasrepro/parameters")
+_CLAIMS = "from nasrepro.cli import main; main()"
+
+Name = tuple[str, str]  # a version of a record: its path and the hash of its content
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit, or the working tree under the name `HERE`; `state` has the hashes of what its verdicts depend on."""
+
+    name: str
+    tree: str
+    parents: tuple[str, ...]
+    date: str
+    state: tuple[str, ...]
+
+
+class Repository:
+    """What this module asks of git; raises `NasreproError` where there is no checkout with its whole history."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._records: dict[str, set[Name]] = {"": set()}
+        self._claims: dict[str, dict[str, Any]] = {"": {}}
+        try:
+            shallow = self.git("rev-parse", "--is-shallow-repository").strip()
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise NasreproError(f"{root} is no git checkout. {REPEAT}") from error
+        if shallow != "false":
+            raise NasreproError(f"{root} has a part of its history only: `git fetch --unshallow`. {REPEAT}")
+
+    def git(self, *arguments: str, **environment: str) -> str:
+        """Return what a git command prints."""
+        env = os.environ | {"TZ": "UTC"} | environment
+        return subprocess.run(
+            ["git", *arguments], cwd=self.root, capture_output=True, check=True, env=env
+        ).stdout.decode()
+
+    def commits(self) -> Iterator[Commit]:
+        """Yield the commits of HEAD, parents first, then the working tree if its records or verdicts may differ."""
+        form = ("--date=format-local:%Y-%m-%d %H:%M", "--format=%h%x09%p%x09%cd")
+        state: tuple[str, ...] = ()
+        name = ""
+        for line in self.git("log", "--reverse", "--topo-order", "--abbrev=10", *form, "HEAD").splitlines():
+            name, parents, date = line.split("\t")
+            state = self._state(name)
+            yield Commit(name, name, tuple(parents.split()), date, state)
+        with tempfile.TemporaryDirectory() as folder:
+            index = {"GIT_INDEX_FILE": str(Path(folder, "index"))}  # the user's own stays as it is
+            self.git("read-tree", "HEAD", **index)
+            self.git("add", "-A", "--", "data", "nasrepro", **index)
+            tree = self.git("write-tree", **index).strip()
+        if (here := self._state(tree)) != state:
+            yield Commit(HERE, tree, (name,), "9999", here)
+
+    def _state(self, tree: str) -> tuple[str, ...]:
+        asked = self.git("ls-tree", tree, *_STATE, *_PLAN).splitlines()
+        found = {line.split("\t")[1]: line.split()[2] for line in asked}
+        of_plan = _PLAN if _PLAN[-1] in found else ()
+        return tuple(found.get(name, "") for name in (*_STATE, *of_plan))
+
+    def records(self, commit: Commit) -> set[Name]:
+        """Return the versions of records that are in the tree of a commit."""
+        folder = commit.state[0]
+        if folder not in self._records:
+            lines = [line.split("\t") for line in self.git("ls-tree", "-r", folder).splitlines()]
+            self._records[folder] = {(p, told.split()[2]) for told, p in lines if p.endswith("/record.json")}
+        return self._records[folder]
+
+    def claims(self, commit: Commit) -> Mapping[str, dict[str, Any]]:
+        """Return the claims of a commit by their ids."""
+        blob = commit.state[1]
+        if blob not in self._claims:
+            content = yaml.safe_load(self.git("cat-file", "blob", blob))
+            self._claims[blob] = (
+                {claim["id"]: claim for claim in content["claims"]} if "claims" in content else _of_patterns(content)
+            )
+        return self._claims[blob]
+
+    def verdicts(self, tree: str) -> list[dict[str, Any]] | str:
+        """Return what `nasrepro claims --json` says in a commit, run by its own code, or the head of its error."""
+        wanted = ("pyproject.toml", "nasrepro", "data", ":(exclude,glob)data/records/**/*.parquet")
+        command = ["git", "archive", "--format=tar", tree, "--", *wanted]
+        archive = subprocess.run(command, cwd=self.root, capture_output=True, check=True).stdout
+        with tempfile.TemporaryDirectory() as folder:
+            with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
+                packed.extractall(folder, filter="data")
+            env = os.environ | {"PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+            command = [sys.executable, "-c", _CLAIMS, "claims", "--json"]
+            done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+            if done.returncode:
+                return done.stderr.replace(folder, "").strip().split("\n")[0]
+        found: list[dict[str, Any]] = json.loads(done.stdout)
+        return found if not found or "method" not in found[0] else _one_a_claim(found)
+
+
+def _of_patterns(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the claims that patterns make, with the names of the fields that claims had before there were patterns."""
+    direction = {"higher": "higher", "lower": "lower", "above": "higher", "below": "lower", "at_most": "lower"}
+    return {
+        c.id: {
+            "printed": c.printed,
+            "unit": c.unit,
+            "tolerance": c.tolerance,
+            "direction": direction[str(c.better or c.bound)],
+        }
+        for pattern in content["patterns"]
+        for c in claims_of(pattern)
+    }
+
+
+def _one_a_claim(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return one answer of each claim, ours where there is one: what has answered a claim in all commits."""
+    found: dict[str, dict[str, Any]] = {}
+    for answer in answers:
+        told = {**answer, "verdict": answer["verdict"] or OURS}
+        if answer["id"] not in found or answer["method"] == "ours":
+            found[answer["id"]] = told
+    return list(found.values())
