@@ -95,7 +95,8 @@ def test_no_commit_has_changed_what_is_printed_or_the_direction_nor_widened_a_to
     tolerances: dict[str, list[float]] = {}
     for commit in repository.commits():
         for name, claim in repository.claims(commit).items():
-            ever.setdefault(name, set()).add(json.dumps([claim.get(f) for f in FIXED if f != "tolerance"]))
+            told = [float(claim["printed"]), *(claim[f] for f in FIXED if f not in ("printed", "tolerance"))]
+            ever.setdefault(name, set()).add(json.dumps(told))
             tolerances.setdefault(name, []).append(claim["tolerance"])
     assert ever and [name for name, versions in ever.items() if len(versions) > 1] == []
     changed = {name for name, values in tolerances.items() if len(set(values)) > 1}

@@ -17,6 +17,7 @@ from nasrepro.study.rendering import Column, Row, Table
 
 PARTS = (
     *(f"dinas.table{n}" for n in range(1, 9)),
+    "dinas.text",
     "delta.table1",
     *(f"delta.fig{n}" for n in (3, 4, 5)),
 )
@@ -77,7 +78,7 @@ def title(part: str) -> str:
     for short, word in (("table", "Table"), ("fig", "Figure")):
         if name.startswith(short) and name[len(short) :].isdigit():
             return f"{known[paper]}, {word} {name[len(short) :]}"
-    return {"datacards": "data cards", "fullprofile": "full profile"}.get(name, name) + f" ({known[paper]})"
+    return {"datacards": "data cards", "text": "sentences of the text", "fullprofile": "full profile"}.get(name, name) + f" ({known[paper]})"
 
 
 def generation_table(history: History, part: str, live: Mapping[tuple[str, str], str]) -> Table:
