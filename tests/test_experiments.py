@@ -113,6 +113,13 @@ def test_a_baseline_reads_its_budget_and_nothing_else(baselines: tuple[Path, Rec
     assert {r["searcher"] for r in record.metrics["rows"]} == set(search_tables.SEARCHER_NAMES)
 
 
+def test_the_seconds_of_a_baseline_are_those_of_the_cpu(baselines: tuple[Path, Record]):
+    """A busy machine takes many times as long by the clock."""
+    record = baselines[1]
+    seconds = sum(row["seconds_per_run"] * row["runs"] for row in record.metrics["rows"])
+    assert 0 < seconds <= record.cost.cpu_s
+
+
 def test_labels_to_the_optimum_are_counted_to_the_draw_that_found_it(baselines: tuple[Path, Record]):
     folder, record = baselines
     trace, runs = (records.load_table(folder, record, f"{name}.parquet") for name in ("trace", "runs"))

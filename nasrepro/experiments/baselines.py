@@ -151,7 +151,7 @@ def _row(p: BaselineParameters, runs: pd.DataFrame, context: RunContext) -> dict
         "failed_runs": 0,
         "labels_before_search": 0,
         "labels_in_search": summarise(runs["distinct_valid"]).as_dict(),
-        "seconds_per_run": context.stages[name] / p.runs,
+        "seconds_per_run": context.cpu_stages[name] / p.runs,
     }
 
 

@@ -173,7 +173,7 @@ def efficiency_table(name: str, record: Record | None, rerun: Record) -> Table:
         Column("Regret, points", numeric=True),
         Column("Runs at the optimum", numeric=True),
         Column("Median labels to the optimum", numeric=True),
-        Column("Seconds per run", numeric=True),
+        Column("CPU seconds per run", numeric=True),
     )
     rows = [
         Row(
@@ -201,7 +201,7 @@ def efficiency_table(name: str, record: Record | None, rerun: Record) -> Table:
         labels = before + dinas["distinct_valid"]["mean"]
         speed = record.metrics["speed"]["training_s"]
         text = ("DiNAS, the paper's protocol", f"{labels:,.0f}", with_interval(regret, 3), "see its row above")
-        rows.append(Row((*text, f"over {before:,.0f}", f"{speed:.0f}, training"), "ours"))
+        rows.append(Row((*text, f"over {before:,.0f}", f"{speed:.0f} by the clock, training"), "ours"))
     caption = (
         f"{spec.title}: labels against regret. Regret: distance of the best value found from the best of the table, "
         f"mean [95 % interval] over {rerun.parameters['runs']} runs; median over all runs of the labels read when the "
