@@ -83,7 +83,7 @@ class EncodingStudy:
         """What answers for labels: the benchmark of the tasks, or where a surrogate would predict the same cells for
         every method anew, one that remembers them."""
         task = self.tasks[0]
-        return task.benchmark if task.space.size else Remembered(task.benchmark, self.pool.cells)
+        return task.benchmark if task.space.size else Remembered(task.benchmark, list(self.pool.cells))
 
     def labels(self, ledger: Ledger, reader: str, budget: str) -> Known:
         """Read, through the ledger, what a method is trained on and what it is judged by."""
