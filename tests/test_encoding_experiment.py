@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from nasrepro import experiments
+from nasrepro.benchmarks.base import Column
+from nasrepro.benchmarks.ledger import Ledger
+from nasrepro.benchmarks.remembered import Remembered
+from nasrepro.benchmarks.tabular import TabularBenchmark
 from nasrepro.experiments.encoding_study import EncodingStudy, _differences
 from nasrepro.experiments.encodings import METHODS, EncodingParameters, ridge
 from nasrepro.predictors.ranking import MLP, RankingConfig, RankingEnsemble
@@ -27,12 +34,13 @@ def study(tmp_path: Path, **given: object) -> EncodingStudy:
 
 def test_a_network_of_many_tasks_and_trials_is_the_one_trained_alone(mirror: Path, tmp_path: Path) -> None:
     of = study(tmp_path, space="tnb101", method="zcp")
-    together = of.networks("zcp", "1pct")
+    known = of.labels(Ledger(), "zcp", "1pct")
+    together = of.networks("zcp", "1pct", known.train)
     task, trial = 3, 1
     number = task * 2 + trial
     inputs, cells = [torch.from_numpy(of.proxies[task])], of.pool.train["1pct"][trial][None]
     alone = RankingEnsemble(lambda: MLP(inputs[0].shape[1]), RankingConfig(epochs=2, batch_size=8))
-    alone.fit(inputs, cells, of.labels(task)[cells], [derive(0, "zcp", "1pct", number)])
+    alone.fit(inputs, cells, known.train[number][None], [derive(0, "zcp", "1pct", number)])
     np.testing.assert_allclose(together[number], alone.predict(inputs, of.judged[trial][None])[0], atol=1e-4)
 
 
@@ -64,6 +72,49 @@ def test_a_run_counts_its_labels_and_the_table_shows_it(mirror: Path, tmp_path: 
     text = encoding_tables.run_table(record).to_text()
     assert "1,563" in text and f"{rows['10pct']['tau']['mean']:.3f}" in text
     assert encoding_tables.record_of("nb201", [record]) is None  # a smoke run answers no claim
+
+
+def test_the_labels_of_a_record_are_what_the_benchmark_was_asked(
+    mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both by rows, where every read is a question, and where answers are remembered, by what is asked at all."""
+    asked: Counter[str] = Counter()
+    original = TabularBenchmark.query_many
+
+    def spy(self: Any, archs: Any, column: Column) -> np.ndarray:
+        if column.split not in ("proxy", "model"):  # scores of untrained networks are no labels
+            asked[str(column)] += len(archs)
+        return original(self, archs, column)
+
+    monkeypatch.setattr(TabularBenchmark, "query_many", spy)
+    given = TINY | {"space": "nb201", "method": "practitioner_zcp"}
+    _, record = run(experiments.load("encodings"), given, profile="smoke", root=tmp_path, device="cpu")
+    counted: Counter[str] = Counter()
+    for count in record.labels:
+        assert count.reader == "practitioner_zcp"
+        counted[count.column] += count.reads
+    assert counted == asked
+    # two budgets, two trials: 156 and 1,563 to train on, 40 test cells and 20 pairs to judge by
+    assert {c.purpose: c.reads for c in record.labels} == {"train": 2 * (156 + 1_563), "report": 2 * 2 * (40 + 2 * 20)}
+
+
+def test_a_remembered_benchmark_answers_as_the_benchmark_and_is_asked_once() -> None:
+    asked: list[list[str]] = []
+
+    class Words:
+        space = SimpleNamespace(name="words", size=None, key=lambda arch: arch.lower())
+
+        def query_many(self, archs: Any, column: Column) -> np.ndarray:
+            asked.append(list(archs))
+            return np.array([float(len(arch)) for arch in archs])
+
+    column = Column("cifar10", "accuracy", "valid", 200, "mean")
+    words: Any = Remembered(Words(), ["a", "bb"])  # type: ignore[arg-type]
+    labels = Ledger().open(words, column, "me")
+    assert labels.read(["BB", "a", "a", "ccc"], "train").tolist() == [2, 1, 1, 3]
+    assert labels.read(["ccc", "bb"], "report").tolist() == [3, 2]
+    assert asked == [["a", "bb"], ["ccc"]]
+    assert {c["purpose"]: c["reads"] for c in labels.ledger.counts()} == {"train": 4, "report": 2}
 
 
 def test_differences_are_neighbour_minus_anchor() -> None:

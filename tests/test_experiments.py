@@ -11,11 +11,13 @@ import pytest
 from nasrepro import experiments, paths
 from nasrepro.benchmarks.constraints import Constraint
 from nasrepro.benchmarks.hw_nb201 import HWNB201Benchmark, device_column
+from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.errors import MissingData, ParameterError
 from nasrepro.experiments.hw import ACCURACY
 from nasrepro.study import cards, constraint_table, records, search_tables
 from nasrepro.study.claims import metric_row
+from nasrepro.study.protocols import labels_before, recorded_labels_before
 from nasrepro.study.records import Record
 from nasrepro.study.run import run
 
@@ -111,6 +113,13 @@ def test_a_baseline_reads_its_budget_and_nothing_else(baselines: tuple[Path, Rec
     assert {r["searcher"] for r in record.metrics["rows"]} == set(search_tables.SEARCHER_NAMES)
 
 
+def test_the_seconds_of_a_baseline_are_those_of_the_cpu(baselines: tuple[Path, Record]):
+    """A busy machine takes many times as long by the clock."""
+    record = baselines[1]
+    seconds = sum(row["seconds_per_run"] * row["runs"] for row in record.metrics["rows"])
+    assert 0 < seconds <= record.cost.cpu_s
+
+
 def test_labels_to_the_optimum_are_counted_to_the_draw_that_found_it(baselines: tuple[Path, Record]):
     folder, record = baselines
     trace, runs = (records.load_table(folder, record, f"{name}.parquet") for name in ("trace", "runs"))
@@ -196,7 +205,47 @@ def test_a_bound_on_the_energy_is_a_third_condition(mirror: Path, tmp_path: Path
 def test_a_training_on_m_labels_reads_m_labels_and_each_training_its_own(tmp_path: Path):
     folder, record = _run("nb201", tmp_path, dataset="cifar10", labelled=200, trainings=2)
     counts = {(c.reader, c.purpose): c for c in record.labels if "valid" in c.column}
+    for protocol in ("paper", "distinct"):  # one training's, though the run read those of two
+        row = metric_row(record, "dinas", protocol)
+        assert row is not None and row["labels_before_search"] == 200 == recorded_labels_before(record, row)
     assert counts["dinas", "train"].reads == 400 and 300 < counts["dinas", "train"].distinct <= 400
     assert counts["top_class", "threshold"].distinct == 200
     trace = records.load_table(folder, record, "trace.parquet")
     assert trace.loc[trace["searcher"] == "top_class", "row"].nunique() <= 10  # the best 5 % of 200
+
+
+def test_pages_show_the_labels_of_one_training_of_every_committed_record():
+    """Earlier records have those of all trainings together, e.g. 1,446 where each of three read 500."""
+    committed = [r for _, r in records.find(paths.records_dir())]
+    labelled = [r for r in committed if r.parameters.get("labelled")]
+    assert {r.parameters["labelled"] for r in labelled} >= {150, 500, 1_500, 5_000}
+    for record in labelled:
+        for protocol in ("paper", "distinct"):
+            row = metric_row(record, "dinas", protocol)
+            assert row is not None
+            before = recorded_labels_before(record, row)
+            assert before == record.parameters["labelled"] <= row["labels_before_search"]
+            text = search_tables._our_row("DiNAS", row, record).cells[-2]
+            assert text == f"{before:,}"
+        row = metric_row(record, "top_class", "paper")
+        assert row is not None and recorded_labels_before(record, row) == record.parameters["labelled"]
+    for record in committed:
+        row = metric_row(record, "dinas", "paper")
+        if row and not record.parameters.get("labelled") and "labels_before_search" in row:
+            assert recorded_labels_before(record, row) == row["labels_before_search"]
+
+
+def test_what_a_search_had_read_is_what_its_training_read_and_a_mean_where_they_differ():
+    benchmark, column = NB201Benchmark(), ACCURACY
+    ledger, trainings = Ledger(), []
+    for rows in ([1, 2, 3], [3, 4, 5], [6, 7, 8, 9]):
+        with ledger.overheard() as heard:
+            ledger.open(benchmark, column, "dinas").read(np.array(rows), "threshold")
+            ledger.open(benchmark, column, "dinas").read(np.array(rows[:2]), "train")
+            ledger.open(benchmark, column, "dinas").read(np.array([99]), "report")
+        trainings.append(heard)
+    ledger.open(benchmark, column, "top_class").read(np.array([1, 2]), "threshold")
+    assert labels_before("dinas", ledger) == 9  # of all trainings together
+    assert labels_before("dinas", ledger, trainings[:2]) == 3
+    assert labels_before("dinas", ledger, trainings) == pytest.approx(10 / 3)
+    assert labels_before("top_class", ledger, trainings) == 2 and labels_before("random", ledger, trainings) == 0

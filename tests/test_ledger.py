@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nasrepro import experiments
 from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.ledger import PURPOSES, Ledger
 from nasrepro.errors import CorruptData
@@ -185,6 +188,60 @@ def test_a_damaged_state_is_refused_and_changes_nothing(change):
     with pytest.raises(CorruptData, match="not the state of a ledger"):
         ledger.load_state_dict(state)
     assert ledger.state_dict() == before
+
+
+@settings(max_examples=40, deadline=None)
+@given(READS, READS, READS)
+def test_what_is_overheard_is_what_was_read_meanwhile(before, meanwhile, after):
+    ledger = Ledger()
+
+    def read(reads):
+        for reader, purpose, column, rows in reads:
+            ledger.open(TABLE, column, reader).read(np.array(rows, dtype=int), purpose)
+
+    read(before)
+    with ledger.overheard() as outer:
+        read(meanwhile)
+        with ledger.overheard() as inner:
+            read(after)
+        ledger.merge(_ledger([("dinas", "train", A, [1, 2])]))  # read elsewhere
+    read(before)
+    assert outer.counts() == _ledger(meanwhile + after).counts() and inner.counts() == _ledger(after).counts()
+    assert ledger.distinct() == _ledger([*before, *meanwhile, *after, ("dinas", "train", A, [1, 2])]).distinct()
+    assert Ledger.of([inner, outer]).distinct() == outer.distinct()
+
+
+def _calls(source: str) -> set[str]:
+    """Return what a module does about labels that `Labels.read` is for."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Ledger":
+            found.add("makes a ledger")
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr == "note":
+                found.add("counts by hand")
+            elif node.func.attr == "query_many":
+                found.add("asks a benchmark past the ledger")
+    return found
+
+
+# module -> what it may do all the same, and why
+_ALLOWED = {
+    # the curves are made of labels that `spend` read, in the order in which it read them
+    "delta_search": {"asks a benchmark past the ledger"},
+}
+
+
+@pytest.mark.parametrize("path", sorted(Path(experiments.__file__).parent.glob("*.py")), ids=lambda p: p.stem)
+def test_experiments_read_labels_through_the_ledger_of_their_run(path: Path):
+    """Else a record's `labels` are not what was read. Only `RunContext.stage` makes ledgers, and merges them."""
+    assert _calls(path.read_text(encoding="utf-8")) <= _ALLOWED.get(path.stem, set())
+
+
+def test_a_ledger_of_an_experiments_own_would_be_noticed():
+    assert _calls("x = task.labels(Ledger(), 'pool')") == {"makes a ledger"}
+    assert _calls("ledger.note('me', 'train', c, ids)") == {"counts by hand"}
+    assert _calls("values = NB201Benchmark().query_many(rows, c)") == {"asks a benchmark past the ledger"}
 
 
 class _Endless(_Table):

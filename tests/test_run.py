@@ -18,7 +18,8 @@ from pydantic import Field
 from nasrepro import experiments, paths
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.errors import CorruptData, ParameterError, StorageError
-from nasrepro.parameters.base import Parameters, parse_assignments, resolve
+from nasrepro.parameters import resolved
+from nasrepro.parameters.base import Parameters, from_notebook, parse_assignments, resolve
 from nasrepro.study import records
 from nasrepro.study.run import Experiment, Outcome, RunContext, deviation, publish, run
 
@@ -31,6 +32,11 @@ class Toy(Parameters):
     rate: float = Field(0.5, gt=0)
     kind: Literal["plain", "fancy"] = "plain"
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {"smoke": {"n": 1}, "laptop": {}, "full": {"n": 9}}
+
+
+class Lists(Parameters):
+    rates: list[float] = Field([])
+    numbers: list[int] = Field([])
 
 
 class _Killed(BaseException):
@@ -80,6 +86,38 @@ def test_unknown_and_mistyped_parameters_are_refused_before_any_work(tmp_path: P
         run(_toy(log), given, root=tmp_path)
     assert message in str(caught.value)
     assert log == [] and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+@pytest.mark.parametrize(
+    ("model", "name", "wrap"),
+    [(Toy, "rate", lambda x: x), (Toy, "n", lambda x: x), (Lists, "rates", lambda x: [0.5, x]),
+     (Lists, "numbers", lambda x: [x])],
+)  # fmt: skip
+def test_infinity_and_nan_are_refused_since_a_record_cannot_say_them(model: Any, name: str, wrap: Any, value: float):
+    with pytest.raises(ParameterError, match=rf"{name}.*={value} is refused"):
+        resolve(model, {name: wrap(value)}, "laptop")
+
+
+@pytest.mark.parametrize(
+    ("experiment", "assignment", "message"),
+    [
+        ("nb201", "clip_norm=.inf", "clip_norm=inf is refused: .*finite number .*0 = no clipping"),
+        ("nb201", "lower_percentiles=[50.0, .nan]", "lower_percentiles.1=nan is refused"),
+        ("hw", "energy=.inf", "energy=inf is refused: .*0 for none"),
+        ("hw", "latency=-.inf", "latency=-inf is refused"),
+        ("network_training", "clip_norm=.inf", "clip_norm=inf is refused: .*0 for no clipping"),
+        ("exact_denoiser", "steps=[2, .inf]", "steps.1=inf is refused"),
+    ],
+)
+def test_a_number_that_is_none_is_refused_on_the_command_line_with_what_to_give_instead(
+    experiment: str, assignment: str, message: str
+):
+    with pytest.raises(ParameterError, match=message):
+        resolved(experiment, parse_assignments([assignment]), "laptop")
+    name, value = next(iter(parse_assignments([assignment]).items()))
+    with pytest.raises(ParameterError, match=message):  # a notebook's cell
+        resolved(experiment, from_notebook({name: value, "_": None}), "laptop")
 
 
 def test_all_that_is_wrong_is_said_at_once_and_an_unknown_profile_too():

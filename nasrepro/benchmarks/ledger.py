@@ -13,7 +13,8 @@ import base64
 import binascii
 import hashlib
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -70,6 +71,7 @@ class Ledger:
     space: str | None = None
     _size: int = 0  # of the space; 0 where it is not finite
     _entries: dict[_Account, _Entry] = field(default_factory=dict)
+    _listeners: list[Ledger] = field(default_factory=list)
 
     def open(
         self, benchmark: Benchmark[Any], column: Column, reader: str = "dinas", score: Score | None = None
@@ -85,6 +87,28 @@ class Ledger:
         if self.space is None:
             raise ValueError("open the ledger on a benchmark before noting reads")
         self._entry((reader, purpose, str(column))).add(ids)
+        for listener in self._listeners:
+            listener._belong_to(self.space, self._size)
+            listener.note(reader, purpose, column, ids)
+
+    @contextmanager
+    def overheard(self) -> Iterator[Ledger]:
+        """Give a second ledger with the reads of a block alone, e.g. what one of several trainings reads. What is
+        merged into this one meanwhile was read elsewhere and is not among them."""
+        heard = Ledger()
+        self._listeners.append(heard)
+        try:
+            yield heard
+        finally:
+            self._listeners = [listener for listener in self._listeners if listener is not heard]
+
+    @classmethod
+    def of(cls, parts: Iterable[Ledger]) -> Ledger:
+        """Return the reads of several ledgers of one space together."""
+        found = cls()
+        for part in parts:
+            found.merge(part)
+        return found
 
     def counts(self) -> list[Count]:
         """Return one entry per reader, purpose and column, sorted; its fields are those of `records.LabelCount`."""

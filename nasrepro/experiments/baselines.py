@@ -101,11 +101,17 @@ def _tested(ledger: Ledger, benchmark: Benchmark[Any], test: Column, reader: str
     return ledger.open(benchmark, test, reader).read(rows, "report")
 
 
+def stream(seed: int, name: str, run: int) -> np.random.Generator:
+    """Return what a run of a searcher draws from: not what the control of that name in a DiNAS experiment draws from,
+    for the two stand side by side in a table as if they were independent."""
+    return numpy_stream(seed, "baseline", name, run)
+
+
 def _run(
     p: BaselineParameters, context: RunContext, benchmark: Benchmark[Any], column: Column, name: str, run: int
 ) -> pd.DataFrame:
     def compute(ledger: Ledger) -> pd.DataFrame:
-        searcher = SEARCHERS[name](benchmark.space, numpy_stream(p.seed, name, run))
+        searcher = SEARCHERS[name](benchmark.space, stream(p.seed, name, run))
         labels = ledger.open(benchmark, column, name, _SCORES.get(p.benchmark))
         with progress.task(f"{name}, run {run + 1}", p.queries) as advance:
             return spend(searcher, benchmark.space, labels, p.queries, on_draw=advance)
@@ -145,7 +151,7 @@ def _row(p: BaselineParameters, runs: pd.DataFrame, context: RunContext) -> dict
         "failed_runs": 0,
         "labels_before_search": 0,
         "labels_in_search": summarise(runs["distinct_valid"]).as_dict(),
-        "seconds_per_run": context.stages[name] / p.runs,
+        "seconds_per_run": context.cpu_stages[name] / p.runs,
     }
 
 
@@ -156,4 +162,4 @@ def _data(p: BaselineParameters) -> dict[str, str]:
     )
 
 
-EXPERIMENT = Experiment("baselines", 1, BaselineParameters, _data, execute)
+EXPERIMENT = Experiment("baselines", 2, BaselineParameters, _data, execute)

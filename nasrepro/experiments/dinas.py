@@ -108,6 +108,8 @@ class Generation:
         self.space: Any = benchmark.space
         self._condition_on = conditions
         self._conditions: dict[int, Sequence[Condition]] = {}
+        self._cuts: dict[int, Ledger] = {}  # what the conditions of a training read
+        self._reads: dict[int, list[Ledger]] = {}  # what its models and their conditions read
         self.samplers: list[Sampler] = []  # of the trainings so far
         self.population: Any = np.arange(benchmark.space.size or 0) if population is None else population
 
@@ -138,8 +140,13 @@ class Generation:
         """Return what a training is conditioned on; the same for all unless each labels cells of its own."""
         of = training if self.p.labelled else 0
         if of not in self._conditions:
-            self._conditions[of] = self._condition_on(self.labelled(of))
+            with self.context.ledger.overheard() as self._cuts[of]:
+                self._conditions[of] = self._condition_on(self.labelled(of))
         return self._conditions[of]
+
+    def reads(self) -> list[Ledger]:
+        """Return what each training so far read, the labels behind conditions that it shares included."""
+        return [Ledger.of(parts) for _, parts in sorted(self._reads.items())]
 
     def dinas(self) -> tuple[list[pd.DataFrame], pd.DataFrame]:
         """Train and sample as often as asked; return the traces and the loss curves."""
@@ -179,7 +186,9 @@ class Generation:
             stream: names the training among several on the same cells.
         """
         p, cells, conditions = self.p, self.training_cells(training), self.conditions(training)
-        classes = read_classes([c.labels for c in conditions], [c.discretiser for c in conditions], cells, "train")
+        with self.context.ledger.overheard() as heard:
+            classes = read_classes([c.labels for c in conditions], [c.discretiser for c in conditions], cells, "train")
+        self._reads.setdefault(training, []).extend((self._cuts[training if p.labelled else 0], heard))
         described = [
             {
                 "column": str(c.labels.column),

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from nasrepro.benchmarks.ledger import key_hash
 from nasrepro.benchmarks.listed import ListedBenchmark
 from nasrepro.encodings import arch2vec, cate
 from nasrepro.encodings.adjacency import adjacency_encoding
@@ -32,14 +31,12 @@ class Pool:
 
     Attributes:
         cells: rows or architectures.
-        ids: by which the ledger knows them.
         train: budget -> places of the training cells, E x n.
         test: places of the test cells, E x m.
         anchors, neighbours: places of the cells of the held-out one-edit pairs, E x p.
     """
 
     cells: Cells
-    ids: np.ndarray
     train: Mapping[str, np.ndarray]
     test: np.ndarray
     anchors: np.ndarray
@@ -56,18 +53,16 @@ def gather(task: PredictionTask, trials: Sequence[int], pairs: int, most_test: i
     cells: Cells
     if isinstance(task.space, FiniteSpace):
         cells, places = np.unique(np.concatenate(parts), return_inverse=True)
-        ids = cells
     else:
         keys = [task.space.key(arch) for part in parts for arch in part]
         first = dict(zip(keys, (arch for part in parts for arch in part), strict=True))
         number = {key: place for place, key in enumerate(first)}
         cells, places = list(first.values()), np.array([number[key] for key in keys])
-        ids = np.array([key_hash(key) for key in first], dtype=np.uint64)
     split = np.split(places, np.cumsum([len(part) for part in parts])[:-1])
     each = len(task.budgets) + 3
     budgets = {budget: np.stack(split[k::each]) for k, budget in enumerate(task.budgets)}
     test, anchors, neighbours = (np.stack(split[k::each]) for k in range(len(budgets), each))
-    return Pool(cells, ids, budgets, test, anchors, neighbours)
+    return Pool(cells, budgets, test, anchors, neighbours)
 
 
 def parts(task: PredictionTask, cells: Cells) -> list[Graphs]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,11 +14,12 @@ from scipy.stats import kendalltau
 from torch import Tensor
 
 from nasrepro.benchmarks.ledger import Ledger
+from nasrepro.benchmarks.remembered import Remembered
 from nasrepro.encodings.arch2vec import Arch2VecConfig
 from nasrepro.encodings.cate import CATEConfig
 from nasrepro.encodings.flan import FLAN, PUBLISHED, FLANConfig
 from nasrepro.experiments import encoding_features as features
-from nasrepro.experiments.prediction_tasks import prediction_tasks
+from nasrepro.experiments.prediction_tasks import Cells, prediction_tasks
 from nasrepro.parameters.delta import EncodingParameters
 from nasrepro.predictors.practitioner import BoostedTrees, GPPredictor
 from nasrepro.predictors.ranking import MLP, RankingConfig, RankingEnsemble
@@ -33,6 +35,19 @@ PRACTITIONERS = {  # name -> whether it reads proxies, whether trees join the Ga
 _SMALL = 200  # labels up to which a budget is small
 
 
+@dataclass(frozen=True)
+class Known:
+    """The labels that a method reads for one budget, a row for each task and trial (E of them).
+
+    Attributes:
+        train: of the cells that it is trained on, E x n.
+        judged: of the cells that it is judged by, E x (m + 2 p), in the order of `EncodingStudy.judged`.
+    """
+
+    train: np.ndarray
+    judged: np.ndarray
+
+
 class EncodingStudy:
     """The tasks of a space with the pool of cells of all trials, and the encodings of the pool."""
 
@@ -40,7 +55,6 @@ class EncodingStudy:
         self.p, self.context = p, context
         self.tasks = prediction_tasks(p.space)
         self.coverage: dict[str, Any] = {}
-        self._labels: dict[str, np.ndarray] = {}
         self._scores: dict[Any, np.ndarray] = {}
 
     @cached_property
@@ -64,22 +78,25 @@ class EncodingStudy:
         missing = np.zeros(len(self.pool.cells), dtype=np.float32)
         return [np.stack([scores.get(name, missing) for name in names], axis=1) for scores in found]
 
-    def labels(self, number: int) -> np.ndarray:
-        """Return the labels of the pool; `note` says in the ledger who read which of them."""
-        task = self.tasks[number]
-        if task.name not in self._labels:
-            self._labels[task.name] = task.labels(Ledger(), "pool").read(self.pool.cells, "report")
-        return self._labels[task.name]
+    @cached_property
+    def source(self) -> Any:
+        """What answers for labels: the benchmark of the tasks, or where a surrogate would predict the same cells for
+        every method anew, one that remembers them."""
+        task = self.tasks[0]
+        return task.benchmark if task.space.size else Remembered(task.benchmark, list(self.pool.cells))
 
-    def note(self, ledger: Ledger, reader: str, budget: str) -> None:
-        """Account for what a method is trained on and what it is judged by."""
-        pool = self.pool
-        for task in self.tasks:
-            task.labels(ledger, reader)  # opens the ledger on the space
-            for trial in range(self.p.trials):
-                ledger.note(reader, "train", task.column, pool.ids[pool.train[budget][trial]])
-                for places in (pool.test, pool.anchors, pool.neighbours):
-                    ledger.note(reader, "report", task.column, pool.ids[places[trial]])
+    def labels(self, ledger: Ledger, reader: str, budget: str) -> Known:
+        """Read, through the ledger, what a method is trained on and what it is judged by."""
+        train, judged = self.pool.train[budget], self.judged
+        parts = [ledger.open(self.source, task.column, reader) for task in self.tasks]
+        return Known(
+            np.concatenate([part.read(self._cells(train), "train").reshape(train.shape) for part in parts]),
+            np.concatenate([part.read(self._cells(judged), "report").reshape(judged.shape) for part in parts]),
+        )
+
+    def _cells(self, places: np.ndarray) -> Cells:
+        cells, flat = self.pool.cells, places.reshape(-1)
+        return cells[flat] if isinstance(cells, np.ndarray) else [cells[place] for place in flat]
 
     def vectors(self, method: str) -> list[np.ndarray]:
         """Return the encoding of the pool for each task, M x F each; the same array where a task does not matter."""
@@ -107,8 +124,8 @@ class EncodingStudy:
 
         return np.array(self.context.stage("pretraining", f"{method}-pretraining", embed), dtype=np.float32)
 
-    def networks(self, method: str, budget: str) -> np.ndarray:
-        """Train a network per task and trial; return the scores of the cells of `judged`, tasks E x cells."""
+    def networks(self, method: str, budget: str, labels: np.ndarray) -> np.ndarray:
+        """Train a network per task and trial on its labels; return the scores of the cells of `judged`, E x cells."""
         ensemble, inputs = (self._flan if method == "flan" else self._mlp)(method, budget)
         places, size, tasks = self.pool.train[budget], len(self.pool.cells), len(self.tasks)
         # where the inputs of a task begin, if each has its own
@@ -118,7 +135,6 @@ class EncodingStudy:
             moved: np.ndarray = (x + begins).reshape(-1, x.shape[1])
             return moved
 
-        labels = np.concatenate([self.labels(k)[places] for k in range(tasks)])
         seeds = [derive(self.p.seed, method, budget, k) for k in range(len(labels))]
         ensemble.fit(inputs, of_tasks(places), labels, seeds)
         return ensemble.predict(inputs, of_tasks(self.judged))
@@ -157,13 +173,15 @@ class EncodingStudy:
     def _is_small(self, budget: str) -> bool:
         return self.pool.train[budget].shape[1] <= _SMALL
 
-    def regressors(self, method: str, budget: str) -> np.ndarray:
+    def regressors(self, method: str, budget: str, labels: np.ndarray) -> np.ndarray:
         """Fit the practitioner's predictors per task and trial; return the mean of their scores, as `networks` does."""
         with_proxies, with_trees = PRACTITIONERS[method]
-        scores = self._fitted(GPPredictor, with_proxies, budget)
-        return (scores + self._fitted(BoostedTrees, with_proxies, budget)) / 2 if with_trees else scores
+        scores = self._fitted(GPPredictor, with_proxies, budget, labels)
+        return (scores + self._fitted(BoostedTrees, with_proxies, budget, labels)) / 2 if with_trees else scores
 
-    def _fitted(self, predictor: type[GPPredictor | BoostedTrees], with_proxies: bool, budget: str) -> np.ndarray:
+    def _fitted(
+        self, predictor: type[GPPredictor | BoostedTrees], with_proxies: bool, budget: str, labels: np.ndarray
+    ) -> np.ndarray:
         """Return the scores of one kind of predictor, tasks E x cells; kept, since two rows of the table use them."""
         key = (predictor, with_proxies, budget)
         if key not in self._scores:
@@ -172,9 +190,8 @@ class EncodingStudy:
                 table = np.concatenate([self.tabular, self.proxies[k]], axis=1) if with_proxies else self.tabular
                 for trial, places in enumerate(self.pool.train[budget]):
                     model = predictor()
-                    model.fit(
-                        table[places], self.labels(k)[places], derive(self.p.seed, predictor.__name__, budget, k, trial)
-                    )
+                    seed = derive(self.p.seed, predictor.__name__, budget, k, trial)
+                    model.fit(table[places], labels[k * self.p.trials + trial], seed)
                     out.append(model.predict(table[self.judged[trial]]))
             self._scores[key] = np.stack(out)
         return self._scores[key]
@@ -186,14 +203,13 @@ class EncodingStudy:
 
     def trial_rows(self, method: str, budget: str, ledger: Ledger) -> pd.DataFrame:
         """Train and judge a method: one row per task and trial."""
-        self.note(ledger, method, budget)
+        known = self.labels(ledger, method, budget)
         began = time.process_time()
-        scores = (self.regressors if method in PRACTITIONERS else self.networks)(method, budget)
+        scores = (self.regressors if method in PRACTITIONERS else self.networks)(method, budget, known.train)
         seconds = (time.process_time() - began) / len(scores)
         m, out = self.pool.test.shape[1], []
-        for number, score in enumerate(scores):
+        for number, (score, true) in enumerate(zip(scores, known.judged, strict=True)):
             task, trial = divmod(number, self.p.trials)
-            true = self.labels(task)[self.judged[trial]]
             out.append(
                 {
                     "method": method,

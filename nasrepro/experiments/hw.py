@@ -70,7 +70,7 @@ def execute(p: HWParameters, context: RunContext) -> Outcome:
         "cuts": list(cuts),
         "wanted_cells": len(winners),
         "ceiling": {"val": best.value, "arch": best.arch, "share": float(within.mean())},
-        "rows": [table4_row(row, trace) for row in summary_rows(runs, p.queries, context.ledger)],
+        "rows": [table4_row(row, trace) for row in summary_rows(runs, p.queries, context.ledger, task.reads())],
         "best_found": task.best_found(sampled[sampled.feasible], values[within], None),
         "invalid": sampled.query("reason != ''").reason.value_counts().to_dict(),
         "speed": task.speed(loss, len(sampled)),

@@ -76,7 +76,7 @@ class PairGeneration(Generation):
 
     def sampler(self, training: int) -> tuple[PairSampler, pd.DataFrame]:
         """Train both models; return what makes a searcher of a seed, and the loss curves."""
-        found, pairs = [], self.labelled(training)
+        found, pairs = [], self.training_cells(training)
         for half, name in enumerate(CELLS):
             of = {"space": DARTS_CELL.name, "cell": name, "cells": len(self.population), "population": self.p.seed}
             found.append(self.train(training, of, partial(_encode, pairs, half), name))
@@ -140,7 +140,7 @@ def execute(p: NB301Parameters, context: RunContext) -> Outcome:
         "wanted_cells": len(winners),
         "best_label": float(values.max()),
         "rows": [
-            *trust(summary_rows(runs, p.queries, context.ledger), runs, REPORTED),
+            *trust(summary_rows(runs, p.queries, context.ledger, task.reads()), runs, REPORTED),
             *other_rows(whole, drawn_in_runs, speed),
         ],
         "generations": found,

@@ -77,7 +77,7 @@ def execute(p: NLPParameters, context: RunContext) -> Outcome:
         "wanted_cells": len(winners),
         "best_label": float(values.max()),
         "rows": [
-            *trust(summary_rows(runs, p.queries, context.ledger), runs, REPORTED),
+            *trust(summary_rows(runs, p.queries, context.ledger, task.reads()), runs, REPORTED),
             *other_rows(whole, drawn_in_runs, speed),
         ],
         "generations": {"cells": whole},

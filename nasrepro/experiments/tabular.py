@@ -58,7 +58,7 @@ def one_condition(
         "column": str(column),
         "cuts": list(cuts),
         "optimum": _optimum(benchmark, column, test, tested),
-        "rows": summary_rows(runs, p.queries, context.ledger),
+        "rows": summary_rows(runs, p.queries, context.ledger, task.reads()),
         "best_found": task.best_found(sampled, values, tested),
         "invalid": sampled.query("reason != ''").reason.value_counts().to_dict(),
         "speed": task.speed(loss, len(sampled)),

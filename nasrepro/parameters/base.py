@@ -41,10 +41,15 @@ class Parameters(BaseModel):
     overrides them.
 
     Values are strict: no silent rounding or reading of text as numbers. An integer where a real number is asked for
-    is taken as that number.
+    is taken as that number. Infinity and NaN are refused: JSON has neither, so a record could not tell what ran.
+
+    Attributes:
+        profiles: profile -> what it sets.
+        unread: fields that an experiment inherits and does not read; only their defaults are taken.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False)
+    unread: ClassVar[frozenset[str]] = frozenset()
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {"smoke": {}, "laptop": {}, "full": {}}
 
     def identity(self) -> dict[str, Any]:
@@ -67,9 +72,16 @@ def resolve(model: type[P], given: Mapping[str, Any], profile: str) -> P:
             f"There is no profile `{profile}`; there are {', '.join(PROFILES)}.{did_you_mean(profile, PROFILES)}"
         )
     try:
-        return model.model_validate({**model.profiles[profile], **given})
+        found = model.model_validate({**model.profiles[profile], **given})
     except ValidationError as error:
         raise ParameterError("\n".join(_explain(model, e) for e in error.errors())) from None
+    for name in sorted(model.unread & given.keys()):
+        usual = model.model_fields[name].get_default(call_default_factory=True)
+        if getattr(found, name) != usual:
+            raise ParameterError(
+                f"{name}={given[name]!r} is refused: this experiment does not read it. Leave it {usual}."
+            )
+    return found
 
 
 def parse_assignments(assignments: list[str]) -> dict[str, Any]:
@@ -123,6 +135,9 @@ def _explain(model: type[Parameters], error: Mapping[str, Any]) -> str:
         known = sorted(model.model_fields)
         return f"There is no parameter `{name}`.{did_you_mean(name, known)} Known parameters: {', '.join(known)}."
     value = error["input"]
+    if error["type"] == "finite_number":
+        meant = model.model_fields[str(error["loc"][0])].description
+        return f"{name}={value} is refused: a parameter is a finite number" + (f" ({meant})." if meant else ".")
     annotation = model.model_fields[name].annotation if name in model.model_fields else None
     if get_origin(annotation) is Literal:
         options = [str(o) for o in get_args(annotation)]

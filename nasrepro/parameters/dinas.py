@@ -139,6 +139,9 @@ class HWParameters(DinasParameters):
 class JointParameters(DinasParameters):
     """Parameters of `nasrepro run hw_joint`. Defaults are those of the `laptop` profile."""
 
+    # every cell is a training graph of every setting, in two classes, and a run has the paper's protocol alone
+    unread: ClassVar[frozenset[str]] = frozenset({"labelled", "train_share", "lower_percentiles", "most_draws"})
+
     queries: int = Field(200, ge=1, le=15_625, description="queries of one run and setting")
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {

@@ -17,6 +17,7 @@ from nasrepro.study import search_tables
 from nasrepro.study.claims import metric_row
 from nasrepro.study.drawing import Figure, render
 from nasrepro.study.plan import select, select_all
+from nasrepro.study.protocols import recorded_labels_before
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, runs_note, with_interval
 
@@ -313,9 +314,7 @@ def _number(value: Any) -> str:
 def _row(record: Record, ablation: Ablation, is_base: bool) -> Row:
     row = metric_row(record, "dinas", "paper")
     assert row is not None
-    labels = row["labels_before_search"] + row["distinct_valid"]["mean"]
-    if record.parameters.get("labelled"):  # each training reads its own
-        labels = record.parameters["labelled"] + row["distinct_valid"]["mean"]
+    labels = recorded_labels_before(record, row) + row["distinct_valid"]["mean"]
     cells = (
         _said(record, ablation) + (" (Table 2)" if is_base else ""),
         with_interval(row["best_valid"], 3),

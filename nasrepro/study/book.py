@@ -44,6 +44,7 @@ from nasrepro.study.bookcheck import check_built
 from nasrepro.study.fragments import Fragments, raw, table
 from nasrepro.study.listings import write_listings
 from nasrepro.study.plan import select
+from nasrepro.study.protocols import recorded_labels_before
 from nasrepro.study.records import Run
 
 PARTS = (
@@ -70,7 +71,7 @@ QUOTED = (
 )
 _SUMMARY = ("mean", "low", "high", "median", "n")
 _ROW_SUMMARIES = ("best_valid", "test", "samples", "distinct_valid", "validity", "in_top_class", "labels_in_search")
-_ROW_NUMBERS = ("trainings", "runs", "queries", "failed_runs", "filled_runs", "labels_before_search")
+_ROW_NUMBERS = ("trainings", "runs", "queries", "failed_runs", "filled_runs")
 _ROWS = [(s, p) for s in ("dinas", "random", "evolution", "top_class") for p in ("paper", "distinct")]
 _PARAMETERS = ("percentile", "guidance_scale", "reverse_steps", "queries", "runs", "trainings", "epochs", "batch_size")
 _INSTALL = "pip install -c constraints.txt -e '.[book]'"
@@ -195,6 +196,8 @@ def result_values(
             row = by_row.get((searcher, protocol), {})
             for field in _ROW_NUMBERS:
                 put(f"{searcher}.{protocol}.{field}", row.get(field))
+            before = recorded_labels_before(record, row) if record and row else None
+            put(f"{searcher}.{protocol}.labels_before_search", before)
             for field in _ROW_SUMMARIES:
                 value = row.get(field)
                 summary = value if isinstance(value, Mapping) else {"mean": value}

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from nasrepro.parameters import resolved
+from nasrepro.parameters.base import ADDED
 from nasrepro.study.figures import Figure
 from nasrepro.study.records import Record
 from nasrepro.study.tables import Table
@@ -88,8 +90,9 @@ def command(text: str) -> str:
 def run_command(record: Record) -> str:
     """Return the command that repeats a run: every parameter that is not what its profile says anyway."""
     usual = profile_parameters(record.experiment, record.profile)
-    given = record.parameters
-    told = {n: v for n, v in given.items() if n in _PLACE or (v is not None and usual.get(n, _UNKNOWN) != v)}
+    # what a run had before there was a parameter may not be what its profile says of it today
+    given = {n: v for n, v in ADDED.items() if n in usual} | record.parameters
+    told = {n: v for n, v in given.items() if n in _PLACE or usual.get(n, _UNKNOWN) != v}
     options = [f"-p {n}={shlex.quote(_literal(v))}" for n, v in told.items()]
     return " ".join(["nasrepro run", record.experiment, *options, "--profile", record.profile])
 
@@ -101,7 +104,9 @@ def profile_parameters(experiment: str, profile: str) -> dict[str, Any]:
 
 
 def _literal(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    """Return a value as the command line reads it, which is as YAML: 1.0e-05, for 1e-05 would be a text there."""
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=float("inf"))
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def provenance(record: Record) -> str:

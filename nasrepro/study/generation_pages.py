@@ -78,7 +78,9 @@ def title(part: str) -> str:
     for short, word in (("table", "Table"), ("fig", "Figure")):
         if name.startswith(short) and name[len(short) :].isdigit():
             return f"{known[paper]}, {word} {name[len(short) :]}"
-    return {"datacards": "data cards", "text": "sentences of the text", "fullprofile": "full profile"}.get(name, name) + f" ({known[paper]})"
+    return {"datacards": "data cards", "text": "sentences of the text", "fullprofile": "full profile"}.get(
+        name, name
+    ) + f" ({known[paper]})"
 
 
 def generation_table(history: History, part: str, live: Mapping[tuple[str, str], str]) -> Table:

@@ -6,18 +6,20 @@ draw is no architecture. Where the space is not finite, `key` (empty) and `arch`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from nasrepro.benchmarks.ledger import Ledger
+from nasrepro.study.records import Record
 from nasrepro.study.statistics import FAILED_RUN, summarise
 
 PAPER = "paper"  # every draw is a query: an invalid or repeated one too
 DISTINCT = "distinct"  # draws go on until the budget of distinct valid architectures is filled, or the bound on draws
 
+BEFORE = ("train", "threshold")  # purposes of what is read before a search
 _NOBODY: dict[str, Any] = {"row": -1, "key": "", "arch": ""}  # what stands for a draw that is no architecture
 
 TestLabels = Callable[[str, np.ndarray], np.ndarray]
@@ -76,9 +78,40 @@ def run_rows(trace: pd.DataFrame, protocol: str, queries: int, cut: float, test:
     return pd.DataFrame(out)
 
 
-def summary_rows(runs: pd.DataFrame, queries: int, ledger: Ledger) -> list[dict[str, Any]]:
+def labels_before(searcher: str, ledger: Ledger, trainings: Sequence[Ledger] = ()) -> float:
+    """Return how many labels a search of a searcher had read before it began: distinct ones, for training and for cut
+    points.
+
+    Args:
+        searcher: reads under this name.
+        ledger: of the run.
+        trainings: what each training read. A search has one of them behind it, so for a searcher that was trained
+            this is their number where they all read as many, else their mean, and not what the run read in all.
+    """
+    counts = [training.distinct(reader=searcher, purposes=BEFORE) for training in trainings]
+    if not any(counts):
+        return ledger.distinct(reader=searcher, purposes=BEFORE)
+    return counts[0] if len(set(counts)) == 1 else sum(counts) / len(counts)
+
+
+def recorded_labels_before(record: Record, row: Mapping[str, Any]) -> float:
+    """Return `labels_before_search` of a row of a record, right also where the run labelled cells for each training.
+
+    Earlier records have the labels of all their trainings together there. Each training read `labelled` cells of every
+    column that it learns.
+    """
+    labelled = record.parameters.get("labelled")
+    if not labelled or row["searcher"] != "dinas":
+        found: float = row["labels_before_search"]
+        return found
+    return int(labelled) * len({c.column for c in record.labels if c.reader == "dinas" and c.purpose == "train"})
+
+
+def summary_rows(
+    runs: pd.DataFrame, queries: int, ledger: Ledger, before: Sequence[Ledger] = ()
+) -> list[dict[str, Any]]:
     """Summarise runs: one dictionary per searcher and protocol, each figure as mean, 95 % interval (over trainings
-    and runs), median, n."""
+    and runs), median, n. `before` has what each training read (`labels_before`)."""
     out = []
     for (searcher, protocol), part in runs.groupby(["searcher", "protocol"], sort=False):
 
@@ -101,7 +134,7 @@ def summary_rows(runs: pd.DataFrame, queries: int, ledger: Ledger) -> list[dict[
                 "in_top_class": figure(part["in_top_class"] / part["valid_samples"].clip(lower=1)),
                 "failed_runs": int((part["valid_samples"] == 0).sum()),
                 "filled_runs": int((part["distinct_valid"] >= queries).sum()),
-                "labels_before_search": ledger.distinct(reader=str(searcher), purposes=["train", "threshold"]),
+                "labels_before_search": labels_before(str(searcher), ledger, before),
                 "labels_in_search": figure(part["distinct_valid"]),
             }
         )

@@ -73,6 +73,7 @@ class RunContext:
         checkpoint_every_s: seconds between checkpoints of a training.
         ledger: every label that was read.
         stages: wall seconds by kind of stage.
+        cpu_stages: CPU seconds by kind of stage, which do not depend on what else the machine does.
         cpu_s: CPU seconds of all stages.
     """
 
@@ -82,11 +83,13 @@ class RunContext:
     checkpoint_every_s: float = 20.0
     ledger: Ledger = field(default_factory=Ledger)
     stages: dict[str, float] = field(default_factory=dict)
+    cpu_stages: dict[str, float] = field(default_factory=dict)
     cpu_s: float = 0.0
 
     def spent(self, kind: str, wall_s: float, cpu_s: float) -> None:
         """Add the cost of a stage."""
         self.stages[kind] = self.stages.get(kind, 0.0) + wall_s
+        self.cpu_stages[kind] = self.cpu_stages.get(kind, 0.0) + cpu_s
         self.cpu_s += cpu_s
 
     def stage(self, kind: str, name: str, compute: Callable[[Ledger], pd.DataFrame]) -> pd.DataFrame:

@@ -17,6 +17,7 @@ import pandas as pd
 from nasrepro import paths
 from nasrepro.study.claims import FETCH_TEST, metric_row
 from nasrepro.study.plan import select
+from nasrepro.study.protocols import recorded_labels_before
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, with_interval
 
@@ -163,7 +164,7 @@ def efficiency_table(name: str, record: Record | None, rerun: Record) -> Table:
         Column("Regret, points", numeric=True),
         Column("Runs at the optimum", numeric=True),
         Column("Median labels to the optimum", numeric=True),
-        Column("Seconds per run", numeric=True),
+        Column("CPU seconds per run", numeric=True),
     )
     rows = [
         Row(
@@ -187,10 +188,11 @@ def efficiency_table(name: str, record: Record | None, rerun: Record) -> Table:
         best, found = record.metrics["optimum"]["valid"], dinas["best_valid"]
         ends = {"mean": found["mean"], "low": found["high"], "high": found["low"]}
         regret = {k: None if v is None else max(0.0, round(best - v, 9)) for k, v in ends.items()}
-        labels = dinas["labels_before_search"] + dinas["distinct_valid"]["mean"]
+        before = recorded_labels_before(record, dinas)
+        labels = before + dinas["distinct_valid"]["mean"]
         speed = record.metrics["speed"]["training_s"]
         text = ("DiNAS, the paper's protocol", f"{labels:,.0f}", with_interval(regret, 3), "see its row above")
-        rows.append(Row((*text, f"over {dinas['labels_before_search']:,}", f"{speed:.0f}, training"), "ours"))
+        rows.append(Row((*text, f"over {before:,.0f}", f"{speed:.0f} by the clock, training"), "ours"))
     caption = (
         f"{spec.title}: labels against regret. Regret: distance of the best value found from the best of the table, "
         f"mean [95 % interval] over {rerun.parameters['runs']} runs; median over all runs of the labels read when the "
@@ -244,7 +246,7 @@ def _our_row(label: str, row: dict[str, Any], record: Record) -> Row:
         *accuracies,
         f"{row['queries']}",
         with_interval(row["distinct_valid"], 1),
-        f"{row['labels_before_search']:,}",
+        f"{recorded_labels_before(record, row):,.0f}",
         with_interval(validity, 1) if validity else "not measured",
     )
     return Row(cells, "ours")
@@ -309,8 +311,8 @@ def _our_notes(record: Record) -> Sequence[str]:
     if row is None:
         return ()
     notes = [
-        f"The model was trained on the labels of {row['labels_before_search']:,} cells and its condition is a quantile "
-        f"over them; the {row['queries']} queries, counted as in the paper, leave these out.",
+        f"The model was trained on the labels of {recorded_labels_before(record, row):,.0f} cells and its condition is "
+        f"a quantile over them; the {row['queries']} queries, counted as in the paper, leave these out.",
     ]
     if row["trainings"] > 1:
         notes.append(

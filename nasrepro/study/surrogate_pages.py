@@ -11,6 +11,7 @@ from nasrepro.study import variety_tables
 from nasrepro.study.claims import metric_row
 from nasrepro.study.fragments import Fragments, command, provenance, table
 from nasrepro.study.plan import planned, select
+from nasrepro.study.protocols import recorded_labels_before
 from nasrepro.study.records import Run
 from nasrepro.study.search_tables import SEARCHER_NAMES
 
@@ -68,7 +69,8 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
         for searcher in ("dinas", "top_class"):
             row = (metric_row(record, searcher, "paper") if record else None) or {}
             found |= {f"{prefix}.{searcher}.{field}": _mean(row, field) for field in (*_FIELDS, "best_inside")}
-            found[f"{prefix}.{searcher}.labels_before_search"] = row.get("labels_before_search")
+            before = recorded_labels_before(record, row) if record and row else None
+            found[f"{prefix}.{searcher}.labels_before_search"] = before
             found[f"{prefix}.{searcher}.failed_runs"] = row.get("failed_runs")
         for searcher in SEARCHER_NAMES:
             row = (metric_row(rerun[1], searcher, "paper") if rerun else None) or {}

@@ -17,6 +17,7 @@ from nasrepro.parameters.base import ADDED
 from nasrepro.study import records, search_tables
 from nasrepro.study.claims import metric_row
 from nasrepro.study.plan import select, select_all
+from nasrepro.study.protocols import recorded_labels_before
 from nasrepro.study.records import Record, Run
 from nasrepro.study.rendering import Column, Row, Table, runs_note, with_interval
 from nasrepro.study.search_tables import SEARCHER_NAMES
@@ -61,23 +62,23 @@ def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
     record = found[1]
     dinas, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
     assert dinas is not None
-    rows = [Row(("DiNAS", *_cells(dinas, dinas, ""), _told(told, "DiNAS")), "ours")]
+    rows = [Row(("DiNAS", *_cells(record, dinas, dinas, ""), _told(told, "DiNAS")), "ours")]
     variants = others(benchmark, runs)
     rows += _variants(record, dinas, variants)
     if control is not None:
         p = _pvalues(found, [(found, "top_class")])[0]
-        rows.append(Row((TOP_CLASS, *_cells(control, dinas, p), "n.p."), "ours"))
+        rows.append(Row((TOP_CLASS, *_cells(record, control, dinas, p), "n.p."), "ours"))
     for other in rerun:
         shown = {s: row for s in SEARCHER_NAMES if (row := metric_row(other[1], s, "paper")) is not None}
         for (name, row), p in zip(shown.items(), _pvalues(found, [(other, s) for s in shown]), strict=True):
             text = SEARCHER_NAMES[name] + (", budget of the paper" if row["queries"] != dinas["queries"] else "")
             same = row["queries"] == QUERIES[benchmark][-1]
             mark = _told(told, SEARCHER_NAMES[name]) if same else "other budget"
-            rows.append(Row((text, *_cells(row, dinas, p), mark), "ours"))
+            rows.append(Row((text, *_cells(other[1], row, dinas, p), mark), "ours"))
     q = record.parameters
     caption += (
         f"; mean [95 % interval] of the best of a run. DiNAS: {dinas['trainings']} training(s) x {dinas['runs']} runs, "
-        f"top {100 - q['percentile']:g} % of {dinas['labels_before_search']:,} labels, guidance scale "
+        f"top {100 - q['percentile']:g} % of {recorded_labels_before(record, dinas):,.0f} labels, guidance scale "
         f"{q['guidance_scale']:g}, {q['reverse_steps']} reverse steps, profile `{record.profile}`, device "
         f"{record.environment.device}"
         + (f"; the others: {rerun[0][1].parameters['runs']} runs." if rerun else "; the others were not run.")
@@ -106,17 +107,17 @@ def _variants(record: Record, dinas: dict[str, Any], others: Sequence[Record]) -
             row = metric_row(shown, "dinas", protocol)
             fills = protocol == "paper" or shown.parameters["most_draws"] > 1
             if row is not None and row is not dinas and fills:
-                yield Row((f"DiNAS{''.join(varied)}{what}", *_cells(row, dinas, "not tested"), "n.p."), "ours")
+                yield Row((f"DiNAS{''.join(varied)}{what}", *_cells(shown, row, dinas, "not tested"), "n.p."), "ours")
 
 
-def _cells(row: dict[str, Any], dinas: dict[str, Any], p: str) -> tuple[str, ...]:
+def _cells(record: Record, row: dict[str, Any], dinas: dict[str, Any], p: str) -> tuple[str, ...]:
     behind = dinas["best_valid"]["mean"] - row["best_valid"]["mean"]
     return (
         with_interval(row["best_valid"], 3),
         "itself" if row is dinas else f"{behind:+.3f}",
         p or "itself",
         f"{row['queries']}",
-        f"{row['labels_before_search']:,}",
+        f"{recorded_labels_before(record, row):,.0f}",
         f"{100 * row['validity']['mean']:.1f}",
         f"{100 * row['extrapolated']:.0f}",
         _inside(row),
@@ -244,7 +245,7 @@ def run_table(record: Record) -> Table:
                 with_interval(row["best_valid"], 3),
                 f"{row['best_valid']['median']:.3f}",
                 f"{row['queries']}",
-                f"{row['labels_before_search']:,}",
+                f"{recorded_labels_before(record, row):,.0f}",
                 f"{100 * row['validity']['mean']:.1f}",
                 f"{100 * row['extrapolated']:.0f}",
                 _inside(row),
