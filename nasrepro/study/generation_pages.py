@@ -78,7 +78,7 @@ def title(part: str) -> str:
     for short, word in (("table", "Table"), ("fig", "Figure")):
         if name.startswith(short) and name[len(short) :].isdigit():
             return f"{known[paper]}, {word} {name[len(short) :]}"
-    return {"datacards": "data cards", "text": "sentences of the text", "fullprofile": "full profile"}.get(
+    others = {"datacards": "data cards", "text": "sentences of the text", "fullprofile": "full profile"}.get(
         name, name
     ) + f" ({known[paper]})"
 
