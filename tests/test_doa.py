@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from nasrepro import experiments
 from nasrepro.benchmarks.ledger import Ledger
-from nasrepro.delta_data import CellPairs, label
+from nasrepro.delta_data import CellPairs, DifferenceData, label
 from nasrepro.delta_predictor import DifferencePredictor
 from nasrepro.encodings.fixed_form import Cells
 from nasrepro.errors import ParameterError
 from nasrepro.experiments import difference, doa, doa_ablation, doa_distance
 from nasrepro.experiments.prediction_tasks import PredictionTask, prediction_tasks
+from nasrepro.parameters.delta import DistanceParameters
 from nasrepro.spaces.nb201 import NB201
-from nasrepro.study import doa_tables, records
+from nasrepro.study import distance_shape, doa_tables, records
 from nasrepro.study.claims import metric_row
 from nasrepro.study.records import Record
 from nasrepro.study.run import run
@@ -142,7 +145,7 @@ def test_ablations_change_one_choice_and_zen_reads_no_accuracy(small: dict[str, 
 @pytest.mark.mirror
 def test_losses_are_relative_to_one_edit_and_to_saying_nothing(small: dict[str, tuple[Path, Record]]):
     record = small["distance"][1]
-    assert len(record.metrics["rows"]) == 6 * len(doa_distance.PREDICTORS)
+    assert len(record.metrics["rows"]) == (6 + 1) * len(doa_distance.PREDICTORS)
     for name in doa_distance.PREDICTORS:
         first, third = (metric_row(record, name, f"k{k}") for k in (1, 3))
         assert first is not None and third is not None
@@ -150,9 +153,91 @@ def test_losses_are_relative_to_one_edit_and_to_saying_nothing(small: dict[str, 
         assert third["ratio_to_3"]["mean"] == 1
     reads = {c.purpose: c.distinct for c in record.labels}
     assert reads["train"] <= 2 * 6 * 2 * 40 and reads["report"] <= 2 * 6 * 2 * 50
-    figure, table = doa_tables.run_tables(record)
+    figure, table, shapes = doa_tables.run_tables(record)
     assert len(figure.data) == 18 and "one edit" in figure.alt  # type: ignore[union-attr]
-    assert len(table.rows) == 18  # type: ignore[union-attr]
+    assert len(table.rows) == 18 and len(shapes.rows) == 3  # type: ignore[union-attr]
+
+
+def _distance_pairs(space: str, k: int) -> tuple[PredictionTask, CellPairs, CellPairs]:
+    task = prediction_tasks(space)[0]
+    rng = np.random.default_rng(k)
+    train, test = (
+        doa_distance._pairs(task, half, n, k, rng)
+        for half, n in zip(doa_distance._halves(task, 0), (30, 50), strict=True)
+    )
+    return task, train, test
+
+
+@pytest.mark.parametrize("space", ["nb201", "nb101", "tnb101"])
+def test_no_cell_is_both_trained_and_tested_on_at_any_number_of_edits(mirror: Path, space: str):
+    """Pairs are of random cells, so a shared cell would be met by chance: many pairs, and all k together."""
+    parts = []
+    for k in (1, 3, 6):
+        task, train, test = _distance_pairs(space, k)
+        assert (len(train), len(test)) == (30, 50)
+        parts.append((train.cells, test.cells))
+        for pairs in (train, test):
+            archs = [[task.space.from_index(int(c)) for c in cells[:10]] for cells in (pairs.base, pairs.other)]  # type: ignore[attr-defined]
+            distance = task.space.graph_edit_distance if space == "nb101" else task.space.distance  # type: ignore[attr-defined]
+            assert [distance(a, b) for a, b in zip(*archs, strict=True)] == [k] * 10
+    trained, tested = (np.concatenate(cells) for cells in zip(*parts, strict=True))
+    assert not np.isin(trained, tested).any()
+
+
+@pytest.mark.mirror
+def test_a_run_trains_and_tests_on_other_cells(monkeypatch: pytest.MonkeyPatch, mirror: Path):
+    """Of all tasks and k of a trial: 2 x 6 x 40 training and 2 x 6 x 400 test cells of 15,625."""
+    read: dict[str, list[np.ndarray]] = {"train": [], "report": []}
+
+    def noted(pairs: CellPairs, labels: object, purpose: str = "train") -> DifferenceData:
+        read[purpose].append(np.asarray(pairs.cells))
+        return label(pairs, labels, purpose)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(doa_distance, "label", noted)
+    monkeypatch.setattr(doa_distance, "PREDICTORS", {})
+    p = DistanceParameters(pairs=40, test_pairs=400)
+    doa_distance._trial(p, Ledger(), prediction_tasks("nb201")[0], 0)
+    trained, tested = (np.unique(np.concatenate(read[purpose])) for purpose in ("train", "report"))
+    assert len(trained) > 400 and len(tested) > 3000 and not np.isin(trained, tested).any()
+
+
+def _labelled(first: int, values: list[float]) -> DifferenceData:
+    cells = first + np.arange(len(values))
+    return DifferenceData(cells, np.stack([np.arange(len(values) - 1), np.arange(1, len(values))], 1), np.array(values))
+
+
+def test_scores_are_decided_by_the_training_labels_alone():
+    known = {1: _labelled(0, [1.0, 2.0, 4.0]), 2: _labelled(2, [4.0, 8.0])}
+    few, many = _labelled(10, [3.0, 9.0]), _labelled(20, [3.0, -50.0, -40.0, -30.0, 0.0])
+    one, two = (doa_distance._as_scores({k: (known[k], test) for k in known}) for test in (few, many))
+    for k in known:
+        np.testing.assert_array_equal(one[k][0].labels, two[k][0].labels)
+        assert one[k][1].labels[0] == two[k][1].labels[0]
+    expected = norm.ppf((np.arange(4) + 0.5) / 4)  # of 1, 2, 4, 8: the cell with 4 is there twice and counts once
+    np.testing.assert_allclose(one[1][0].labels, expected[:3])
+    np.testing.assert_allclose(one[2][0].labels, expected[2:])
+    np.testing.assert_allclose(one[1][1].labels, [(expected[1] + expected[2]) / 2, expected[3]])
+
+
+def test_the_shape_of_a_line_and_of_a_plateau():
+    line, plateau = doa_distance.shape(np.arange(1.0, 7.0)), doa_distance.shape(np.array([1.0, 3, 4, 4, 4, 4]))
+    assert line == pytest.approx({"second": 2, "last": 6, "lowest": 2, "plateau": 2, "halves": 1, "line": 1})
+    assert (plateau["second"], plateau["plateau"], plateau["halves"]) == (3, 1, 0) and plateau["line"] < 0.7
+    assert doa_distance.shape(np.array([1.0, 3, 0.9, 4, 4, 4]))["lowest"] == 0.9
+
+
+def test_the_growth_of_two_spaces_is_compared_trial_by_trial():
+    def record(space: str, second: list[float]) -> Record:
+        row = {"searcher": "alone", "protocol": "shape", "trials": {"second": second, "last": second}}
+        return SimpleNamespace(parameters={"space": space}, metrics={"rows": [row]})  # type: ignore[return-value]
+
+    steep, flat = record("nb201", [2.0, 2.2, 2.1]), record("nb101", [1.1, 1.0, 1.2])
+    found = distance_shape.growth_between(steep, flat, "alone", "second")
+    assert found is not None and found.mean == pytest.approx(1.0)
+    assert found.low is not None and found.low > 0.7
+    table = distance_shape.between_table([steep, flat], doa_tables.SPACES, {"alone": "network"})
+    assert table is not None and [row.cells[0] for row in table.rows] == ["NAS-Bench-201"]
+    assert distance_shape.between_table([steep], doa_tables.SPACES, {"alone": "network"}) is None
 
 
 @pytest.mark.mirror
