@@ -212,11 +212,17 @@ def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def run_of_figures(committed: Sequence[Run], benchmark: str) -> Run | None:
+    """Return the newest committed run of all methods, which the figures draw; None where there is none."""
+    of_all = [run for run in committed if run[1].parameters.get("methods", "all") == "all"]
+    return newest_run(of_all, "delta_search", benchmark=benchmark)
+
+
 def write(out: Fragments, committed: Sequence[Run]) -> None:
     """Write the parts of the pages on Figures 4 and 5: `delta-search-<benchmark>-<distance|accuracy|labels>`."""
     for benchmark, (title, number) in BENCHMARKS.items():
         name = f"delta-search-{benchmark}"
-        found = newest_run(committed, "delta_search", benchmark=benchmark)
+        found = run_of_figures(committed, benchmark)
         if found is None:
             repeat = command(f"nasrepro run delta_search -p benchmark={benchmark} --profile laptop")
             for part in ("distance", "accuracy", "labels"):
@@ -246,7 +252,7 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     equal numbers of labels), `<method>.seconds` (of a run)."""
     out: dict[str, float | int | str | None] = {}
     for benchmark in BENCHMARKS:
-        found = newest_run(committed, "delta_search", benchmark=benchmark)
+        found = run_of_figures(committed, benchmark)
         record = found[1] if found else None
         at = record.metrics["checkpoints"] if record else [0]
         out[f"delta_search.{benchmark}.first"] = at[0] if record else None
