@@ -12,15 +12,16 @@ from scipy.stats import norm
 
 from nasrepro import experiments
 from nasrepro.benchmarks.ledger import Ledger
-from nasrepro.delta_data import CellPairs, DifferenceData, label
-from nasrepro.delta_predictor import DifferencePredictor
+from nasrepro.delta_data import CellPairs, DifferenceData, draw_edits, label
+from nasrepro.delta_predictor import AdditiveCode, CodeMeans, DifferencePredictor
+from nasrepro.encodings.difference import code_numbers, signed_difference
 from nasrepro.encodings.fixed_form import Cells
 from nasrepro.errors import ParameterError
-from nasrepro.experiments import difference, doa, doa_ablation, doa_distance
+from nasrepro.experiments import code_alone, difference, doa, doa_ablation, doa_distance
 from nasrepro.experiments.prediction_tasks import PredictionTask, prediction_tasks
 from nasrepro.parameters.delta import DistanceParameters
 from nasrepro.spaces.nb201 import NB201
-from nasrepro.study import distance_shape, doa_tables, records
+from nasrepro.study import code_alone_table, distance_shape, doa_tables, records
 from nasrepro.study.claims import metric_row
 from nasrepro.study.records import Record
 from nasrepro.study.run import run
@@ -38,7 +39,7 @@ def small_tasks(space: str) -> list[PredictionTask]:
 @pytest.fixture(scope="module")
 def small(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Record]]:
     root, patch = tmp_path_factory.mktemp("doa"), pytest.MonkeyPatch()
-    for module in (doa, doa_ablation, doa_distance):
+    for module in (code_alone, doa, doa_ablation, doa_distance):
         patch.setattr(module, "prediction_tasks", small_tasks)
     patch.setattr(difference, "_POOL", 600)
     few = {k: doa_ablation.SETTINGS[k] for k in ("literal", "zen", "k2", "code_means", "accuracy_network", "gp_stars")}
@@ -46,6 +47,7 @@ def small(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, t
     try:
         return {
             "doa": run(experiments.load("doa"), {"space": "tnb101"}, profile="smoke", root=root, device="cpu"),
+            "code": run(experiments.load("code_alone"), {}, profile="smoke", root=root, device="cpu"),
             "ablation": run(experiments.load("doa_ablation"), {}, profile="smoke", root=root, device="cpu"),
             "distance": run(
                 experiments.load("doa_distance"), {"space": "nb201"}, profile="smoke", root=root, device="cpu"
@@ -266,9 +268,92 @@ def test_values_of_sentences_are_none_without_records():
 
 
 def test_names_in_tables_are_those_of_the_experiments():
-    assert set(doa_tables.READINGS) == {*doa.VARIANTS, doa.CEILING}
+    assert set(doa_tables.READINGS) == {*doa.VARIANTS, doa.CODE_MEANS}
     assert set(doa_tables._ABLATION) == set(doa_ablation.SETTINGS)
+    assert set(code_alone_table.LEARNERS) == set(code_alone.LEARNERS)
     assert set(doa_tables._LINES) == set(doa_distance.PREDICTORS)
+
+
+@pytest.mark.parametrize("name", ["doa_alone", "doa_literal", "doa_stars", "doa_gp_stars"])
+def test_readings_as_printed_are_told_differences_of_one_edit_pairs_alone(name: str):
+    """Other accuracies with the same differences are the same to them, and no zero-cost score is shown."""
+    (task,), variant, rng = small_tasks("nb201"), doa.VARIANTS[name], np.random.default_rng(0)
+    assert not variant.zero_cost
+    pairs = difference.training_pairs(task, 40, task.train_cells("10pct", 0), rng, variant.scheme)
+    archs = [[NB201.from_index(int(c)) for c in cells] for cells in (pairs.base, pairs.other)]
+    assert {NB201.distance(a, b) for a, b in zip(*archs, strict=True)} == {1}
+    data = label(pairs, task.labels(Ledger(), "x"))
+    moved = DifferenceData(data.cells, data.ends, data.labels + 8 * rng.normal(size=40)[data.groups()])
+    asked = [rng.integers(NB201.size, size=200) for _ in range(2)]
+    gains, orders = [], []
+    for told in (data, moved):
+        predictor = variant.make(task, difference.cell_features(task, Ledger(), "x", zero_cost=False), 0)
+        predictor.fit(told)
+        gains.append(predictor.gain_cells(*asked))
+        orders.append(predictor.chained(asked[0], told.cells[:4], told.labels[:4]))
+    np.testing.assert_allclose(gains[0], gains[1], atol=1e-3 * np.abs(gains[0]).max())
+    assert np.ptp(orders[0] - orders[1]) < 1e-2 * np.ptp(orders[0])
+
+
+def test_weights_of_places_are_a_function_of_the_code_and_rank_architectures():
+    """Additive labels are found exactly; and pairs with one code have one prediction, whatever their base."""
+    rng, values = np.random.default_rng(0), np.random.default_rng(1).normal(size=(6, 5))
+    true = np.array([values[np.arange(6), arch].sum() for arch in NB201.all()])
+    cells = rng.permutation(NB201.size)[:200]
+    chain = CellPairs(cells, np.stack([np.arange(199), np.arange(1, 200)], axis=1))
+    predictor = AdditiveCode(NB201, 1e-6)
+    predictor.fit(DifferenceData(chain.cells, chain.ends, true[cells]))
+    base, other = draw_edits(NB201, rng.permutation(NB201.size)[:3_000], 1, rng)
+    gains = predictor.gain_cells(base, other)
+    np.testing.assert_allclose(gains, true[other] - true[base], atol=1e-4)
+    codes = code_numbers(signed_difference(NB201, base, other))
+    assert len(np.unique(codes)) == 120
+    assert all(np.ptp(gains[codes == code]) < 1e-9 for code in range(120))
+    chained = predictor.chained(np.arange(100), cells[:3], true[cells[:3]])
+    np.testing.assert_allclose(chained, true[:100], atol=1e-4)
+    with pytest.raises(ParameterError, match="scheme=subset"):
+        predictor.fit(DifferenceData(np.arange(4), np.array([[0, 1], [2, 3]]), np.arange(4.0)))
+
+
+def test_ranks_keep_the_order_and_forget_the_distances():
+    data = DifferenceData(np.arange(4), np.array([[0, 1]]), np.array([10.0, 90.0, 90.0, 91.0]))
+    np.testing.assert_array_equal(code_alone.ranked(data).labels, [0.25, 0.625, 0.625, 1.0])
+
+
+def test_the_labels_of_anchors_do_not_change_the_order_of_chained_predictions():
+    """Every chain begins at every anchor, so their labels are one constant for all cells."""
+    rng = np.random.default_rng(0)
+    data = label(CellPairs(*_every_second()), prediction_tasks("nb201")[0].labels(Ledger(), "x"))
+    predictor = CodeMeans(NB201)
+    predictor.fit(data)
+    cells, anchors = rng.permutation(NB201.size)[:50], rng.permutation(NB201.size)[:4]
+    one, two = (predictor.chained(cells, anchors, labels) for labels in (np.zeros(4), rng.normal(size=4)))
+    assert np.ptp(one - two) < 1e-9
+
+
+def _every_second() -> tuple[np.ndarray, np.ndarray]:
+    pairs = doa.every_pair(NB201)
+    assert len(pairs) == 15_625 * 24 // 2
+    return pairs.cells, pairs.ends[::2]
+
+
+@pytest.mark.mirror
+def test_the_code_alone_ranks_better_than_the_optimum_of_the_squared_error(small: dict[str, tuple[Path, Record]]):
+    """What was called a ceiling is none: with all labels, ranks order pairs better, and weights order architectures."""
+    record = small["code"][1]
+    rows = {(row["searcher"], row["protocol"]): row for row in record.metrics["rows"]}
+    assert set(rows) == {(name, budget) for name in code_alone.LEARNERS for budget in ("1pct", "10pct", "all")}
+    assert rows["means_ranks", "all"]["tau_pairs"]["mean"] > rows["means", "all"]["tau_pairs"]["mean"] + 0.02
+    assert rows["weights_ranks", "all"]["tau"]["mean"] > rows["means", "all"]["tau"]["mean"] + 0.05
+    for tau in difference.TAUS:
+        best = rows[record.metrics["best"][tau]["all"], "all"][tau]["mean"]
+        assert best == max(rows[name, "all"][tau]["mean"] for name in code_alone.LEARNERS)
+    assert {row["labels"] for row in record.metrics["rows"] if row["protocol"] == "all"} == {15_625}
+    assert all(row["labels"] <= SMALL[row["protocol"]] for row in record.metrics["rows"] if row["protocol"] in SMALL)
+    text = code_alone_table.code_table(record).to_text(300)
+    assert "no bound" in text and "0.759" in text
+    values = code_alone_table.values([small["code"]])
+    assert values["code_alone.best.all.tau.mean"] == rows["weights_ranks", "all"]["tau"]["mean"]
 
 
 @pytest.mark.mirror

@@ -24,6 +24,7 @@ from nasrepro.study import (
     ablation_pages,
     cards,
     claims,
+    code_alone_table,
     delta_search_figures,
     doa_tables,
     drawing,
@@ -37,12 +38,22 @@ from nasrepro.study import (
     surrogate_pages,
     tables,
     threshold_table,
+    training_sets,
 )
 from nasrepro.study.bookcheck import check_built
 from nasrepro.study.fragments import Fragments, Run, newest_run, raw, table
 from nasrepro.study.listings import write_listings
 
-PARTS = (ablation_pages, surrogate_pages, network_table, encoding_tables, doa_tables, delta_search_figures)
+PARTS = (
+    ablation_pages,
+    surrogate_pages,
+    network_table,
+    encoding_tables,
+    doa_tables,
+    code_alone_table,
+    delta_search_figures,
+    training_sets,
+)
 # whose numbers stand in sentences, too
 QUOTED = (
     surrogate_pages,
@@ -51,7 +62,9 @@ QUOTED = (
     threshold_table,
     encoding_tables,
     doa_tables,
+    code_alone_table,
     delta_search_figures,
+    training_sets,
 )
 _SUMMARY = ("mean", "low", "high", "median", "n")
 _ROW_SUMMARIES = ("best_valid", "test", "samples", "distinct_valid", "validity", "in_top_class", "labels_in_search")
