@@ -41,6 +41,9 @@ def run(
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter; repeatable.")
     ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--parameters-file", "-f", help="YAML file of parameters; -p goes before it.")
+    ] = None,
     profile: Annotated[
         str, typer.Option(help="smoke (seconds), laptop (minutes on 2 cores) or full (one GPU; longer, larger).")
     ] = "laptop",
@@ -50,6 +53,9 @@ def run(
     everything: Annotated[bool, typer.Option("--all", help="Run all that is behind the book and missing.")] = False,
     paper: Annotated[str | None, typer.Option(help="With --all: only the runs of dinas or of delta.")] = None,
     again: Annotated[bool, typer.Option(help="With --all: make the runs that came with the book, too.")] = False,
+    as_printed: Annotated[
+        bool, typer.Option(help="With --all: make the runs by the papers' recipes (hours each), and no others.")
+    ] = False,
 ) -> None:
     """Run an experiment and write its record; a repeated command resumes, or shows the record that is there."""
     if everything != (experiment == ""):
@@ -57,10 +63,10 @@ def run(
     if everything:
         from nasrepro.cli_batch import run_all
 
-        run_all(_screen, paper=paper, profile=profile, device=device, again=again)
+        run_all(_screen, paper=paper, profile=profile, device=device, again=again, as_printed=as_printed)
         return
     from nasrepro import experiments
-    from nasrepro.parameters.base import parse_assignments
+    from nasrepro.parameters.base import parse_assignments, read_parameters
     from nasrepro.study import records, tables
     from nasrepro.study.run import deviation
     from nasrepro.study.run import run as run_experiment
@@ -70,7 +76,7 @@ def run(
         for name, field in chosen.parameters.model_fields.items():
             _screen.print(f"[bold]{name}[/] = {field.default}  [dim]{field.description}[/]", highlight=False)
         return
-    given = parse_assignments(parameter or [])
+    given = {**(read_parameters(file) if file else {}), **parse_assignments(parameter or [])}
     profile = str(given.pop("profile", profile))
     folder, record = run_experiment(chosen, given, profile=profile, fresh=fresh, device=device)
     _screen.print(tables.run_table(record).to_text(), highlight=False, markup=False)
@@ -130,7 +136,7 @@ def claims(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     if as_json:
         sys.stdout.write(claims_module.claims_json() + "\n")
         return
-    _screen.print(tables.claims_table(claims_module.committed_results()).to_text(), highlight=False, markup=False)
+    _screen.print(tables.claims_table(claims_module.committed_evidence()).to_text(), highlight=False, markup=False)
 
 
 @app.command()

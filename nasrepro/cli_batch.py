@@ -12,7 +12,9 @@ from nasrepro.study.plan import PAPERS, load_plan
 from nasrepro.study.run import run
 
 
-def run_all(screen: Console, *, paper: str | None, profile: str, device: str, again: bool) -> None:
+def run_all(
+    screen: Console, *, paper: str | None, profile: str, device: str, again: bool, as_printed: bool = False
+) -> None:
     """Make every run of the plan that has no record yet. A killed batch goes on where it was when it is repeated.
 
     Args:
@@ -21,6 +23,7 @@ def run_all(screen: Console, *, paper: str | None, profile: str, device: str, ag
         profile: of all runs.
         device: torch device.
         again: make the runs, too, of which only the book has a record.
+        as_printed: make the runs by the papers' recipes, which take hours, and not the others. Trials are never made.
 
     Raises:
         MissingData: at the end, when runs had to be left out because files are missing; the message names them.
@@ -29,14 +32,15 @@ def run_all(screen: Console, *, paper: str | None, profile: str, device: str, ag
         raise ParameterError(
             f"There is no paper `{paper}`; there are dinas and delta.{did_you_mean(paper or '', PAPERS)}"
         )
-    plan, missing, began = load_plan(paper), [], time.monotonic()
+    plan = [p for p in load_plan(paper) if bool(p.recipe) == as_printed and not p.trial]
+    missing, began = [], time.monotonic()
     for number, planned in enumerate(plan, 1):
         screen.print(f"[{number} of {len(plan)}] {planned}", highlight=False, markup=False)
         try:
             folder, record = run(
                 experiments.load(planned.experiment),
-                planned.parameters,
-                profile=profile,
+                planned.given,
+                profile=profile if planned.profile == "laptop" else planned.profile,
                 committed=not again,
                 device=device,
             )

@@ -7,15 +7,38 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from nasrepro.errors import StorageError
+from nasrepro.errors import CorruptData, StorageError
 
 
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file as hex digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_yaml(path: Path) -> Any:
+    """Return what a YAML file holds, parsed once in a process while the file stays as it is; not to be changed.
+
+    Raises:
+        CorruptData: the file is no YAML.
+        OSError: it cannot be read.
+    """
+    state = path.stat()
+    return _parsed_yaml(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=32)
+def _parsed_yaml(path: Path, _changed: int, _size: int) -> Any:
+    import yaml
+
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CorruptData(f"{path} is no YAML: {error}. Restore it: `git checkout {path.name}`.") from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:

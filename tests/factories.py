@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nasrepro.parameters import resolved
 from nasrepro.spaces.nb201 import NB201
 from nasrepro.study import records
-from nasrepro.study.claims import load_claims
 from nasrepro.study.records import Code, Cost, DataFile, Environment, LabelCount, Record
 from nasrepro.study.statistics import summarise
 
@@ -37,22 +37,12 @@ def fake_nb201_record(
     regret = rng.gamma(3.0, 1.2, N_CELLS)
     valid = best_valid - (regret - regret.min())
     test = np.where(with_test, valid + best_test - best_valid - 0.1, np.nan)
-    settings = load_claims()[0].profiles
-    resolved = {
-        "dataset": dataset,
-        "percentile": 95.0,
-        "queries": queries,
-        "runs": runs,
-        "trainings": trainings,
-        "most_draws": 10,
-        "seed": seed,
-        **settings.get(profile, settings["laptop"]),
-        **parameters,
-    }
+    given = {"dataset": dataset, "queries": queries, "runs": runs, "trainings": trainings, "seed": seed, **parameters}
+    settings = resolved("nb201", given, profile if profile != "smoke" else "laptop").model_dump(mode="json")
     data = {f"nb201_valid_{dataset}.pkl": f"{seed:064x}"} | (
         {f"nb201_test_{dataset}.csv": "b" * 64} if with_test else {}
     )
-    key = records.run_key("nb201", 1, resolved | {"profile": profile}, data)
+    key = records.run_key("nb201", 1, settings | {"profile": profile}, data)
     folder = root / "nb201" / key
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -79,7 +69,7 @@ def fake_nb201_record(
         experiment="nb201",
         method_version=1,
         profile=profile,
-        parameters=resolved,
+        parameters=settings,
         data=[DataFile(name=n, sha256=s) for n, s in data.items()],
         code=Code(package="0.1.0", source_sha256="c" * 64, git_commit="d" * 40, git_dirty=False),
         seeds={"training": list(range(trainings)), "sampling": seed},

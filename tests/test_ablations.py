@@ -20,18 +20,12 @@ from nasrepro.study.records import Record
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     root = tmp_path_factory.mktemp("records")
-    for change in (
-        {},
-        {"guidance_scale": 1.0},
-        {"guidance_scale": 5.0},
-        {"guidance_scale": 5.0, "epsilon": 0.3},  # differs in two settings: in no ablation
-        {"epsilon": 0.3, "most_draws": 1},
-        {"guide_on": "probabilities"},
-        {"labelled": 500, "epochs": 40},
-        {"lower_percentiles": [80.0]},
-        {"dataset": "cifar100", "guidance_scale": 1.0},
+    fake_nb201_record(root, guidance_scale=5.0, epsilon=0.3)  # in no part of the plan
+    for part in (
+        *("table2.cifar10", "ablations.guidance.1", "ablations.guidance.5", "ablations.epsilon.0.3", "table8.d3"),
+        *("ablations.combine.probabilities", "ablations.labels.500-200", "ablations.guidance-cifar100.1"),
     ):
-        fake_nb201_record(root, **change)
+        fake_nb201_record(root, **plan.planned(f"dinas.{part}").resolved)
     return [record for _, record in records.find(root)]
 
 
@@ -46,7 +40,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
         ("time", [False]),
     ],
 )
-def test_a_run_belongs_to_an_ablation_when_it_differs_in_that_setting_alone(known, name: str, values: list) -> None:
+def test_an_ablation_has_its_runs_of_the_plan_and_the_run_that_they_vary(known, name: str, values: list) -> None:
     parameter = ABLATIONS[name].parameters[0]
     neutral = {"labelled": 0, "lower_percentiles": []}
     assert [r.parameters.get(parameter, neutral.get(parameter)) for r in varied(name, known)] == values
@@ -114,7 +108,13 @@ def test_every_committed_ablation_stands_on_a_page():
     """Each run of the plan that varies Table 2, however many trainings it has, is a row of some setting's table."""
     committed = [record for _, record in records.find(paths.records_dir())]
     shown = {record.key for name in ABLATIONS for record in varied(name, committed)}
-    planned = [p for p in plan.load_plan("dinas") if p.experiment == "nb201" and p.parameters["dataset"] == "cifar10"]
-    made = {str(p): record.key for p in planned if (record := plan.record_of(p, committed)) is not None}
+    planned = [p for p in plan.load_plan("dinas") if p.experiment == "nb201" and p.resolved["dataset"] == "cifar10"]
+    planned = [p for p in planned if not p.recipe and not p.trial]
+    made = {p.id: record.key for p in planned if (record := plan.find(p, committed)) is not None}
+    for p in planned:  # a run of an ablation differs from the one behind Table 2 in the ablation's parameters alone
+        if p.id.startswith("dinas.ablations."):
+            may = {*ABLATIONS[p.id.split(".")[2]].parameters, "trainings", "runs", "most_draws"}
+            base = plan.planned("dinas.table2.cifar10").resolved
+            assert {k for k, v in p.resolved.items() if base[k] != v} <= may, p.id
     assert len(made) > 20
     assert {name: key for name, key in made.items() if key not in shown} == {}

@@ -57,7 +57,9 @@ def test_both_kinds_of_steps_are_weighed_against_the_training_step_of_the_paper(
         {"experiment": "nb201", "denoiser": denoiser} | dict(zip(names, numbers, strict=True))
         for denoiser, numbers in (("paper", (800, 12.0, 300, 90.0)), ("default", (400, 3.0, 40, 1.2)))
     ]
-    counted = known[0].model_copy(update={"experiment": "step_cost", "key": "c", "metrics": {"counts": counts}})
+    counted = known[0].model_copy(
+        update={"experiment": "step_cost", "key": "c", "metrics": {"counts": counts}, "parameters": {"seed": 0}}
+    )
     found = values([(tmp_path, record) for record in (*known, counted)])
     seconds = (4_800 * 0.5 + 6_300 * 0.1) * printed_step() + 4.0
     assert found["full_profile.minutes"] == pytest.approx(seconds / 60)

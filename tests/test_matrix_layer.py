@@ -41,7 +41,7 @@ def _inputs(padded: bool) -> tuple[list[Tensor], Tensor | None]:
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("tile", [1, 2 * N * N * C, 10**6])
 def test_tiled_attention_is_the_formula_forwards_and_backwards(monkeypatch, padded: bool, tile: int):
-    monkeypatch.setattr(matrix_layer, "_TILE", tile)
+    monkeypatch.setattr(matrix_layer, "_tile", tile)
     results = []
     for function in (ChannelAttention.apply, _plain):
         inputs, blocked = _inputs(padded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,35 +10,59 @@ import yaml
 from factories import fake_nb201_record
 from rich.console import Console
 
+from nasrepro import paths
 from nasrepro.errors import CorruptData, ParameterError
-from nasrepro.study import records
-from nasrepro.study.plan import Planned, load_plan, plan_table, record_of, trained_by
+from nasrepro.parameters import resolved
+from nasrepro.study import plan, records
+from nasrepro.study.plan import Planned, find, load_plan, plan_table, select, trained_by
 
 
 def test_every_planned_run_has_parameters_that_its_experiment_takes_and_no_run_is_planned_twice():
-    pytest.importorskip("torch")
-    from nasrepro import experiments
-    from nasrepro.parameters.base import resolve
-
     seen = set()
     for planned in load_plan():
-        model = experiments.load(planned.experiment).parameters
-        laptop, _ = (resolve(model, planned.parameters, profile) for profile in ("laptop", "full"))
-        name = (planned.experiment, laptop.model_dump_json())
+        assert resolved(planned.experiment, planned.given, "full")
+        name = (planned.experiment, str(sorted(planned.resolved.items())))
         assert name not in seen, f"{planned} is planned twice"
         seen.add(name)
+
+
+def test_every_committed_record_is_in_the_plan_once():
+    """A run that no part of the plan names could be looked at and never told."""
+    runs = list(records.find(paths.records_dir()))
+    found = [run[1].key for planned in load_plan() if (run := find(planned, runs)) is not None]
+    assert sorted(found) == sorted(record.key for _, record in runs)
+
+
+def test_one_function_selects_records():
+    """Nothing but `plan.find` takes one of several records; two lists of runs are shown newest first."""
+    chooses = re.compile(r"(key=|max\(|min\().*created|\bnewest\w*\(")
+    package = Path(plan.__file__).parent.parent
+    found = {
+        (path.name, line.strip())
+        for path in package.rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if chooses.search(line)
+    }
+    assert found == {
+        ("chosen_cells.py", "return max(fitting, key=lambda run: run[1].created)"),  # what `record:` asks of a user
+        ("tables.py", "known = sorted(candidates, key=lambda r: (r.created, r.key), reverse=True)"),
+        ("book.py", "return sorted(runs, key=lambda run: run[1].created, reverse=True), sorted(broken)"),
+    }
 
 
 def test_a_planned_run_is_answered_by_the_record_with_its_parameters(tmp_path: Path):
     folders = [fake_nb201_record(tmp_path, **p) for p in ({}, {"epsilon": 0.3, "most_draws": 1, "trainings": 1})]
     known = [records.load(folder) for folder in folders]
-    plain = Planned(paper="dinas", part="Table 2", experiment="nb201", parameters={"dataset": "cifar10"})
+    plain = Planned(id="a", paper="dinas", part="Table 2", experiment="nb201", parameters={"dataset": "cifar10"})
     varied = Planned(
-        paper="dinas", part="ablations", experiment="nb201",
+        id="b", paper="dinas", part="ablations", experiment="nb201",
         parameters={"dataset": "cifar10", "epsilon": 0.3, "most_draws": 1, "trainings": 1},
     )  # fmt: skip
-    assert record_of(plain, known) is known[0] and record_of(varied, known) is known[1]
-    assert record_of(plain, known[1:]) is None
+    assert find(plain, known) is known[0] and find(varied, known) is known[1]
+    assert find(plain, known[1:]) is None
+    assert select("dinas.table2.cifar10", known) is known[0] and select("dinas.table2.cifar100", known) is None
+    with pytest.raises(ParameterError, match=r"Did you mean .*dinas\.table2\.cifar10"):
+        select("dinas.table2.cifar1", known)
     rows = {row.cells[1]: row.cells for row in plan_table(known).rows if row.cells[0] == "DiNAS"}
     assert rows["Table 2"][4] == "1" and rows["Table 1"][5] == "not run"
 
@@ -66,7 +91,7 @@ def test_a_batch_makes_what_is_missing_once(tmp_path: Path, monkeypatch: pytest.
     from nasrepro import cli_batch
 
     monkeypatch.setenv("NASREPRO_RUNS", str(tmp_path))
-    planned = Planned(paper="delta", part="Theorems 1-5", experiment="theory", parameters={"largest": 4})
+    planned = Planned(id="x", paper="delta", part="Theorems 1-5", experiment="theory", parameters={"largest": 4})
     monkeypatch.setattr(cli_batch, "load_plan", lambda paper: [planned])
     screen = Console(file=(tmp_path / "screen").open("w"))
     for _ in range(2):

@@ -21,11 +21,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A room imports only rooms of lower rank. Rooms of one rank do not know each other.
 RANKS = {
     "errors": 0,
-    "parameters": 1,
     "paths": 0,
     "seeding": 0,
     "storage": 1,
     "tensors": 2,
+    "parameters": 2,
     "graphs": 1,
     "tables": 2,
     "spaces": 3,

@@ -13,8 +13,9 @@ from nasrepro.parameters.base import ADDED
 from nasrepro.study import exact_table, records, surrogate_pages, variety_tables
 from nasrepro.study import surrogate_tables as shown
 from nasrepro.study.claims import load_claims, metric_row
-from nasrepro.study.fragments import Fragments, Run
-from nasrepro.study.records import Record
+from nasrepro.study.fragments import Fragments
+from nasrepro.study.plan import select, select_all
+from nasrepro.study.records import Record, Run
 
 COMMITTED = list(records.find(paths.records_dir()))
 
@@ -24,11 +25,11 @@ def _cells(table: shown.Table) -> Iterator[str]:
         yield from row.cells
 
 
-RUN = [name for name in shown.TITLES if shown.run_of(f"dinas.table3.{name}.val", COMMITTED) is not None]
+RUN = [name for name in shown.TITLES if select(f"dinas.table3.{name}", COMMITTED) is not None]
 
 
 def _committed(name: str) -> Run:
-    run = shown.run_of(f"dinas.table3.{name}.val", COMMITTED)
+    run = select(f"dinas.table3.{name}", COMMITTED)
     assert run is not None
     return run
 
@@ -39,7 +40,7 @@ def test_a_half_of_table_3_has_records_of_dinas_and_the_searches_or_says_not_run
         first = shown.search_table(name, COMMITTED).rows[0].cells
         assert ("not run" in first) == (name not in RUN)
         if name in RUN:
-            assert shown.baselines_of(name, shown.QUERIES[name][0], COMMITTED) is not None
+            assert select(f"dinas.table3.{name}.searches", COMMITTED) is not None
 
 
 def test_every_number_of_tables_3_6_and_7_is_claimed_as_it_is_printed_and_none_is_comparable() -> None:
@@ -73,7 +74,7 @@ def test_table_3_shows_the_record_that_answers_its_claim_and_equal_budgets(name:
     assert dinas is not None
     frame = shown.search_table(name, COMMITTED).to_frame().set_index("Method")
     assert frame.loc["DiNAS", "Best, ours"].startswith(f"{dinas['best_valid']['mean']:.3f}")
-    rerun = shown.baselines_of(name, dinas["queries"], COMMITTED)
+    rerun = select(f"dinas.table3.{name}.searches", COMMITTED)
     assert rerun is not None
     for searcher, text in shown.SEARCHER_NAMES.items():
         row = metric_row(rerun[1], searcher, "paper")
@@ -98,7 +99,8 @@ def _recipe(record: Record) -> list[Any]:
 def test_the_setting_is_what_the_rule_chooses_from_the_trials(name: str) -> None:
     """The largest guidance scale with at least 95 % valid samples, or the one with the most."""
     run = _committed(name)
-    trials = [r for _, r in COMMITTED if shown.is_trial(r, name) and _recipe(r) == _recipe(run[1])]
+    below = select_all(f"dinas.table3.{name}.trials.", COMMITTED)
+    trials = [r for _, r in below.values() if _recipe(r) == _recipe(run[1])]
     validity = {r.parameters["guidance_scale"]: metric_row(r, "dinas", "paper")["validity"]["mean"] for r in trials}  # type: ignore[index]
     assert len(validity) >= 3
     enough = [scale for scale, share in validity.items() if share >= 0.95]

@@ -106,16 +106,18 @@ def test_a_row_of_the_wrong_length_is_refused() -> None:
         Table((Column("a"), Column("b")), (Row(("x",)),), "caption")
 
 
-def test_verdicts_are_chips_with_words(record: Record) -> None:
-    results = claims.evaluate([record])
-    table = tables.claims_table(results)
+def test_verdicts_are_chips_with_words(record: Record, tmp_path: Path) -> None:
+    evidence = claims.evaluate([(tmp_path, record)])
+    table = tables.claims_table(evidence)
     soup = BeautifulSoup(table.to_html(), "html.parser")
     chips = soup.select("span.nr-chip")
-    assert [c.get_text() for c in chips] == [r.verdict for r in results]
+    said = [claims.verdict_of(answers) for answers in claims.by_claim(evidence).values()]
+    assert [c.get_text() for c in chips] == [word or "compared" for word in said]
     assert chips[-1]["class"] == ["nr-chip", "not-run"]
-    reproduced = sum(r.verdict == "reproduced" for r in results)
-    assert reproduced and f"{reproduced} reproduced" in table.caption
-    assert f"{sum(r.verdict == 'not run' for r in results)} not run" in table.caption
+    assert f"{said.count('not run')} not run" in table.caption and f"{said.count(None)} numbers" in table.caption
+    row = next(row.cells for row in table.rows if row.cells[-1] == "dinas.table2.cifar10.val")
+    assert "with the printed value" in row[4] or "the printed value" in row[4]
+    assert row[3] == "not run" and row[5].startswith("uniform draw")
 
 
 def test_run_table_tells_parameters_data_code_and_labels(record: Record) -> None:
@@ -126,12 +128,12 @@ def test_run_table_tells_parameters_data_code_and_labels(record: Record) -> None
     assert facts["Labels read by dinas to train"].startswith("15,625 distinct")
 
 
-def test_overview_tells_what_keeps_a_run_from_answering(record: Record, tmp_path: Path) -> None:
+def test_overview_tells_the_part_of_the_plan_or_what_keeps_a_run_from_it(record: Record, tmp_path: Path) -> None:
     other = records.load(fake_nb201_record(tmp_path, trainings=1, runs=2, queries=20, denoiser="paper"))
     frame = tables.runs_overview([record, other]).to_frame().set_index("Run")
-    last = "Compared with what answers the claims"
-    assert frame.loc[f"`{record.key}`", last] == "the same"
-    for phrase in ("denoiser is paper, not default", "queries is 20, not 192", "runs is 2, less than 10"):
+    last = "Part of the plan"
+    assert frame.loc[f"`{record.key}`", last] == "dinas.table2.cifar10"
+    for phrase in ("but for", "denoiser=paper", "queries=20", "runs=2"):
         assert phrase in frame.loc[f"`{other.key}`", last]
 
 

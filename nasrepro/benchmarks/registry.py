@@ -11,12 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nasrepro import paths
 from nasrepro.errors import CorruptData, MissingData, StorageError, UnknownQuery, did_you_mean
-from nasrepro.storage import sha256_of
+from nasrepro.storage import read_yaml, sha256_of
 
 
 class Entry(BaseModel):
@@ -75,12 +74,12 @@ def entries() -> dict[str, Entry]:
 @lru_cache(maxsize=4)
 def _read(path: Path) -> dict[str, Entry]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
         found = [
             Entry(**{**item, "citation": tuple(content["citations"][key] for key in item["citation"])})
             for item in content["files"]
         ]
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValidationError) as error:
+    except (OSError, KeyError, TypeError, ValidationError) as error:
         raise CorruptData(
             f"{path} is no registry of benchmark files: {error}. Restore it from the repository."
         ) from error

@@ -8,7 +8,9 @@ again instead of fresh pages; the mathematics is unchanged (`tests/test_matrix_l
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -19,7 +21,18 @@ if TYPE_CHECKING:
 
 FILM = 64  # features of the class embedding that scale the outputs of a DiGress layer
 
-_TILE = 2**18  # elements of a tile of scores: 1 MiB of float32
+_tile = 2**18  # elements of a tile of scores: 1 MiB of float32
+
+
+@contextmanager
+def whole_batches() -> Iterator[None]:
+    """Compute batches in one piece also on a CPU, e.g. to count the operations that a GPU would be given."""
+    global _tile
+    kept, _tile = _tile, sys.maxsize
+    try:
+        yield
+    finally:
+        _tile = kept
 
 
 class MatrixLayer(nn.Module):
@@ -122,7 +135,7 @@ def _tiles(scores: Tensor, buffers: int) -> Iterator[tuple[slice, list[Tensor]]]
     """Yield slices of the batch, each with work space of the slice's shape: small on a CPU, the whole batch on a
     GPU."""
     b = scores.shape[0]
-    size = max(1, _TILE // max(1, scores[0].numel())) if scores.device.type == "cpu" else b
+    size = max(1, _tile // max(1, scores[0].numel())) if scores.device.type == "cpu" else b
     space = [scores.new_empty(min(size, b), *scores.shape[1:]) for _ in range(buffers)]
     for start in range(0, b, size):
         yield slice(start, start + size), [z[: min(size, b - start)] for z in space]

@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-import yaml
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from nasrepro import paths
+from nasrepro.diffusion import matrix_layer
 from nasrepro.diffusion.sample import sample
 from nasrepro.diffusion.train import train
 from nasrepro.experiments import hw, hw_joint, nb101, nb201, nb301, nlp
@@ -31,6 +30,7 @@ from nasrepro.spaces.nb101 import NB101
 from nasrepro.spaces.nb201 import NB201
 from nasrepro.spaces.nlp import NLP
 from nasrepro.study import progress
+from nasrepro.study.plan import recipe
 from nasrepro.study.provenance import stopwatch
 from nasrepro.study.run import Experiment, Outcome, RunContext
 
@@ -102,10 +102,10 @@ def count(space: Any, classes: tuple[int, ...], p: DinasParameters, seed: int) -
 
 def execute(p: StepParameters, context: RunContext) -> Outcome:
     """Count the steps of the paper's recipe on NAS-Bench-201, then those of every profile `full`."""
-    recipe = yaml.safe_load((paths.data_dir() / "paper" / "dinas_recipe.yml").read_text(encoding="utf-8"))
-    wanted = [("nb201", recipe)] + [(name, {}) for name in _SETTINGS] + [("nb201", {"denoiser": d}) for d in _ABLATED]
+    printed = recipe("dinas_recipe.yml")
+    wanted = [("nb201", printed)] + [(name, {}) for name in _SETTINGS] + [("nb201", {"denoiser": d}) for d in _ABLATED]
     rows = []
-    with stopwatch() as watch, progress.task("steps", len(wanted)) as advance:
+    with matrix_layer.whole_batches(), stopwatch() as watch, progress.task("steps", len(wanted)) as advance:
         for done, (name, given) in enumerate(wanted, 1):
             experiment, space, classes = _SETTINGS[name]
             chosen = resolve(experiment.parameters, given, "full")
@@ -116,4 +116,4 @@ def execute(p: StepParameters, context: RunContext) -> Outcome:
     return Outcome({"counts": rows}, {"steps": pd.DataFrame(rows)}, {"master": p.seed})
 
 
-EXPERIMENT = Experiment("step_cost", 1, StepParameters, lambda p: {}, execute)
+EXPERIMENT = Experiment("step_cost", 2, StepParameters, lambda p: {}, execute)

@@ -4,13 +4,15 @@ starts."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from nasrepro.errors import ParameterError, did_you_mean
+from nasrepro.errors import CorruptData, ParameterError, did_you_mean
+from nasrepro.storage import read_yaml
 
 PROFILES = ("smoke", "laptop", "full")
 
@@ -84,6 +86,19 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
         except yaml.YAMLError as error:
             raise ParameterError(f"The value of `-p {text}` cannot be read: {str(error).splitlines()[0]}.") from None
     return out
+
+
+def read_parameters(path: Path) -> dict[str, Any]:
+    """Return the parameters of a YAML file, as papermill's `-f` takes it; raise `ParameterError` where it has none."""
+    try:
+        found = read_yaml(path)
+    except OSError as error:
+        raise ParameterError(f"The parameters file {path} cannot be read: {error.strerror}.") from None
+    except CorruptData as error:
+        raise ParameterError(f"The parameters file {path} cannot be read: {error}") from None
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise ParameterError(f"{path} is no parameters file: give one `name: value` a line.")
+    return found
 
 
 def from_notebook(namespace: Mapping[str, Any]) -> dict[str, Any]:

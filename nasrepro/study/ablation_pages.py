@@ -14,7 +14,8 @@ from nasrepro.study import (
     full_profile,
     plan,
 )
-from nasrepro.study.fragments import Fragments, Run, command, table
+from nasrepro.study.fragments import Fragments, command, table
+from nasrepro.study.records import Run
 from nasrepro.study.threshold_table import threshold_table
 
 

@@ -6,7 +6,7 @@ A run belongs to an ablation when it differs from the run behind Table 2 in the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from nasrepro.parameters.base import ADDED
 from nasrepro.study import search_tables
 from nasrepro.study.claims import metric_row
 from nasrepro.study.drawing import Figure, render
+from nasrepro.study.plan import select, select_all
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, runs_note, with_interval
 
@@ -73,6 +74,12 @@ ABLATIONS = {
         "Denoiser",
         f"{_RUN} -p denoiser=matrix-heads --profile laptop",
     ),
+    "public-code": Ablation(
+        "Choices of the public code",
+        ("denoiser", "residual", "linear_inputs", "first_time", "noise_schedule", "train_share"),
+        "What is as in the public code",
+        f"{_RUN} -p trainings=1 -p first_time=0 --profile laptop",
+    ),
     "share": Ablation(
         "Share of the wanted class in training",
         ("wanted_share",),
@@ -96,29 +103,19 @@ ABLATIONS = {
 
 def base_record(candidates: Sequence[Record]) -> Record | None:
     """Return the run that the ablations vary."""
-    found = search_tables.answering(TABLE, candidates)
-    return found if found is not None and found.profile == "laptop" else None
+    return search_tables.answering(TABLE, candidates)
 
 
 def varied(name: str, candidates: Sequence[Record]) -> list[Record]:
-    """Return the runs of an ablation, the base run among them, in the order of the varied values; of runs with the
-    same values, the newest."""
+    """Return the runs of an ablation, the base run among them, in the order of the varied values."""
     base = base_record(candidates)
     if base is None:
         return []
-    may = ABLATIONS[name].parameters
-    fixed = _setting(base, set(may))
-    rows: dict[str, Record] = {}
-    for record in sorted(candidates, key=lambda r: r.created):
-        if record.experiment == base.experiment and _setting(record, set(may)) == fixed:
-            rows[repr(_values(record, may))] = record
-    rows[repr(_values(base, may))] = base
-    if name == "combine":  # only where both were run at a scale
-        both = [r.parameters["guidance_scale"] for r in rows.values() if r.parameters["guide_on"] != "logits"]
-        rows = {k: r for k, r in rows.items() if r.parameters["guidance_scale"] in both}
-    if name == "labels":  # a larger share or more epochs with all labels are other ablations
-        rows = {k: r for k, r in rows.items() if r.parameters.get("labelled") or r.key == base.key}
-    return sorted(rows.values(), key=lambda r: _order(_values(r, may)))
+    may, below = ABLATIONS[name].parameters, "dinas.table8.d" if name == "classes" else f"dinas.ablations.{name}."
+    rows = [r for r in select_all(below, candidates).values() if r.parameters["denoiser"] != "paper"]
+    if name == "public-code" and (other := select("dinas.ablations.attention.matrix-channels", candidates)) is not None:
+        rows.append(other)  # the network that its residual and its inputs are tried with
+    return sorted([base, *rows], key=lambda r: _order(_values(r, may)))
 
 
 def overview_table(candidates: Sequence[Record]) -> Table:
@@ -199,7 +196,7 @@ def settings_table(candidates: Sequence[Record]) -> Table:
     )
     base, free = base_record(candidates), {*_MODEL, "dataset"}
     fixed, rows = _setting(base, free) if base else None, []
-    for record in candidates:
+    for record in {**select_all("dinas.table2.", candidates), **select_all("dinas.ablations.", candidates)}.values():
         p, row = record.parameters, metric_row(record, "dinas", "paper")
         if row is None or record.experiment != "nb201" or _setting(record, free) != fixed:
             continue
@@ -290,8 +287,23 @@ def _said(record: Record, ablation: Ablation) -> str:
         return f"{count}{', wanted class favoured' if p['wanted_share'] else ''}"
     if ablation.parameters == ("guide_on", "guidance_scale"):
         return f"{p['guide_on']}, scale {p['guidance_scale']:g}"
+    if "residual" in ablation.parameters:
+        return _as_in_the_public_code(p)
     value = p[ablation.parameters[0]]
     return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else _number(value)
+
+
+def _as_in_the_public_code(p: Mapping[str, Any]) -> str:
+    """Return which choices of the public code a run makes, with its network."""
+    said = {
+        "the noisy cell added to the output": p["residual"],
+        "one-hot inputs": p["linear_inputs"],
+        "times from 0": p["first_time"] == 0,
+        "its schedule": p["noise_schedule"] == "public-code",
+        "1 % of the cells held out": p["train_share"] < 1,
+    }
+    choices = [name for name, made in said.items() if made]
+    return f"{', '.join(choices) or 'none'}; `{p['denoiser']}` network"
 
 
 def _number(value: Any) -> str:

@@ -29,6 +29,7 @@ from nasrepro.study import (
     doa_tables,
     drawing,
     encoding_tables,
+    evidence_pages,
     exact_table,
     full_profile,
     network_table,
@@ -41,10 +42,13 @@ from nasrepro.study import (
     training_sets,
 )
 from nasrepro.study.bookcheck import check_built
-from nasrepro.study.fragments import Fragments, Run, newest_run, raw, table
+from nasrepro.study.fragments import Fragments, raw, table
 from nasrepro.study.listings import write_listings
+from nasrepro.study.plan import select
+from nasrepro.study.records import Run
 
 PARTS = (
+    evidence_pages,
     ablation_pages,
     surrogate_pages,
     network_table,
@@ -56,6 +60,7 @@ PARTS = (
 )
 # whose numbers stand in sentences, too
 QUOTED = (
+    evidence_pages,
     surrogate_pages,
     exact_table,
     full_profile,
@@ -133,7 +138,7 @@ def assemble(staging: Path, reference: Path | None = None, local: Path | None = 
     out = Fragments(staging / "book" / "_generated")
     write_listings(source, staging / "book" / "_static" / "code", out.folder / "sources.json")
     chosen = {name: reference_run(committed, name) for name in search_tables.TABLES}
-    verdicts = tables.claims_table(claims.evaluate([r for _, r in committed]))
+    verdicts = tables.claims_table(claims.evaluate(committed))
     known = [record for _, record in committed]
     reruns = {name: found for name in chosen if (found := search_tables.baselines(name, known)) is not None}
     values = result_values({name: run[1] for name, run in chosen.items() if run}, reruns)
@@ -222,7 +227,7 @@ def result_values(
 
 def theory_values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     """Return the counts that the page on the theorems quotes, `theory.<space>.<count>`; None without a record."""
-    found = newest_run(committed, "theory")
+    found = select("delta.theory", committed)
     metrics = found[1].metrics if found else {}
     return {
         f"theory.{space}.{count}": metrics.get(space, {}).get(count)

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import yaml
+from nasrepro.storage import read_yaml
 
 _ASSETS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src"}
 _LINKED_ASSETS = {
@@ -77,7 +77,7 @@ class _Page(HTMLParser):
 
 def toc_pages(toc: Path) -> list[str]:
     """Return the documents of a `_toc.yml` without suffix, the root first."""
-    content = yaml.safe_load(toc.read_text(encoding="utf-8"))
+    content = read_yaml(toc)
 
     def walk(node: object) -> Iterator[str]:
         if isinstance(node, dict):

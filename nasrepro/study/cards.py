@@ -7,9 +7,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from nasrepro import paths
+from nasrepro.storage import read_yaml
 from nasrepro.study import records
 from nasrepro.study.drawing import Figure, render
 from nasrepro.study.records import Record
@@ -83,7 +82,7 @@ def _number(value: float) -> str:
 
 def files_table(record: Record) -> Table:
     """Return the raw files behind a card: publisher, licence, size and checksum, whom to cite."""
-    registry = yaml.safe_load((paths.data_dir() / "registry.yml").read_text(encoding="utf-8"))
+    registry = read_yaml(paths.data_dir() / "registry.yml")
     known = {entry["name"]: entry for entry in registry["files"]}
     rows, cited = [], []
     for file in record.data:

@@ -1,26 +1,47 @@
-"""The papers' claims, fixed in `data/claims.yml`, and the verdicts that the committed records give them."""
+"""What the papers state, and what our records say to it: as printed, which gets a verdict, and ours, which gets none.
+
+`data/claims.yml` has the patterns, `data/paper/*.csv` the printed numbers, and `data/plan.yml` the run behind each
+answer. Every printed number is answered twice: by the method as the paper prints it, in one or several readings, and by
+the best variant that we know. Both stand beside their control.
+"""
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nasrepro import paths
 from nasrepro.errors import CorruptData
-from nasrepro.parameters.base import ADDED
-from nasrepro.study import records
-from nasrepro.study.records import Record
+from nasrepro.storage import read_yaml
+from nasrepro.study import plan, records
+from nasrepro.study.records import Record, Run
 from nasrepro.study.statistics import Summary
 
-Verdict = Literal["reproduced", "better", "worse", "not comparable", "not run"]
+Verdict = Literal[
+    "reproduced",
+    "better",
+    "worse",
+    "confirmed",
+    "contradicted",
+    "undecided",
+    "undecided (trained less)",
+    "depends on the reading",
+    "cannot be reached",
+    "not comparable",
+    "not run",
+]
+VERDICTS: tuple[Verdict, ...] = Verdict.__args__  # type: ignore[attr-defined]
+AS_PRINTED, OURS = "as printed", "ours"
 FETCH_TEST = "nasrepro data fetch nb201-test"
-PLACE = ("space", "dataset", "device", "latency")  # parameters that say where a run takes place, not how
+_NO_VERDICT = ("not run", "not comparable")  # of a reading that says nothing about the claim
 _ROUNDING = 1e-9  # so that a difference of exactly the tolerance counts as within it
 
 
@@ -28,142 +49,214 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Select(_Model):
-    """Which number of a record answers the claim: a field of a row of `metrics["rows"]`, or of `metrics["speed"]`.
+class Answer(_Model):
+    """Where a number of ours is: a part of the plan, a row of its record's metrics, a field of the row.
 
     `scale` turns it into the unit of the claim, e.g. 100 where a record has a share and the paper prints per cent.
     """
 
-    part: Literal["rows", "speed"] = "rows"
-    searcher: str = ""
-    protocol: str = ""
+    reading: str
+    part: str
+    row: tuple[str, str] | Literal["speed"]
     field: str
     scale: float = 1.0
-
-    def of(self, record: Record) -> dict[str, Any] | None:
-        """Return the selected number as a summary (`mean`, `n`, ...), None where the record has none."""
-        if self.part == "speed":
-            value = record.metrics.get("speed", {}).get(self.field)
-            return None if value is None else {"mean": value, "low": None, "high": None, "median": value, "n": 1}
-        row = metric_row(record, self.searcher, self.protocol)
-        found: dict[str, Any] | None = row.get(self.field) if row else None
-        return found
+    departures: tuple[str, ...] = ()
+    fewer_labels: bool = False
 
 
-class NotRun(_Model):
-    """Why a claim has no answer yet, and the command that would give one."""
+class Control(_Model):
+    """What an answer is held against: another row of its record, or of another part of the plan."""
 
-    reason: str
-    command: str
+    name: str
+    row: tuple[str, str]
+    part: str | None = None
+    field: str | None = None
 
 
 class Claim(_Model):
-    """One printed number with everything that decides its verdict; `data/claims.yml` explains the fields."""
+    """One statement of a paper with everything that decides its verdict; `data/claims.yml` explains the fields."""
 
     id: str
     paper: str
     location: str
     statement: str
     printed: float
+    digits: int
     unit: str
-    direction: Literal["higher", "lower"]
-    tolerance: float = Field(ge=0)
-    tolerance_reason: str
-    experiment: str | None = None
-    match: dict[str, Any] = {}
-    at_least: dict[str, float] = {}
-    profiles: dict[str, dict[str, Any]] = {}
-    select: Select | None = None
-    command: str | None = None
-    not_run: NotRun | None = None
+    better: Literal["higher", "lower"] | None = None
+    bound: Literal["above", "below", "at_most"] | None = None
+    tolerance: float = Field(0.0, ge=0)
+    tolerance_reason: str = ""
+    ceiling: str | None = None
     not_comparable: str | None = None
+    not_run: str | None = None
+    as_printed: tuple[Answer, ...] = ()
+    ours: tuple[Answer, ...] = ()
+    control: Control | None = None
 
     @model_validator(mode="after")
-    def _answerable_or_not_run(self) -> Claim:
-        runnable = self.experiment is not None and self.select is not None and self.command is not None
-        if runnable == (self.not_run is not None):
-            raise ValueError("a claim has either experiment, select and command, or not_run")
+    def _one_kind(self) -> Claim:
+        if (self.better is None) == (self.bound is None):
+            raise ValueError(f"{self.id} is a printed value (`better`) or a statement (`bound`), one of the two")
+        if not (self.as_printed or self.ours or self.not_run):
+            raise ValueError(f"{self.id} has no answer, and no reason for it")
         return self
 
 
 @dataclass(frozen=True)
-class ClaimResult:
-    """The verdict on a claim.
+class Measured:
+    """A number of ours in the unit of its claim: mean, ends of its 95 % interval (None where it has none), number of
+    runs behind it."""
+
+    mean: float
+    ci95: tuple[float, float] | None
+    n: int
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The interval, or the mean twice."""
+        return self.ci95 or (self.mean, self.mean)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One answer to a claim.
 
     Attributes:
         claim: the claim.
-        verdict: see `Verdict`.
-        ours: our mean in the claim's unit, None where not run.
-        ci95: ends of its 95 % interval, None where not run or where one run says nothing about the spread.
-        n: number of runs behind the mean.
-        runs: keys of the records that answer.
+        method: `as printed` or `ours`.
+        reading: which reading of the paper, or which variant of ours.
+        found: our number, None where there is none.
+        verdict: of an answer as printed; None for ours.
+        control: name and number of what it is held against, None where there is no such thing.
+        departures: what was done otherwise than printed.
+        runs: keys of the records behind the number.
         reason: why there is no number, or what the reader should know about it; may be empty.
-        command: what to do about a missing number, else None.
+        command: what makes a missing record, else None.
     """
 
     claim: Claim
-    verdict: Verdict
-    ours: float | None = None
-    ci95: tuple[float, float] | None = None
-    n: int = 0
+    method: Literal["as printed", "ours"]
+    reading: str
+    found: Measured | None = None
+    verdict: Verdict | None = None
+    control: tuple[str, Measured] | None = None
+    departures: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     reason: str = ""
     command: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the seven keys that `nasrepro claims --json` prints."""
+        """Return the entry that `nasrepro claims --json` prints."""
+        found, control = self.found, None
+        if self.control is not None:
+            name, beside = self.control
+            control = {"name": name, "value": beside.mean, "ci95": list(beside.ci95) if beside.ci95 else None}
         return {
             "id": self.claim.id,
+            "method": self.method,
+            "reading": self.reading,
             "printed": self.claim.printed,
-            "ours": self.ours,
-            "ci95": list(self.ci95) if self.ci95 else None,
-            "n": self.n,
+            "ours": found.mean if found else None,
+            "ci95": list(found.ci95) if found and found.ci95 else None,
+            "n": found.n if found else 0,
             "verdict": self.verdict,
+            "control": control,
+            "departures": list(self.departures),
             "runs": list(self.runs),
+            "statement": self.claim.statement,
         }
 
 
+# --- the claims -------------------------------------------------------------------------------------------------------
+
+
 def load_claims(path: Path | None = None) -> list[Claim]:
-    """Read the claims, in the order of the file; raise `CorruptData` when the file is not what it should be."""
+    """Return the claims that the patterns make, in their order; raise `CorruptData` when a pattern makes none."""
     path = path or paths.data_dir() / "claims.yml"
     try:
-        claims = [Claim.model_validate(entry) for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]]
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValidationError) as error:
+        return list(_load(path, path.stat().st_mtime_ns))
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise CorruptData(
             f"{path} does not hold the claims: {error}. Restore it: `git checkout data/claims.yml`."
         ) from error
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, _changed: int) -> tuple[Claim, ...]:
+    claims = tuple(claim for pattern in read_yaml(path)["patterns"] for claim in _claims_of(pattern))
     names = [claim.id for claim in claims]
     if repeated := sorted({n for n in names if names.count(n) > 1}):
-        raise CorruptData(f"{path} states a claim twice: {', '.join(repeated)}. Remove one of them.")
+        raise ValueError(f"it states a claim twice: {', '.join(repeated)}; remove one of them")
     return claims
 
 
-def shortfalls(claim: Claim, record: Record) -> list[str]:
-    """Return what keeps a run of the claim's experiment from answering it, one phrase each; empty when it answers."""
-    found, wrong = record.parameters, []
-    if record.profile not in claim.profiles:
-        wrong.append(f"profile is {record.profile}, not {' or '.join(claim.profiles)}")
-    for name, value in (claim.profiles.get(record.profile, {}) | claim.match).items():
-        if found.get(name, ADDED.get(name)) != value:
-            wrong.append(f"{name} is {found.get(name)}, not {value}")
-    for name, least in claim.at_least.items():
-        if not isinstance(found.get(name), int | float) or found[name] < least:
-            wrong.append(f"{name} is {found.get(name)}, less than {least:g}")
-    return wrong
+def _claims_of(pattern: Mapping[str, Any]) -> Iterator[Claim]:
+    """Yield the claims of a pattern: one of each printed number of its file, or one alone."""
+    fields = {k: v for k, v in pattern.items() if k not in ("file", "where", "columns", "let", "printed", "also")}
+    if "file" not in pattern:
+        yield Claim.model_validate(
+            {"digits": _digits(str(pattern["printed"])), "printed": pattern["printed"], **fields}
+        )
+        return
+    made = 0
+    for names in _printed(pattern):
+        for name, value in pattern.get("let", {}).items():
+            names[name] = str(_filled(value, names))
+        claim = {k: v for k, v in ((k, _filled(v, names)) for k, v in fields.items()) if v is not None}
+        if more := _filled(pattern.get("also"), names):
+            claim["as_printed"] = [*claim["as_printed"], more]
+        printed = names["printed"]
+        try:
+            yield Claim.model_validate({"printed": float(printed), "digits": _digits(printed), **claim})
+        except ValidationError as error:
+            raise ValueError(f"the pattern {pattern['id']} makes no claim of {names}: {error}") from error
+        made += 1
+    if not made:
+        raise ValueError(f"the pattern {pattern['id']} fits no row of {pattern['file']}")
 
 
-def same_place(claim: Claim, record: Record) -> bool:
-    """Return whether a run took place where the claim asks: on its data set, device and so on."""
-    return all(record.parameters.get(k) == v for k, v in claim.match.items() if k in PLACE)
+def _printed(pattern: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield the columns of each row of a pattern's file, and of each of its printed numbers, as text."""
+    with (paths.data_dir() / "paper" / pattern["file"]).open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            wanted = pattern.get("where", {}).items()
+            if any(row[k] not in (v if isinstance(v, list) else [v]) for k, v in wanted):
+                continue
+            if "printed" in pattern:
+                if row[pattern["printed"]]:
+                    yield {**row, "printed": row[pattern["printed"]]}
+                continue
+            for column, short in pattern["columns"].items():
+                yield {**row, "short": short, "value": row[column], "printed": row[column]}
 
 
-def answering_record(claim: Claim, candidates: Iterable[Record]) -> Record | None:
-    """Return the record that answers a claim: of the first profile in its order that has one, the newest."""
-    fitting = [r for r in candidates if r.experiment == claim.experiment and not shortfalls(claim, r)]
-    for profile in claim.profiles:
-        if of_profile := [r for r in fitting if r.profile == profile]:
-            return max(of_profile, key=lambda r: (r.created, r.key))
-    return None
+def _filled(value: Any, names: Mapping[str, str]) -> Any:
+    """Return a value of a pattern with names in braces filled in and lookups (`of`, `is`) made; None where a lookup has
+    nothing. What is in braces and no name, the settings of a run in `reading`, stays as it is."""
+    if isinstance(value, str):
+        return _fill(value, names)
+    if isinstance(value, list):
+        return [_filled(v, names) for v in value]
+    if isinstance(value, dict) and set(value) == {"of", "is"}:
+        of = value["of"] if isinstance(value["of"], list) else [value["of"]]
+        return _filled(value["is"].get(" ".join(names[name] for name in of)), names)
+    if isinstance(value, dict):
+        return {k: f for k, f in ((k, _filled(v, names)) for k, v in value.items()) if f is not None}
+    return value
+
+
+def _fill(text: str, names: Mapping[str, str]) -> str:
+    for name, value in names.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def _digits(printed: str) -> int:
+    return len(printed.partition(".")[2])
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
 
 
 def metric_row(record: Record, searcher: str, protocol: str) -> dict[str, Any] | None:
@@ -172,80 +265,207 @@ def metric_row(record: Record, searcher: str, protocol: str) -> dict[str, Any] |
     return next((r for r in rows if r["searcher"] == searcher and r["protocol"] == protocol), None)
 
 
-def judge(claim: Claim, ours: float) -> Verdict:
-    """Return the verdict on a claim for one number of ours."""
-    difference = ours - claim.printed
-    if claim.not_comparable:
-        return "not comparable"
-    if abs(difference) <= claim.tolerance + _ROUNDING:
-        return "reproduced"
-    return "better" if (difference > 0) == (claim.direction == "higher") else "worse"
+def evaluate(runs: Sequence[Run], claims: Sequence[Claim] | None = None) -> list[Evidence]:
+    """Return every answer to every claim (by default those of `data/claims.yml`), those as printed first."""
+    return [
+        evidence
+        for claim in (load_claims() if claims is None else claims)
+        for evidence in (*_as_printed(claim, runs), *(_ours(claim, answer, runs) for answer in claim.ours))
+    ]
 
 
-def answer(claim: Claim, candidates: Sequence[Record]) -> ClaimResult:
-    """Return the verdict on a claim."""
-    if claim.not_run:
-        return ClaimResult(claim, "not run", reason=claim.not_run.reason, command=claim.not_run.command)
-    record = answering_record(claim, candidates)
-    if record is None or claim.select is None:
-        return ClaimResult(claim, "not run", reason=_why_none(claim, candidates), command=claim.command)
-    values = claim.select.of(record)
-    if values and values.get("mean") is None and values.get("n") == 0:  # a share of the valid samples where none was
-        reason = f"run {record.key} has nothing to take this of: none of its samples was valid"
-        return ClaimResult(claim, "not comparable", runs=(record.key,), reason=reason)
-    if not values or values.get("mean") is None:
-        lacks_test = claim.select.field == "test" and bool(record.metrics.get("rows"))
-        reason = f"run {record.key} had no test accuracy" if lacks_test else f"run {record.key} has no such number"
-        command = f"{FETCH_TEST} && {claim.command}" if lacks_test else claim.command
-        return ClaimResult(claim, "not run", reason=reason, command=command)
-    scale = claim.select.scale
-    ours = Summary.of({k: v if k == "n" or v is None else scale * v for k, v in values.items()})
-    assert ours.mean is not None
-    return ClaimResult(
+def committed_evidence() -> list[Evidence]:
+    """Return every answer from the committed records."""
+    return evaluate(list(records.find(paths.records_dir())))
+
+
+def claims_json(evidence: Iterable[Evidence] | None = None) -> str:
+    """Return what `nasrepro claims --json` prints: a JSON list of the entries of `Evidence.to_json`."""
+    evidence = committed_evidence() if evidence is None else evidence
+    return json.dumps([e.to_json() for e in evidence], indent=1, allow_nan=False)
+
+
+def _as_printed(claim: Claim, runs: Sequence[Run]) -> list[Evidence]:
+    """Return the answers of all readings; where their verdicts differ, each says so."""
+    if claim.not_run and not any(plan.select(a.part, runs) for a in claim.as_printed):
+        command = plan.planned(claim.as_printed[0].part).command if claim.as_printed else None
+        reading = claim.as_printed[0].reading if claim.as_printed else "the text"
+        return [Evidence(claim, "as printed", reading, None, "not run", reason=claim.not_run, command=command)]
+    found = [_reading(claim, answer, runs) for answer in claim.as_printed]
+    said = {e.verdict for e in found if e.verdict not in _NO_VERDICT}
+    if len(said) < 2:
+        return found
+    return [e if e.verdict in _NO_VERDICT else replace(e, verdict="depends on the reading") for e in found]
+
+
+def _reading(claim: Claim, answer: Answer, runs: Sequence[Run]) -> Evidence:
+    """Return the answer of one reading of the paper, with its verdict."""
+    entry, run = plan.planned(answer.part), plan.select(answer.part, runs)
+    departed = plan.departures(entry)
+    told = (*answer.departures, *(f"{name} {was}, printed {printed}" for name, (printed, was) in departed.items()))
+    blank = Evidence(claim, "as printed", answer.reading, departures=told, command=entry.command)
+    if run is None:
+        return replace(blank, verdict="not run", reason=plan.cost_in_words(entry, runs))
+    record = run[1]
+    if entry.recipe and not plan.keeps_the_name(entry, record.metrics.get("speed", {}).get("training_steps", 0)):
+        return replace(
+            blank, verdict="not run", runs=(record.key,), reason="trained too little to be called as printed"
+        )
+    measured, reason = _measured(record, answer)
+    beside = _control(claim, answer, run, runs)
+    if measured is None:
+        verdict: Verdict = "not comparable" if claim.not_comparable else "not run"
+        return replace(blank, verdict=verdict, runs=(record.key,), reason=reason, control=beside)
+    less = answer.fewer_labels or any(name in departed for name in ("epochs", "trainings", "runs", "queries"))
+    verdict = judge(claim, measured, _at(record.metrics, claim.ceiling), trained_less=less)
+    why = claim.not_comparable or (_to_decide(claim, measured, record) if verdict == "undecided" else "")
+    return replace(blank, found=measured, verdict=verdict, control=beside, runs=(record.key,), reason=why, command=None)
+
+
+def _ours(claim: Claim, answer: Answer, runs: Sequence[Run]) -> Evidence:
+    """Return the answer of a variant of ours: a number beside its control, without a verdict."""
+    entry, run = plan.planned(answer.part), plan.select(answer.part, runs)
+    reading = answer.reading.format_map(entry.resolved)
+    if run is None:
+        return Evidence(claim, "ours", reading, reason="no committed run", command=entry.command)
+    measured, reason = _measured(run[1], answer)
+    return Evidence(
         claim,
-        judge(claim, ours.mean),
-        ours=ours.mean,
-        ci95=None if ours.low is None or ours.high is None else (ours.low, ours.high),
-        n=ours.n,
-        runs=(record.key,),
-        reason=claim.not_comparable or _remark(claim, record),
+        "ours",
+        reading,
+        measured,
+        control=_control(claim, answer, run, runs),
+        runs=(run[1].key,),
+        reason=reason or claim.not_comparable or "",
     )
 
 
-def _why_none(claim: Claim, candidates: Sequence[Record]) -> str:
-    """Say why no record answers; name the nearest one, so that a changed default does not look like a missing run."""
-    same = [r for r in candidates if r.experiment == claim.experiment and same_place(claim, r)]
-    if not same:
-        where = ", ".join(str(v) for k, v in claim.match.items() if k in PLACE)
-        return f"no committed run of {claim.experiment}" + (f" on {where}" if where else "")
-    nearest = min(((shortfalls(claim, r), r.key) for r in same), key=lambda pair: (len(pair[0]), pair[1]))
-    return f"no committed run fits; in run {nearest[1]} {'; '.join(nearest[0])}"
+def _measured(record: Record, answer: Answer) -> tuple[Measured | None, str]:
+    """Return the number of an answer, or why there is none."""
+    if answer.row == "speed":
+        value = record.metrics.get("speed", {}).get(answer.field)
+        return (
+            (None, f"run {record.key} has no such time")
+            if value is None
+            else (Measured(answer.scale * value, None, 1), "")
+        )
+    values = (metric_row(record, *answer.row) or {}).get(answer.field)
+    if values and values.get("mean") is None and values.get("n") == 0:  # a share of the valid samples where none was
+        return None, f"run {record.key} has nothing to take this of: none of its samples was valid"
+    if not values or values.get("mean") is None:
+        lacks_test = answer.field == "test" and bool(record.metrics.get("rows"))
+        return (
+            None,
+            f"run {record.key} had no test accuracy: `{FETCH_TEST}`"
+            if lacks_test
+            else f"run {record.key} has no such number",
+        )
+    found = Summary.of({k: v if k == "n" or v is None else answer.scale * v for k, v in values.items()})
+    assert found.mean is not None
+    ends = None if found.low is None or found.high is None else (found.low, found.high)
+    return Measured(found.mean, ends, found.n), ""
 
 
-def _remark(claim: Claim, record: Record) -> str:
-    """Say what the printed test accuracies of Table 2 are compared with: no searcher can choose by test accuracy."""
-    optimum = record.metrics.get("optimum", {})
-    if claim.select is None or claim.select.field != "test" or optimum.get("test_of_it") is None:
-        return ""
-    of_it, best = optimum["test_of_it"], optimum["best_test"]
-    if of_it >= best:
-        return f"the cell with the best validation accuracy also has the best test accuracy, {best:.2f} {claim.unit}"
-    text = f"the cell with the best validation accuracy has {of_it:.2f} {claim.unit} test accuracy"
-    return f"{text}; the highest of any cell is {best:.2f} {claim.unit}"
+def _control(claim: Claim, answer: Answer, run: Run, runs: Sequence[Run]) -> tuple[str, Measured] | None:
+    """Return the number that an answer is held against."""
+    control = claim.control
+    if control is None:
+        return None
+    other = plan.select(control.part, runs) if control.part else run
+    if other is None:
+        return None
+    beside = Answer(
+        reading=control.name, part=answer.part, row=control.row, field=control.field or answer.field, scale=answer.scale
+    )
+    found, _ = _measured(other[1], beside)
+    return None if found is None else (control.name, found)
 
 
-def evaluate(candidates: Iterable[Record], claims: Sequence[Claim] | None = None) -> list[ClaimResult]:
-    """Return the verdict on every claim (by default those of `data/claims.yml`) from finished records."""
-    known = list(candidates)
-    return [answer(claim, known) for claim in (load_claims() if claims is None else claims)]
+# --- verdicts ---------------------------------------------------------------------------------------------------------
 
 
-def committed_results() -> list[ClaimResult]:
-    """Return the verdict on every claim from the committed records."""
-    return evaluate(record for _, record in records.find(paths.records_dir()))
+def judge(claim: Claim, found: Measured, ceiling: float | None = None, *, trained_less: bool = False) -> Verdict:
+    """Return the verdict on a claim for a number of ours and its interval.
+
+    A value is reproduced when the whole interval lies within the tolerance, better or worse when all of it lies beyond,
+    and undecided in between. A statement is confirmed or contradicted when all of the interval lies on one side.
+
+    Args:
+        claim: the claim.
+        found: our number.
+        ceiling: the best that the benchmark has, in the unit of the claim; a printed value beyond it cannot be reached.
+        trained_less: whether the run was shorter than printed; it then never says worse.
+    """
+    if claim.not_comparable:
+        return "not comparable"
+    low, high = found.ends
+    if claim.bound is not None:
+        return _sign(claim, low, high)
+    half_a_digit = 0.5 * 10.0**-claim.digits
+    if ceiling is not None and claim.better == "higher" and claim.printed > ceiling + half_a_digit + _ROUNDING:
+        return "cannot be reached"
+    floor, top = claim.printed - claim.tolerance - _ROUNDING, claim.printed + claim.tolerance + _ROUNDING
+    if floor <= low and high <= top:
+        return "reproduced"
+    if high >= floor and low <= top:
+        return "undecided"
+    if (low > top) == (claim.better == "higher"):
+        return "better"
+    return "undecided (trained less)" if trained_less else "worse"
 
 
-def claims_json(results: Iterable[ClaimResult] | None = None) -> str:
-    """Return what `nasrepro claims --json` prints: a JSON list of objects with the keys of `ClaimResult.to_json`."""
-    results = committed_results() if results is None else results
-    return json.dumps([result.to_json() for result in results], indent=1)
+def _sign(claim: Claim, low: float, high: float) -> Verdict:
+    """Return whether an interval lies where a statement says."""
+    bound = claim.printed
+    holds = {"above": low > bound, "below": high < bound, "at_most": high <= bound + _ROUNDING}[str(claim.bound)]
+    fails = {"above": high <= bound, "below": low >= bound, "at_most": low > bound + _ROUNDING}[str(claim.bound)]
+    return "confirmed" if holds else "contradicted" if fails else "undecided"
+
+
+def stands(found: Measured, other: Measured) -> Literal["above", "level", "below"]:
+    """Return where a number of ours stands to another: level where one mean lies in the other's interval."""
+    for a, b in ((found, other), (other, found)):
+        if a.ends[0] - _ROUNDING <= b.mean <= a.ends[1] + _ROUNDING:
+            return "level"
+    return "above" if found.mean > other.mean else "below"
+
+
+def as_measured(claim: Claim) -> Measured:
+    """Return the printed value, with what its last digit leaves open as its interval."""
+    half_a_digit = 0.5 * 10.0**-claim.digits
+    return Measured(claim.printed, (claim.printed - half_a_digit, claim.printed + half_a_digit), 1)
+
+
+def _to_decide(claim: Claim, found: Measured, record: Record) -> str:
+    """Say how many runs, and how many CPU minutes, would make the interval narrow enough for a verdict."""
+    low, high = found.ends
+    edges = [claim.printed] if claim.bound else [claim.printed - claim.tolerance, claim.printed + claim.tolerance]
+    distance, half = min(abs(found.mean - edge) for edge in edges), (high - low) / 2
+    if not distance or not half:
+        return "the mean lies on the edge of the tolerance; more runs would not decide it"
+    runs = math.ceil(found.n * (half / distance) ** 2) + 1
+    minutes = (runs - found.n) * record.cost.cpu_s / 60 / found.n
+    return f"about {runs:,} runs instead of {found.n} would decide it, {minutes:,.0f} CPU minutes more"
+
+
+def _at(metrics: Mapping[str, Any], path: str | None) -> float | None:
+    """Return the number at a dotted place of the metrics, None where there is none."""
+    value: Any = metrics if path else None
+    for name in (path or "").split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def verdict_of(evidence: Iterable[Evidence]) -> Verdict | None:
+    """Return the verdict on one claim from its answers: that of its readings, None where no answer is as printed."""
+    said = [e.verdict for e in evidence if e.verdict is not None]
+    told = [v for v in said if v not in _NO_VERDICT]
+    return told[0] if told else said[0] if said else None
+
+
+def by_claim(evidence: Iterable[Evidence]) -> dict[str, list[Evidence]]:
+    """Return the answers by id of their claim, in order."""
+    found: dict[str, list[Evidence]] = {}
+    for e in evidence:
+        found.setdefault(e.claim.id, []).append(e)
+    return found

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nasrepro.study.claims import load_claims, metric_row
-from nasrepro.study.fragments import Fragments, Run, command, newest_run, provenance, table
-from nasrepro.study.records import Record
+from nasrepro.study.fragments import Fragments, command, provenance, table
+from nasrepro.study.plan import planned, select
+from nasrepro.study.records import Record, Run
 from nasrepro.study.rendering import Column, Row, Table, with_interval
 
 LEARNERS = {
@@ -17,7 +18,7 @@ LEARNERS = {
 }
 BUDGETS = {"1pct": "1 %", "10pct": "10 %", "all": "all"}
 TAUS = {"tau_pairs": "P: pairs", "tau_neighbours": "N: neighbours", "tau": "C: architectures"}
-_NAME = "code-alone"
+_NAME, PART = "code-alone", "delta.table1.code_alone"  # of the fragment, in the plan
 
 
 def code_table(record: Record) -> Table:
@@ -49,10 +50,10 @@ def code_table(record: Record) -> Table:
 
 def write(out: Fragments, committed: Sequence[Run]) -> None:
     """Write the table of the page on the difference: `code-alone`."""
-    found = newest_run(committed, "code_alone")
+    found = select(PART, committed)
     if found is None:
         missing = ["There is no committed record for this table yet. This makes one:"]
-        out.write(_NAME, [*missing, command("nasrepro run code_alone --profile laptop")])
+        out.write(_NAME, [*missing, command(planned(PART).command)])
     else:
         out.write(_NAME, [table(_NAME, code_table(found[1])), provenance(found[1])], [f"table-{_NAME}"])
 
@@ -64,7 +65,7 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     we found of each tau and budget.
     """
     out: dict[str, float | int | str | None] = {}
-    found = newest_run(committed, "code_alone")
+    found = select(PART, committed)
     for budget in BUDGETS:
         for tau in TAUS:
             best = found[1].metrics["best"][tau][budget] if found else ""

@@ -11,7 +11,8 @@ import pandas as pd
 from nasrepro.study import records, search_tables, surrogate_tables
 from nasrepro.study.claims import load_claims
 from nasrepro.study.drawing import Figure, render
-from nasrepro.study.fragments import Run
+from nasrepro.study.plan import select
+from nasrepro.study.records import Run
 from nasrepro.study.rendering import Column, Row, Table
 from nasrepro.study.search_tables import SEARCHER_NAMES
 from nasrepro.study.statistics import critical_difference, equivalence, holm, mean_ranks, permutation
@@ -28,15 +29,9 @@ def best_values(committed: Sequence[Run]) -> dict[str, Values]:
 
     Runs that found nothing are 0. Benchmarks on which DiNAS or the searches have not been run are left out.
     """
-    known, run_of = [r for _, r in committed], {run[1].key: run for run in committed}
-    pairs: dict[str, tuple[Run | None, Run | None]] = {}
-    for name, spec in search_tables.TABLES.items():
-        ours, rerun = search_tables.answering(name, known), search_tables.baselines(name, known)
-        pairs[spec.title] = (run_of[ours.key] if ours else None, run_of[rerun.key] if rerun else None)
-    for name, title in surrogate_tables.TITLES.items():
-        claim, queries = f"dinas.table3.{name}.val", surrogate_tables.QUERIES[name][0]
-        rerun_run = surrogate_tables.baselines_of(name, queries, committed)
-        pairs[title] = (surrogate_tables.run_of(claim, committed), rerun_run)
+    parts = {spec.title: spec.part for spec in search_tables.TABLES.values()}
+    parts |= {title: f"dinas.table3.{name}" for name, title in surrogate_tables.TITLES.items()}
+    pairs = {title: (select(p, committed), select(f"{p}.searches", committed)) for title, p in parts.items()}
     return {title: _values(a) | _values(b) for title, (a, b) in pairs.items() if a is not None and b is not None}
 
 
@@ -91,8 +86,8 @@ def equivalence_table(found: Mapping[str, Values]) -> Table:
     )
     claims, rows = {c.id: c for c in load_claims()}, []
     for spec in search_tables.TABLES.values():
-        claim = claims[spec.claim]
-        if claim.not_comparable or spec.title not in found:
+        claim = claims.get(f"{spec.part}.val")
+        if claim is None or spec.number == 1 or spec.title not in found:  # Table 1: by test accuracy, not the printed
             continue
         values = found[spec.title]["dinas"]
         p = equivalence(values, claim.printed, claim.tolerance)

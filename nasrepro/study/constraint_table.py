@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from nasrepro import paths
-from nasrepro.parameters.base import ADDED
-from nasrepro.study.claims import answering_record, load_claims, metric_row
-from nasrepro.study.records import Record, newest
+from nasrepro.study.claims import metric_row
+from nasrepro.study.plan import select, select_all
+from nasrepro.study.records import Record
 from nasrepro.study.rendering import Column, Row, Table, duration, runs_note, with_interval
 
 DEVICE_NAMES = {
@@ -30,6 +30,7 @@ _COLUMNS = (
     Column("Random search, ours", numeric=True),
     Column("Ceiling", numeric=True),
 )
+_MEMORISED = Column("Feasible samples that stand in the training list of wanted cells, %", numeric=True)
 
 
 @lru_cache
@@ -45,9 +46,8 @@ def settings() -> list[tuple[str, int]]:
 
 
 def record_of(device: str, bound: float, candidates: Iterable[Record]) -> Record | None:
-    """Return the record that answers the claims of a setting."""
-    claim = next(c for c in load_claims() if c.id == f"dinas.table4.{device}.{bound:g}.val")
-    return answering_record(claim, list(candidates))
+    """Return the record of a setting."""
+    return select(f"dinas.table4.{device}.{bound:g}", list(candidates))
 
 
 def constraint_table(candidates: Iterable[Record], field: str) -> Table:
@@ -83,7 +83,8 @@ def constraint_table(candidates: Iterable[Record], field: str) -> Table:
         "the latency of all 15,625 cells before.",
         "Random, printed: no feasibility is given there.",
     )
-    return Table(_COLUMNS, rows, caption, notes)
+    columns = (*_COLUMNS, _MEMORISED) if field == "feasibility" else _COLUMNS
+    return Table(columns, rows, caption, notes)
 
 
 def _comparison(shown: Sequence[Record], field: str) -> tuple[str, ...]:
@@ -147,14 +148,15 @@ def dropout_table(candidates: Iterable[Record]) -> Table:
         Column("Samples that are cells, %", numeric=True),
         Column("Distinct feasible cells", numeric=True),
     )
-    alike: dict[str, dict[bool, Record]] = {}
-    for record in sorted((r for r in candidates if r.experiment == "hw"), key=lambda r: r.created):
-        rest = {k: v for k, v in {**ADDED, **record.parameters}.items() if k != "joint_dropout"}
-        alike.setdefault(repr(sorted(rest.items())), {})[record.parameters.get("joint_dropout", True)] = record
+    known = list(candidates)
+    pair = [
+        (True, select("dinas.table4.edgegpu.2", known)),
+        (False, select("dinas.ablations.dropout.independent", known)),
+    ]
     rows, keys = [], []
-    for pair in (p for p in alike.values() if len(p) == 2):
-        for joint in (True, False):
-            record = pair[joint]
+    if all(record is not None for _, record in pair):
+        for joint, record in pair:
+            assert record is not None
             row = metric_row(record, "dinas", "paper") or {}
             cells = (
                 f"{DEVICE_NAMES[record.parameters['device']]}, {record.parameters['latency']:g} ms",
@@ -177,7 +179,7 @@ def dropout_table(candidates: Iterable[Record]) -> Table:
 def joint_table(candidates: Iterable[Record]) -> Table:
     """Return one model for all settings beside a model for each."""
     known = list(candidates)
-    joint = newest(known, "hw_joint")
+    joint = select("dinas.table4.joint", known)
     columns = (
         Column("Setting"),
         Column("Validation, one model for all", numeric=True),
@@ -225,8 +227,7 @@ def trial_table(candidates: Iterable[Record]) -> Table:
     names = ("device", "latency", "denoiser", "epochs", "batch_size", "time_input", "reverse_steps", "guidance_scale")
     trials = {
         tuple(record.parameters[name] for name in names): record
-        for record in candidates
-        if record.experiment == "hw" and record.profile == "laptop" and record.parameters["seed"]
+        for record in select_all("dinas.table4.trials.", list(candidates)).values()
     }
     rows = [
         Row(
@@ -255,7 +256,7 @@ def energy_table(candidates: Iterable[Record]) -> Table:
         Column("Run"),
     )
     rows = []
-    for record in (r for r in candidates if r.experiment == "hw" and r.parameters.get("energy")):
+    for record in select_all("dinas.table4.energy", list(candidates)).values():
         row, best = metric_row(record, "dinas", "paper") or {}, record.metrics["ceiling"]
         cells = (
             record.metrics["constraint"],
@@ -279,11 +280,13 @@ def _row(device: str, bound: int, record: Record | None, field: str) -> Row:
     here = frame[(frame["device"] == device) & (frame["latency_ms"] == bound)].set_index("method")[field]
     told = [_value(here[m]) for m in ("DiNAS", "AG-Net", "Random search")]
     if record is None:
-        return Row((f"{DEVICE_NAMES[device]}, {bound} ms", *told, *["not run"] * 4), "ours")
+        missing = ["not run"] * (5 if field == "feasibility" else 4)
+        return Row((f"{DEVICE_NAMES[device]}, {bound} ms", *told, *missing), "ours")
     ours = [_ours(metric_row(record, s, "paper"), field) for s in ("dinas", "top_class", "random")]
     best = record.metrics["ceiling"]
     ceiling = f"{best['val']:.2f}" if field == "val" else f"{100 * best['share']:.1f}"
-    return Row((f"{DEVICE_NAMES[device]}, {bound} ms", *told, *ours, ceiling), "ours")
+    more = [_ours(metric_row(record, "dinas", "paper"), "in_top_class")] if field == "feasibility" else []
+    return Row((f"{DEVICE_NAMES[device]}, {bound} ms", *told, *ours, ceiling, *more), "ours")
 
 
 def _value(value: float) -> str:
@@ -293,5 +296,5 @@ def _value(value: float) -> str:
 def _ours(row: dict[str, Any] | None, field: str) -> str:
     if row is None:
         return "no such cell"
-    scale = 100 if field == "feasibility" else 1
+    scale = 100 if field in ("feasibility", "in_top_class") else 1
     return with_interval({k: v if v is None else scale * v for k, v in row[field].items()}, 2 if scale == 1 else 1)

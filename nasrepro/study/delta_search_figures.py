@@ -11,14 +11,16 @@ import pandas as pd
 from nasrepro.study import records
 from nasrepro.study.claims import metric_row
 from nasrepro.study.drawing import Figure, render
-from nasrepro.study.fragments import Fragments, Run, command, newest_run, provenance, table
-from nasrepro.study.records import Record
+from nasrepro.study.fragments import Fragments, command, provenance, table
+from nasrepro.study.plan import select
+from nasrepro.study.records import Record, Run
 from nasrepro.study.rendering import Column, Row, Table, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 BENCHMARKS = {"nb101": ("NAS-Bench-101", "4"), "nb201": ("NAS-Bench-201", "5")}
+PARTS = {"nb101": "delta.figure4", "nb201": "delta.figure5"}
 COUNTED = {"evaluations": "evaluations, as the paper counts", "labels": "all labels, those for training first"}
 METHODS = {  # name in the record -> as tables call it
     "delta_literal": "Delta-NAS as printed",
@@ -212,17 +214,11 @@ def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def run_of_figures(committed: Sequence[Run], benchmark: str) -> Run | None:
-    """Return the newest committed run of all methods, which the figures draw; None where there is none."""
-    of_all = [run for run in committed if run[1].parameters.get("methods", "all") == "all"]
-    return newest_run(of_all, "delta_search", benchmark=benchmark)
-
-
 def write(out: Fragments, committed: Sequence[Run]) -> None:
     """Write the parts of the pages on Figures 4 and 5: `delta-search-<benchmark>-<distance|accuracy|labels>`."""
     for benchmark, (title, number) in BENCHMARKS.items():
         name = f"delta-search-{benchmark}"
-        found = run_of_figures(committed, benchmark)
+        found = select(PARTS[benchmark], committed)
         if found is None:
             repeat = command(f"nasrepro run delta_search -p benchmark={benchmark} --profile laptop")
             for part in ("distance", "accuracy", "labels"):
@@ -252,7 +248,7 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     equal numbers of labels), `<method>.seconds` (of a run)."""
     out: dict[str, float | int | str | None] = {}
     for benchmark in BENCHMARKS:
-        found = run_of_figures(committed, benchmark)
+        found = select(PARTS[benchmark], committed)
         record = found[1] if found else None
         at = record.metrics["checkpoints"] if record else [0]
         out[f"delta_search.{benchmark}.first"] = at[0] if record else None

@@ -12,8 +12,9 @@ from nasrepro.study import distance_shape, records
 from nasrepro.study.claims import load_claims, metric_row
 from nasrepro.study.drawing import Figure, render
 from nasrepro.study.encoding_tables import ENCODINGS, PRACTITIONERS
-from nasrepro.study.fragments import Fragments, Run, command, newest_run, provenance, table
-from nasrepro.study.records import Record
+from nasrepro.study.fragments import Fragments, command, provenance, table
+from nasrepro.study.plan import select
+from nasrepro.study.records import Record, Run
 from nasrepro.study.rendering import Column, Row, Table, with_interval
 from nasrepro.study.statistics import holm, summarise
 
@@ -238,20 +239,20 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
 def _difference_page(out: Fragments, committed: Sequence[Run]) -> None:
     """Write the tables of the page on the difference of architectures."""
     for space in SPACES:
-        name, found = f"doa-{space}", newest_run(committed, "doa", space=space)
+        name, found = f"doa-{space}", select(f"delta.table1.{space}.doa", committed)
         if found is None:
             missing = ["There is no committed record for this table yet. This makes one:"]
             out.write(name, [*missing, command(f"nasrepro run doa -p space={space} --profile laptop")])
         else:
             parts, ids = [table(name, readings_table(found[1])), provenance(found[1])], [f"table-{name}"]
-            if (other := newest_run(committed, "encodings", space=space)) is not None:
+            if (other := select(f"delta.table1.{space}.encodings", committed)) is not None:
                 tables = (
                     records.load_table(*run, f"{part}.parquet") for run, part in ((found, "runs"), (other, "trials"))
                 )
                 parts.insert(1, table(f"{name}-against", against_table(space, *tables)))
                 ids.append(f"table-{name}-against")
             out.write(name, parts, ids)
-    found = newest_run(committed, "doa_ablation")
+    found = select("delta.table1.ablation", committed)
     if found is None:
         missing = ["There is no committed record for this table yet. This makes one:"]
         out.write("doa-ablation", [*missing, command("nasrepro run doa_ablation --profile laptop")])
@@ -262,7 +263,7 @@ def _difference_page(out: Fragments, committed: Sequence[Run]) -> None:
 
 def _figure3_page(out: Fragments, committed: Sequence[Run]) -> None:
     """Write Figure 3 and its numbers."""
-    runs = {space: newest_run(committed, "doa_distance", space=space, source="accuracy") for space in DISTANCE_SPACES}
+    runs = {space: select(f"delta.figure3.{space}", committed) for space in DISTANCE_SPACES}
     shown = [run[1] for run in runs.values() if run is not None]
     missing = [
         f"nasrepro run doa_distance -p space={space} --profile laptop" for space, run in runs.items() if run is None
@@ -308,20 +309,18 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
             values[f"{prefix}.{searcher}.{protocol}.{field}"] = row.get(field, missing)
 
     for space in SPACES:
-        found = newest_run(committed, "doa", space=space)
+        found = select(f"delta.table1.{space}.doa", committed)
         for searcher in READINGS:
             for protocol in PROTOCOLS:
                 put(f"doa.{space}", found, searcher, protocol, tuple(TAUS))
     for space in DISTANCE_SPACES:
-        found = newest_run(committed, "doa_distance", space=space, source="accuracy")
+        found = select(f"delta.figure3.{space}", committed)
         for searcher in _LINES:
             for k in range(1, 7):
                 put(f"doa_distance.{space}", found, searcher, f"k{k}", _DISTANCE_FIELDS)
-    of_spaces = {
-        space: newest_run(committed, "doa_distance", space=space, source="accuracy") for space in DISTANCE_SPACES
-    }
+    of_spaces = {space: select(f"delta.figure3.{space}", committed) for space in DISTANCE_SPACES}
     values |= distance_shape.values({space: run[1] if run else None for space, run in of_spaces.items()}, tuple(_LINES))
-    found = newest_run(committed, "doa_ablation")
+    found = select("delta.table1.ablation", committed)
     for setting in _ABLATION:
         for protocol in ("1pct", "10pct"):
             put("doa_ablation", found, setting, protocol, tuple(TAUS))

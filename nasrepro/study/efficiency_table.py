@@ -7,17 +7,18 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from nasrepro import paths
-from nasrepro.study.claims import answering_record, load_claims
+from nasrepro.study.constraint_table import settings
+from nasrepro.study.plan import select
 from nasrepro.study.records import Record
-from nasrepro.study.rendering import Column, Row, Table, duration, runs_note
+from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, duration, runs_note
 
-_CLAIMS = {  # the claims whose records stand for a benchmark
-    "nb101": "dinas.table1.",
-    "nb201": "dinas.table2.",
-    "nb301-normal": "dinas.table3.nb301.",
-    "nb301-reduction": "dinas.table3.nb301.",
-    "nlp": "dinas.table3.nlp.",
-    "hw": "dinas.table4.",
+_PARTS = {  # the parts of the plan whose records stand for a benchmark
+    "nb101": ("dinas.table1",),
+    "nb201": tuple(f"dinas.table2.{name}" for name in DATASET_NAMES),
+    "nb301-normal": ("dinas.table3.nb301",),
+    "nb301-reduction": ("dinas.table3.nb301",),
+    "nlp": ("dinas.table3.nlp",),
+    "hw": tuple(f"dinas.table4.{device}.{bound}" for device, bound in settings()),
 }
 
 
@@ -29,12 +30,7 @@ def printed_table6() -> pd.DataFrame:
 def records_of(benchmark: str, candidates: Iterable[Record]) -> list[Record]:
     """Return the records whose cost stands for a benchmark: those behind its table."""
     known = list(candidates)
-    found = {
-        record.key: record
-        for claim in load_claims()
-        if claim.id.startswith(_CLAIMS[benchmark]) and (record := answering_record(claim, known)) is not None
-    }
-    return list(found.values())
+    return [record for part in _PARTS[benchmark] if (record := select(part, known)) is not None]
 
 
 def efficiency_table(candidates: Sequence[Record]) -> Table:

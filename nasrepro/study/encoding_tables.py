@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 
 from nasrepro import paths
-from nasrepro.study.claims import answering_record, load_claims, metric_row
-from nasrepro.study.fragments import Fragments, Run, command, provenance, table
-from nasrepro.study.records import Record, newest
+from nasrepro.study.claims import metric_row
+from nasrepro.study.fragments import Fragments, command, provenance, table
+from nasrepro.study.plan import select
+from nasrepro.study.records import Record, Run
 from nasrepro.study.rendering import Column, Row, Table, with_interval
 
 SPACES = {
@@ -53,14 +54,13 @@ def printed(space: str, encoding: str, budget: str) -> float:
 
 
 def record_of(space: str, candidates: Sequence[Record]) -> Record | None:
-    """Return the record of `encodings` that answers the claims of a space."""
-    claim = next(c for c in load_claims() if c.id == f"delta.table1.{space}.adj.1pct")
-    return answering_record(claim, candidates)
+    """Return the record of `encodings` on a space."""
+    return select(f"delta.table1.{space}.encodings", candidates)
 
 
 def difference_record(space: str, candidates: Sequence[Record]) -> Record | None:
-    """Return the newest record of the difference of architectures on a space; it may have no row of Table 1."""
-    return newest(candidates, DIFFERENCE, space=space)
+    """Return the record of the difference of architectures on a space."""
+    return select(f"delta.table1.{space}.doa", candidates)
 
 
 def encoding_table(space: str, candidates: Sequence[Record]) -> Table:
@@ -212,7 +212,7 @@ def zen_table(record: Record) -> Table:
 def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     """Return the numbers that the page on Table 1 quotes; None without a record."""
     known = [record for _, record in committed]
-    zen = newest(known, "proxies")
+    zen = select("delta.table1.proxies", known)
     found: dict[str, float | int | str | None] = {
         "proxies.zen.cells": zen.metrics["cells"] if zen else None,
         **{f"proxies.zen.{k}": zen.metrics["spearman"][k] if zen else None for k in ("mean", "low", "high")},
@@ -237,7 +237,7 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
         if (difference := difference_record(space, known)) is not None:
             parts += ["The difference of architectures:", provenance(difference)]
         out.write(name, parts, [f"table-{name}"])
-    zen = newest(known, "proxies")
+    zen = select("delta.table1.proxies", known)
     if zen is None:
         out.write("delta-zen", ["There is no committed record yet.", command("nasrepro run proxies --profile laptop")])
     else:

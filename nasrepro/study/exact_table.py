@@ -8,8 +8,8 @@ from typing import Any
 from nasrepro.study import ablation_tables, constraint_table, search_tables
 from nasrepro.study.claims import metric_row
 from nasrepro.study.constraint_table import DEVICE_NAMES
-from nasrepro.study.fragments import Run
-from nasrepro.study.records import Record
+from nasrepro.study.plan import select_all
+from nasrepro.study.records import Record, Run
 from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, runs_note
 
 BENCHMARKS = ("nb201", "nb101", "hw-nb201", "nb301")
@@ -31,26 +31,26 @@ def run_table(record: Record) -> Table:
 
 
 def exact_table(candidates: Sequence[Record]) -> Table:
-    """Return the newest run of each wanted class, the shares of our networks of the same class below it."""
-    newest = _newest(candidates)
+    """Return the run of each wanted class, the shares of our networks of the same class below it."""
+    known = _by_class(candidates)
     rows: list[Row] = []
-    for _, record in sorted(newest.items()):
+    for _, record in sorted(known.items()):
         rows += [*_rows(record), *_networks(record, candidates)]
-    samples = {record.parameters["samples"] for record in newest.values()}
+    samples = {record.parameters["samples"] for record in known.values()}
     caption = (
         "Samples drawn with exact posterior probabilities of the wanted class, no network, no guidance, by the number "
         f"of reverse steps; {', '.join(f'{n:,}' for n in sorted(samples))} samples each. Rows of networks: the samples "
         "of our guided runs. Shares are of all samples."
     )
-    return Table(_COLUMNS, tuple(rows), caption, runs_note(newest[name].key for name in sorted(newest)))
+    return Table(_COLUMNS, tuple(rows), caption, runs_note(known[name].key for name in sorted(known)))
 
 
 def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     """Return the numbers that sentences quote: `exact.<benchmark>.<steps>.<share>`, None without a record."""
-    newest = _newest([record for _, record in committed])
+    known = _by_class([record for _, record in committed])
     found: dict[str, float | int | str | None] = {}
     for benchmark in BENCHMARKS:
-        record = next((r for r in newest.values() if r.parameters["benchmark"] == benchmark), None)
+        record = next((r for r in known.values() if r.parameters["benchmark"] == benchmark), None)
         for steps in (10, 50):
             rows = record.metrics["by_steps"] if record else []
             row: dict[str, Any] = next((x for x in rows if x["steps"] == steps), {})
@@ -58,13 +58,9 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     return found
 
 
-def _newest(candidates: Sequence[Record]) -> dict[str, Record]:
-    """Return the newest run of each wanted class."""
-    newest: dict[str, Record] = {}
-    for record in sorted(candidates, key=lambda r: r.created):
-        if record.experiment == "exact_denoiser" and record.profile == "laptop":
-            newest[_class(record)] = record
-    return newest
+def _by_class(candidates: Sequence[Record]) -> dict[str, Record]:
+    """Return the run of each wanted class."""
+    return {_class(record): record for record in select_all("dinas.exact.", candidates).values()}
 
 
 def _class(record: Record) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,12 @@ from typing import Any
 import pandas as pd
 
 from nasrepro.parameters import resolved
-from nasrepro.study.claims import PLACE
 from nasrepro.study.figures import Figure
-from nasrepro.study.records import Record, newest
+from nasrepro.study.records import Record
 from nasrepro.study.tables import Table
 
-Run = tuple[Path, Record]
-
-
-def newest_run(committed: Sequence[Run], experiment: str, **parameters: object) -> Run | None:
-    """Return the newest committed run of an experiment with these parameters, None where there is none."""
-    found = newest((record for _, record in committed), experiment, **parameters)
-    return None if found is None else next(run for run in committed if run[1].key == found.key)
-
-
+# said in a command even where the profile says the same: where a run takes place
+_PLACE = ("space", "dataset", "device", "latency")
 _UNKNOWN = object()
 SOURCE_PREFIX = "/book/_generated"  # how a page names the folder, whatever its own depth
 
@@ -97,7 +89,7 @@ def run_command(record: Record) -> str:
     """Return the command that repeats a run: every parameter that is not what its profile says anyway."""
     usual = profile_parameters(record.experiment, record.profile)
     given = record.parameters
-    told = {n: v for n, v in given.items() if n in PLACE or (v is not None and usual.get(n, _UNKNOWN) != v)}
+    told = {n: v for n, v in given.items() if n in _PLACE or (v is not None and usual.get(n, _UNKNOWN) != v)}
     options = [f"-p {n}={shlex.quote(_literal(v))}" for n, v in told.items()]
     return " ".join(["nasrepro run", record.experiment, *options, "--profile", record.profile])
 

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from nasrepro import paths
 from nasrepro.parameters.base import ADDED
 from nasrepro.study.claims import metric_row
-from nasrepro.study.fragments import Run, newest_run, profile_parameters
-from nasrepro.study.plan import load_plan, record_of, trained_by
-from nasrepro.study.records import Record
+from nasrepro.study.fragments import profile_parameters
+from nasrepro.study.plan import find, load_plan, recipe, select, select_all, trained_by
+from nasrepro.study.records import Record, Run
 from nasrepro.study.rendering import Column, Row, Table, duration, runs_note, with_interval
 
 STEP = "step_cost"  # the experiment that counts what a step amounts to
@@ -59,9 +58,7 @@ def printed_step() -> float:
 
 def paper_recipe() -> dict[str, Any]:
     """Return how the paper trains and samples, as parameters."""
-    text = (paths.data_dir() / "paper" / "dinas_recipe.yml").read_text(encoding="utf-8")
-    recipe: dict[str, Any] = yaml.safe_load(text)
-    return recipe
+    return recipe("dinas_recipe.yml")
 
 
 def amounts(candidates: Sequence[Record], shares: Mapping[tuple[str, str], tuple[float, float]]) -> dict[str, Amount]:
@@ -83,8 +80,8 @@ def amounts(candidates: Sequence[Record], shares: Mapping[tuple[str, str], tuple
         seen.add(f"{kind} {of}")
         return new
 
-    for planned in load_plan("dinas"):
-        record, name = record_of(planned, candidates), planned.experiment
+    for planned in (p for p in load_plan("dinas") if not p.recipe and not p.trial):
+        record, name = find(planned, candidates), planned.experiment
         full = profile_parameters(name, "full") | planned.parameters
         if record is None or name in _LEFT_OUT or not first("run", f"{name} {sorted(full.items())}"):
             continue
@@ -150,7 +147,7 @@ def step_table(committed: Sequence[Run]) -> Table:
         Column("Operations of a reverse step", numeric=True),
         Column("Its GFLOP", numeric=True),
     )
-    found = newest_run(committed, STEP)
+    found = select("dinas.step-cost", committed)
     rows = [
         Row((
             f"`{r['experiment']}`", r["denoiser"], f"{r['batch_size']:,}", f"{r['operations']:,}", f"{r['gflop']:.1f}",
@@ -180,9 +177,10 @@ def tried_table(committed: Sequence[Run]) -> Table:
     )
     known = [record for _, record in committed]
     rows, keys = [], []
-    for planned in (planned for planned in load_plan("dinas") if planned.part.startswith("Table")):
-        usual = record_of(planned, known)
-        tried = [r for r in known if usual is not None and _tried(r, usual)]
+    trials = list(select_all("dinas.full-profile.trials.", known).values())
+    for planned in (p for p in load_plan("dinas") if p.part.startswith("Table") and not p.recipe and not p.trial):
+        usual = find(planned, known)
+        tried = [r for r in trials if usual is not None and _tried(r, usual)]
         for record in [usual, *tried] if usual is not None and tried else []:
             p, row = record.parameters, metric_row(record, "dinas", "paper")
             assert row is not None, f"{record.key} has no samples of DiNAS"
@@ -225,7 +223,7 @@ def _tried(record: Record, usual: Record) -> bool:
 
 
 def _counts(committed: Sequence[Run]) -> list[dict[str, Any]]:
-    found = newest_run(committed, STEP)
+    found = select("dinas.step-cost", committed)
     return found[1].metrics["counts"] if found else []
 
 

@@ -13,8 +13,9 @@ from nasrepro import paths
 from nasrepro.study import records
 from nasrepro.study.claims import metric_row
 from nasrepro.study.drawing import Figure, render
-from nasrepro.study.fragments import Fragments, Run, command, provenance, table
-from nasrepro.study.records import Record
+from nasrepro.study.fragments import Fragments, command, provenance, table
+from nasrepro.study.plan import select
+from nasrepro.study.records import Record, Run
 from nasrepro.study.rendering import Column, Row, Table, with_interval
 from nasrepro.study.statistics import holm
 
@@ -39,17 +40,8 @@ def printed_table5() -> pd.DataFrame:
 
 
 def reference(committed: Sequence[Run], kind: str) -> Run | None:
-    """Return the newest committed run of a kind (a key of `COMMANDS`), None where there is none."""
-
-    def fits(record: Record) -> bool:
-        p = record.parameters
-        if record.experiment != EXPERIMENT or record.profile == "smoke":
-            return False
-        if kind == "imagenet":
-            return bool(p["data"] == "imagenet")
-        return bool(p["data"] == "cifar10" and (p["cells"] == "surrogate") == (kind == "surrogate"))
-
-    return max((run for run in committed if fits(run[1])), key=lambda run: run[1].created, default=None)
+    """Return the committed run of a kind (a key of `COMMANDS`), None where there is none."""
+    return select(f"dinas.table5.{kind}", committed)
 
 
 def imagenet_table(record: Record | None) -> Table:

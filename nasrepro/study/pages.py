@@ -6,11 +6,13 @@ import html
 from collections.abc import Sequence
 
 import pandas as pd
-import yaml
 
 from nasrepro import paths
+from nasrepro.storage import read_yaml
 from nasrepro.study import cards, constraint_table, figures, records, search_tables, tables, theory_tables
-from nasrepro.study.fragments import Fragments, Run, command, newest_run, plain_table, provenance, raw, table
+from nasrepro.study.fragments import Fragments, command, plain_table, provenance, raw, table
+from nasrepro.study.plan import select
+from nasrepro.study.records import Run
 
 _DETAILED = 12  # local runs that get a section of their own; the overview lists all
 
@@ -65,7 +67,7 @@ def constraints(out: Fragments, committed: Sequence[Run]) -> None:
 
 def card(out: Fragments, name: str, committed: Sequence[Run]) -> None:
     """Write the data card of a benchmark from its newest committed record."""
-    found = newest_run(committed, "card", benchmark=name)
+    found = select(f"card.{name}", committed)
     if found is None:
         repeat = command(f"nasrepro run card -p benchmark={name}")
         out.write(f"card-{name}", ["There is no committed card yet. This makes one:", repeat])
@@ -92,7 +94,7 @@ def card(out: Fragments, name: str, committed: Sequence[Run]) -> None:
 
 def theory(out: Fragments, committed: Sequence[Run]) -> None:
     """Write the theorems of Delta-NAS beside what was counted."""
-    found = newest_run(committed, "theory")
+    found = select("delta.theory", committed)
     if found is None:
         out.write("theory", ["There is no committed record yet. This makes one:", command("nasrepro run theory")])
         return
@@ -170,7 +172,7 @@ def _details(name: str, record: records.Record, parts: list[str], ids: list[str]
 
 def data_files(out: Fragments) -> None:
     """Write the registry of benchmark files as a table, and whom to cite."""
-    registry = yaml.safe_load((paths.data_dir() / "registry.yml").read_text(encoding="utf-8"))
+    registry = read_yaml(paths.data_dir() / "registry.yml")
     rows = [
         {
             "File": f"<code>{html.escape(f['name'])}</code>",

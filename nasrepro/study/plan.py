@@ -1,66 +1,207 @@
-"""The plan: every run behind the book, what each has cost, and which are missing (`nasrepro run --all`)."""
+"""The plan: every run behind the book, which record each has, and what the runs have cost.
+
+`select` is the only way from a part of the book, or a claim, to a record: it returns the record whose parameters are
+exactly those of the plan's entry. A smoke run, a trial or a run with another seed never takes its place.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from nasrepro import paths
-from nasrepro.errors import CorruptData
+from nasrepro.errors import CorruptData, ParameterError, did_you_mean
+from nasrepro.parameters import resolved
 from nasrepro.parameters.base import ADDED
-from nasrepro.study.fragments import profile_parameters
-from nasrepro.study.records import Record
+from nasrepro.storage import read_yaml
+from nasrepro.study.records import Record, Run
 from nasrepro.study.rendering import Column, Row, Table, duration
 
 # what does not change a trained model, so that runs which differ in these alone share one
 _AFTER_TRAINING = {"guidance_scale", "guide_on", "reverse_steps", "queries", "runs", "most_draws", "protocol"}
+_CELLS = {
+    "nb201": 15_625,
+    "hw": 15_625,
+    "nb101": 423_624,
+    "nlp": 7_258,
+}  # that are labelled; nb301 has a parameter
+_STEPS_THAT_KEEP_THE_NAME, _SHARE_THAT_KEEPS_THE_NAME = 40_000, 0.4
 PAPERS = {"dinas": "DiNAS", "delta": "Delta-NAS", "both": "both"}
 
 
 class Planned(BaseModel):
-    """One run of the plan.
-
-    Attributes:
-        paper: `dinas`, `delta`, or `both`.
-        part: table, figure or chapter of the book that shows it.
-        experiment: as in `nasrepro run NAME`.
-        parameters: those that differ from the profile's.
-    """
+    """One run of the plan; `data/plan.yml` explains the fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    id: str
     paper: Literal["dinas", "delta", "both"]
     part: str
     experiment: str
     parameters: dict[str, Any] = {}
+    profile: Literal["laptop", "full"] = "laptop"
+    recipe: str | None = None
+    departures: dict[str, Any] = {}
+    trial: bool = False
+
+    @model_validator(mode="after")
+    def _departs_from_a_recipe(self) -> Planned:
+        if self.departures and self.recipe is None:
+            raise ValueError(f"{self.id} has departures, and no recipe to depart from")
+        return self
 
     def __str__(self) -> str:
-        return " ".join([self.experiment, *(f"{k}={v}" for k, v in self.parameters.items())])
+        given = self.parameters | self.departures
+        told = [
+            self.experiment,
+            *([f"by {self.recipe}"] if self.recipe else []),
+            *(f"{k}={v}" for k, v in given.items()),
+        ]
+        return " ".join(told)
+
+    @cached_property
+    def given(self) -> dict[str, Any]:
+        """What is given to the experiment beside its profile: recipe, parameters, departures, in this order."""
+        return {**(recipe(self.recipe) if self.recipe else {}), **self.parameters, **self.departures}
+
+    @cached_property
+    def resolved(self) -> dict[str, Any]:
+        """The value of every parameter."""
+        return resolved(self.experiment, self.given, self.profile).model_dump(mode="json")
+
+    @property
+    def command(self) -> str:
+        """The command that makes the run."""
+        given = self.parameters | self.departures
+        file = [f"-f {(Path('data') / 'paper' / self.recipe).as_posix()}"] if self.recipe else []
+        options = [f"-p {name}={_literal(value)}" for name, value in given.items()]
+        return " ".join(["nasrepro run", self.experiment, *file, *options, "--profile", self.profile])
+
+
+def recipe(name: str) -> dict[str, Any]:
+    """Return the parameters of a file of `data/paper/`."""
+    found: dict[str, Any] = read_yaml(paths.data_dir() / "paper" / name)
+    return dict(found)
 
 
 def load_plan(paper: str | None = None, path: Path | None = None) -> list[Planned]:
     """Read `data/plan.yml`; with `paper`, only its runs and those of both."""
-    path = path or paths.data_dir() / "plan.yml"
+    return [p for p in _load(path or paths.data_dir() / "plan.yml") if paper is None or p.paper in (paper, "both")]
+
+
+def _load(path: Path) -> tuple[Planned, ...]:
     try:
-        plan = [Planned.model_validate(entry) for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["runs"]]
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValidationError) as error:
+        return _parsed(path, path.stat().st_mtime_ns)
+    except (OSError, KeyError, TypeError, ValueError, ValidationError) as error:
         raise CorruptData(f"{path} does not hold the plan: {error}. Restore it: `git checkout {path.name}`.") from error
-    return [p for p in plan if paper is None or p.paper in (paper, "both")]
 
 
-def record_of(planned: Planned, candidates: Iterable[Record], profile: str = "laptop") -> Record | None:
-    """Return the newest record of a planned run under a profile, None where there is none."""
-    usual = profile_parameters(planned.experiment, profile) | planned.parameters
+@lru_cache(maxsize=4)
+def _parsed(path: Path, _changed: int) -> tuple[Planned, ...]:
+    plan = tuple(Planned.model_validate(entry) for entry in read_yaml(path)["runs"])
+    names = [p.id for p in plan]
+    if repeated := sorted({n for n in names if names.count(n) > 1}):
+        raise ValueError(f"it has two entries of one id: {', '.join(repeated)}")
+    return plan
 
-    def fits(record: Record) -> bool:
-        given = {**ADDED, **record.parameters}
-        return all(given.get(name) == value for name, value in usual.items() if name in given)
 
-    fitting = [r for r in candidates if (r.experiment, r.profile) == (planned.experiment, profile) and fits(r)]
-    return max(fitting, key=lambda r: (r.created, r.key), default=None)
+def planned(part: str) -> Planned:
+    """Return the entry of the plan with an id; raise `ParameterError` where there is none."""
+    plan = {p.id: p for p in load_plan()}
+    if part not in plan:
+        raise ParameterError(f"The plan has no run `{part}`.{did_you_mean(part, list(plan))}")
+    return plan[part]
+
+
+R = TypeVar("R", Run, Record)
+
+
+def select(part: str, among: Sequence[R]) -> R | None:
+    """Return the run, or the record, of a part of the plan, None while there is none.
+
+    Args:
+        part: id of the plan's entry.
+        among: what to choose from, e.g. the committed runs.
+    """
+    return find(planned(part), among)
+
+
+def select_all(prefix: str, among: Sequence[R]) -> dict[str, R]:
+    """Return the runs of the parts below one (`dinas.table4.` has `dinas.table4.fpga.1`), by id, in the order of the
+    plan; parts without a record are left out."""
+    below = [p for p in load_plan() if p.id.startswith(prefix)]
+    return {p.id: found for p in below if (found := find(p, among)) is not None}
+
+
+def find(entry: Planned, among: Sequence[R]) -> R | None:
+    """Return the run whose parameters are exactly those of an entry of the plan; of several (another method version,
+    other data) the newest."""
+    wanted = entry.resolved
+    neutral = {name: ADDED[name] for name in wanted if name in ADDED}
+    fitting = [
+        (record.method_version, record.created, record.key, place)
+        for place, record in enumerate(map(_record, among))
+        if record.experiment == entry.experiment
+        and record.profile != "smoke"
+        and {**neutral, **record.parameters} == wanted
+    ]
+    return among[max(fitting)[-1]] if fitting else None
+
+
+def _record(found: Run | Record) -> Record:
+    return found if isinstance(found, Record) else found[1]
+
+
+def departures(entry: Planned) -> dict[str, tuple[Any, Any]]:
+    """Return what a run by a recipe does otherwise than printed: parameter -> (printed, run)."""
+    printed = resolved(
+        entry.experiment, {**(recipe(entry.recipe) if entry.recipe else {}), **entry.parameters}, entry.profile
+    ).model_dump(mode="json")
+    return {name: (printed[name], entry.resolved[name]) for name in entry.departures}
+
+
+def keeps_the_name(entry: Planned, steps: int) -> bool:
+    """Return whether a run by a recipe was trained for long enough to be called as printed: for 40,000 steps, or for
+    40 % of the printed epochs.
+
+    Args:
+        entry: of the plan.
+        steps: training steps of its record.
+    """
+    printed, epochs = departures(entry).get("epochs", (1, 1))
+    return steps >= _STEPS_THAT_KEEP_THE_NAME or epochs >= _SHARE_THAT_KEEPS_THE_NAME * printed
+
+
+def cost_in_words(entry: Planned, runs: Sequence[Run]) -> str:
+    """Say what a run by a recipe would cost, at the speed of the run by it that has a record: training steps, and hours
+    of this study's two CPU cores."""
+    measured = next(
+        (r for p in load_plan() if p.recipe == entry.recipe and entry.recipe and (r := find(p, runs)) is not None), None
+    )
+    cells = _CELLS.get(entry.experiment) or entry.resolved.get("cells")
+    if not entry.recipe or cells is None:
+        return "no committed run"
+    p = entry.resolved
+    models = 2 if entry.experiment == "nb301" else 1
+    steps = models * p["trainings"] * p["epochs"] * math.ceil(int(cells * p["train_share"]) / p["batch_size"])
+    told = f"not run as printed: {steps:,} training steps"
+    if measured is None:
+        return told
+    speed = measured[1].metrics["speed"]
+    seconds = steps * speed["training_s"] / speed["training_steps"]
+    seconds += models * p["trainings"] * p["runs"] * p["queries"] * speed["seconds_per_architecture"]
+    return f"{told}, about {seconds / 3600:,.0f} h with its samples at the speed of run {measured[1].key}"
+
+
+def parts_of(record: Record) -> list[str]:
+    """Return the ids of the plan whose run a record is."""
+    return [p.id for p in load_plan() if find(p, [record]) is not None]
 
 
 def trained_by(experiment: str, parameters: Mapping[str, Any]) -> str:
@@ -68,7 +209,7 @@ def trained_by(experiment: str, parameters: Mapping[str, Any]) -> str:
     return f"{experiment} {sorted((k, v) for k, v in parameters.items() if k not in _AFTER_TRAINING)}"
 
 
-def plan_table(candidates: Sequence[Record], profile: str = "laptop") -> Table:
+def plan_table(runs: Sequence[R]) -> Table:
     """Return what the runs of each part have cost, and how many have no record yet."""
     columns = (
         Column("Paper"),
@@ -80,12 +221,13 @@ def plan_table(candidates: Sequence[Record], profile: str = "laptop") -> Table:
         Column("CPU time", numeric=True),
     )
     groups: dict[tuple[str, str], list[Planned]] = {}
-    for planned in load_plan():
-        groups.setdefault((planned.paper, planned.part), []).append(planned)
+    for entry in load_plan():
+        kind = ", as printed" if entry.recipe else ", trials" if entry.trial else ""
+        groups.setdefault((entry.paper, entry.part + kind), []).append(entry)
     rows, totals = [], {"dinas": [0.0, 0.0], "delta": [0.0, 0.0], "both": [0.0, 0.0]}
     seen: set[str] = set()
-    for (paper, part), runs in groups.items():
-        found = [r for planned in runs if (r := record_of(planned, candidates, profile)) is not None]
+    for (paper, part), entries in groups.items():
+        found = [_record(run) for entry in entries if (run := find(entry, runs)) is not None]
         wall = cpu = 0.0
         for record in found:
             model = trained_by(record.experiment, {**ADDED, **record.parameters})
@@ -94,15 +236,19 @@ def plan_table(candidates: Sequence[Record], profile: str = "laptop") -> Table:
             wall, cpu = wall + own * record.cost.wall_s, cpu + own * record.cost.cpu_s
         totals[paper][0] += wall
         totals[paper][1] += cpu
-        names = ", ".join(dict.fromkeys(planned.experiment for planned in runs))
-        times = (duration(wall), duration(cpu)) if found else ("not run", "not run")
-        rows.append(Row((PAPERS[paper], part, names, f"{len(runs)}", f"{len(found)}", *times), "ours"))
+        names = ", ".join(dict.fromkeys(entry.experiment for entry in entries))
+        times: tuple[str, str] = (duration(wall), duration(cpu)) if found else ("not run", "not run")
+        rows.append(Row((PAPERS[paper], part, names, f"{len(entries)}", f"{len(found)}", *times), "ours"))
     for paper, (wall, cpu) in totals.items():
         rows.append(Row((PAPERS[paper], "all of it", "", "", "", duration(wall), duration(cpu))))
     caption = (
-        f"Every run behind the book, profile `{profile}`, and the times that the committed records state. They were "
-        "taken on two CPU cores that other work shared: wall times are upper bounds, and runs after one another take "
-        "about the CPU time. A training that runs share counts where it comes first; of its CPU time, which no record "
-        "states apart, it is taken to have the share that it has of the wall time."
+        "Every run behind the book and the times that the committed records state. They were taken on two CPU cores "
+        "that other work shared: wall times are upper bounds, and runs after one another take about the CPU time. A "
+        "training that runs share counts where it comes first; of its CPU time, which no record states apart, it is "
+        "taken to have the share that it has of the wall time."
     )
     return Table(columns, tuple(rows), caption)
+
+
+def _literal(value: object) -> str:
+    return shlex.quote(value if isinstance(value, str) else json.dumps(value))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -100,6 +100,9 @@ class Record(_Model):
     created: str
 
 
+Run = tuple[Path, Record]  # the folder of a finished run, and its record
+
+
 def run_key(experiment: str, method_version: int, parameters: dict[str, Any], data: dict[str, str]) -> str:
     """Return the 16 hex digits that name a run: a hash of experiment, method version, resolved parameters and data
     checksums."""
@@ -150,17 +153,7 @@ def load_table(folder: Path, record: Record, name: str) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def find(root: Path, experiment: str | None = None) -> Iterator[tuple[Path, Record]]:
+def find(root: Path, experiment: str | None = None) -> Iterator[Run]:
     """Yield (folder, record) of every finished run under a root, in the order of their names."""
     for path in sorted(root.glob(f"{experiment or '*'}/*/record.json")):
         yield path.parent, load(path.parent)
-
-
-def newest(candidates: Iterable[Record], experiment: str, **parameters: object) -> Record | None:
-    """Return the newest record of an experiment with these parameters, None where there is none."""
-    fitting = (
-        r
-        for r in candidates
-        if r.experiment == experiment and all(r.parameters.get(name) == value for name, value in parameters.items())
-    )
-    return max(fitting, key=lambda r: (r.created, r.key), default=None)

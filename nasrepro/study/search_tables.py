@@ -15,7 +15,8 @@ from typing import Any
 import pandas as pd
 
 from nasrepro import paths
-from nasrepro.study.claims import FETCH_TEST, answering_record, load_claims, metric_row
+from nasrepro.study.claims import FETCH_TEST, metric_row
+from nasrepro.study.plan import select
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, with_interval
 
@@ -35,7 +36,7 @@ class SearchTable:
         title: benchmark and data set.
         cells: number of cells of the space.
         what: what an accuracy is, a sentence for the caption.
-        claim: the claim whose record is shown.
+        part: of the plan, whose record is shown.
     """
 
     number: int
@@ -44,7 +45,7 @@ class SearchTable:
     title: str
     cells: int
     what: str
-    claim: str
+    part: str
 
     @property
     def command(self) -> str:
@@ -62,9 +63,9 @@ _NB101 = (
     "reported by mean test accuracy, because validation accuracy of every cell is in the official file alone."
 )
 TABLES = {
-    "nb101": SearchTable(1, "nb101", "cifar10", "NAS-Bench-101", 423_624, _NB101, "dinas.table1.test"),
+    "nb101": SearchTable(1, "nb101", "cifar10", "NAS-Bench-101", 423_624, _NB101, "dinas.table1"),
     **{
-        f"nb201-{name}": SearchTable(2, "nb201", name, title, 15_625, _NB201, f"dinas.table2.{name}.val")
+        f"nb201-{name}": SearchTable(2, "nb201", name, title, 15_625, _NB201, f"dinas.table2.{name}")
         for name, title in DATASET_NAMES.items()
     },
 }
@@ -104,23 +105,13 @@ def printed(number: int) -> pd.DataFrame:
 
 
 def answering(name: str, candidates: Iterable[Record]) -> Record | None:
-    """Return the record that a table shows: the one that answers its claim."""
-    claim = next(c for c in load_claims() if c.id == TABLES[name].claim)
-    return answering_record(claim, list(candidates))
+    """Return the record that a table shows."""
+    return select(TABLES[name].part, list(candidates))
 
 
 def baselines(name: str, candidates: Iterable[Record]) -> Record | None:
-    """Return the newest record of the baselines rerun for a table."""
-    spec = TABLES[name]
-    fitting = [
-        r
-        for r in candidates
-        if r.experiment == "baselines"
-        and r.profile != "smoke"
-        and r.parameters["searcher"] == "all"
-        and (r.parameters["benchmark"], r.parameters["dataset"]) == (spec.experiment, spec.dataset)
-    ]
-    return max(fitting, key=lambda r: (r.created, r.key), default=None)
+    """Return the record of the baselines rerun for a table."""
+    return select(f"{TABLES[name].part}.searches", list(candidates))
 
 
 def name_of(record: Record) -> str | None:

@@ -9,7 +9,9 @@ from typing import Any
 from nasrepro.study import surrogate_tables as shown
 from nasrepro.study import variety_tables
 from nasrepro.study.claims import metric_row
-from nasrepro.study.fragments import Fragments, Run, command, provenance, table
+from nasrepro.study.fragments import Fragments, command, provenance, table
+from nasrepro.study.plan import planned, select
+from nasrepro.study.records import Run
 from nasrepro.study.search_tables import SEARCHER_NAMES
 
 _TABLE7 = """nasrepro run nb301 -p protocol=single -p queries=192 -p cells=10000 --profile laptop
@@ -22,21 +24,19 @@ _FIELDS = ("best_valid", "validity", "distinct_valid", "in_top_class")
 def write(out: Fragments, committed: Sequence[Run]) -> None:
     """Write Table 3 by benchmark, the trials behind our setting, the error of the public code, Tables 6 and 7."""
     for benchmark in shown.TITLES:
-        run = shown.run_of(f"dinas.table3.{benchmark}.val", committed)
+        run = select(f"dinas.table3.{benchmark}", committed)
         parts = [table(f"table3-{benchmark}", shown.search_table(benchmark, committed))]
         if run is None:
             missing = "There is no committed record for this table yet. This makes one of your own:"
             parts += [missing, command(f"nasrepro run {benchmark} --profile laptop")]
         else:
             parts.append(provenance(run[1]))
-        reruns = [shown.baselines_of(benchmark, q, committed) for q in shown.QUERIES[benchmark]]
-        parts += [provenance(rerun[1]) for rerun in reruns if rerun is not None]
-        if reruns[0] is None:
-            options = f"-p benchmark={benchmark}" + " -p dataset=ptb" * (benchmark == "nlp")
-            again = (
-                f"nasrepro run baselines {options} -p queries={shown.QUERIES[benchmark][0]} -p runs=10 --profile laptop"
-            )
+        rerun = select(f"dinas.table3.{benchmark}.searches", committed)
+        if rerun is None:
+            again = planned(f"dinas.table3.{benchmark}.searches").command
             parts += ["The searches were not rerun with these queries yet:", command(again)]
+        else:
+            parts.append(provenance(rerun[1]))
         out.write(f"table3-{benchmark}", parts, [f"table-table3-{benchmark}"])
         trials = shown.scale_table(benchmark, committed)
         if trials.rows:
@@ -46,7 +46,7 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
                 f"nasrepro run {benchmark} -p seed={shown.TRIAL_SEED} -p guidance_scale=1.5 --profile laptop"
             )
             out.write(f"scale-{benchmark}", [f"{shown.TITLES[benchmark]}: there are no committed trials.", again])
-    run = shown.run_of("dinas.table3.nb301.val", committed)
+    run = select("dinas.table3.nb301", committed)
     content = [table("misreading", shown.misreading_table(run[1]))] if run else ["There is no committed record yet."]
     out.write("misreading", content, ["table-misreading"] if run else [])
     out.write("table7", [table("table7", variety_tables.size_table(committed)), command(_TABLE7)], ["table-table7"])
@@ -62,9 +62,9 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     """
     found: dict[str, float | int | str | None] = {}
     for benchmark in shown.TITLES:
-        run, prefix = shown.run_of(f"dinas.table3.{benchmark}.val", committed), f"table3.{benchmark}"
+        run, prefix = select(f"dinas.table3.{benchmark}", committed), f"table3.{benchmark}"
         record = run[1] if run else None
-        rerun = shown.baselines_of(benchmark, shown.QUERIES[benchmark][0], committed)
+        rerun = select(f"dinas.table3.{benchmark}.searches", committed)
         for searcher in ("dinas", "top_class"):
             row = (metric_row(record, searcher, "paper") if record else None) or {}
             found |= {f"{prefix}.{searcher}.{field}": _mean(row, field) for field in (*_FIELDS, "best_inside")}
@@ -83,9 +83,8 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
         for field in ("training_s", "training_steps", "seconds_per_architecture"):
             found[f"{prefix}.speed.{field}"] = metrics.get("speed", {}).get(field)
         if benchmark == "nb301":
-            others = shown.others(record, committed) if record else []
-            more = next((r for r in others if r.parameters["cells"] == 100_000), None)
-            row = (metric_row(more, "dinas", "paper") if more else None) or {}
+            more = select("dinas.table3.nb301.more-labels", committed)
+            row = (metric_row(more[1], "dinas", "paper") if more else None) or {}
             found |= {f"{prefix}.more_labels.{field}": _mean(row, field) for field in _FIELDS}
             misread = metrics.get("misreading") or {}
             for field in ("best_as_reported", "worth_of_it", "best_if_read_rightly", "change"):

@@ -6,7 +6,7 @@ be compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,9 +15,9 @@ import pandas as pd
 from nasrepro import paths
 from nasrepro.parameters.base import ADDED
 from nasrepro.study import records, search_tables
-from nasrepro.study.claims import answering_record, load_claims, metric_row
-from nasrepro.study.fragments import Run
-from nasrepro.study.records import Record
+from nasrepro.study.claims import metric_row
+from nasrepro.study.plan import select, select_all
+from nasrepro.study.records import Record, Run
 from nasrepro.study.rendering import Column, Row, Table, runs_note, with_interval
 from nasrepro.study.search_tables import SEARCHER_NAMES
 from nasrepro.study.statistics import holm, permutation
@@ -41,26 +41,6 @@ def printed(name: str) -> pd.DataFrame:
     return pd.read_csv(paths.data_dir() / "paper" / f"dinas_{name}.csv")
 
 
-def run_of(claim: str, runs: Iterable[Run]) -> Run | None:
-    """Return the run that answers a claim."""
-    known = list(runs)
-    record = answering_record(next(c for c in load_claims() if c.id == claim), [r for _, r in known])
-    return next((run for run in known if record is not None and run[1].key == record.key), None)
-
-
-def baselines_of(benchmark: str, queries: int, runs: Iterable[Run]) -> Run | None:
-    """Return the newest run of the baselines with this budget."""
-    fitting = [
-        run
-        for run in runs
-        if run[1].experiment == "baselines"
-        and run[1].profile != "smoke"
-        and {k: run[1].parameters[k] for k in ("benchmark", "queries", "searcher")}
-        == {"benchmark": benchmark, "queries": queries, "searcher": "all"}
-    ]
-    return max(fitting, key=lambda run: run[1].created, default=None)
-
-
 def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
     """Return a half of Table 3: DiNAS and its control, then the searches rerun, each beside what is printed."""
     columns = (
@@ -70,9 +50,10 @@ def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
         *(Column("Valid samples, %", numeric=True), Column("Runs that end outside, %", numeric=True)),
         *(Column("Best inside", numeric=True), Column("Printed, other surrogate", numeric=True)),
     )
-    found, title = run_of(f"dinas.table3.{benchmark}.val", runs), TITLES[benchmark]
+    found, title = select(f"dinas.table3.{benchmark}", runs), TITLES[benchmark]
     told = printed("table3").query("benchmark == @benchmark").set_index("method")
-    rerun = [r for queries in QUERIES[benchmark] if (r := baselines_of(benchmark, queries, runs)) is not None]
+    searches = select(f"dinas.table3.{benchmark}.searches", runs)
+    rerun = [] if searches is None else [searches]
     caption = f"DiNAS, Table 3, {title}: {WHAT[benchmark]}"
     if found is None:
         cells = ("DiNAS", "not run", *["not run"] * 7, f"{told['val']['DiNAS']:.2f}")
@@ -81,7 +62,7 @@ def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
     dinas, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
     assert dinas is not None
     rows = [Row(("DiNAS", *_cells(dinas, dinas, ""), _told(told, "DiNAS")), "ours")]
-    variants = others(record, runs)
+    variants = others(benchmark, runs)
     rows += _variants(record, dinas, variants)
     if control is not None:
         p = _pvalues(found, [(found, "top_class")])[0]
@@ -105,20 +86,10 @@ def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
     return Table(columns, tuple(rows), caption, notes)
 
 
-def others(record: Record, runs: Sequence[Run]) -> list[Record]:
-    """Return the records that differ from one in guidance scale, or in the number of labels, alone."""
-
-    def differ(other: Record) -> set[str]:
-        ours, theirs = ({**ADDED, **r.parameters} for r in (record, other))
-        return {name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)}
-
-    found = [
-        other
-        for _, other in runs
-        if (other.experiment, other.profile) == (record.experiment, record.profile)
-        and len(names := differ(other)) == 1
-        and names <= _VARIED.keys()
-    ]
+def others(benchmark: str, runs: Sequence[Run]) -> list[Record]:
+    """Return the records that vary the guidance scale, or the number of labels, alone."""
+    parts = ("guidance-", "more-labels")
+    found = [r for part in parts for _, r in select_all(f"dinas.table3.{benchmark}.{part}", runs).values()]
     return sorted(found, key=lambda r: [r.parameters.get(name, 0) for name in _VARIED])
 
 
@@ -221,8 +192,7 @@ def scale_table(benchmark: str, runs: Sequence[Run]) -> Table:
     names = ("wanted_share", "denoiser", "epochs", "batch_size", "time_input", "reverse_steps", "guidance_scale")
     trials = {
         tuple({**ADDED, **record.parameters}[name] for name in names): record
-        for _, record in runs
-        if is_trial(record, benchmark)
+        for _, record in select_all(f"dinas.table3.{benchmark}.trials.", runs).values()
     }
     rows = []
     for (share, denoiser, epochs, batch, time_input, steps, scale), record in sorted(trials.items()):
@@ -240,11 +210,6 @@ def scale_table(benchmark: str, runs: Sequence[Run]) -> Table:
         rows.append(Row(cells, "ours"))
     caption = f"{TITLES[benchmark]}: trial runs of one training with the seed {TRIAL_SEED}."
     return Table(columns, tuple(rows), caption, runs_note(trials[setting].key for setting in sorted(trials)))
-
-
-def is_trial(record: Record, benchmark: str) -> bool:
-    """Return whether a record is one of the runs in which the guidance scale of a benchmark was chosen."""
-    return record.experiment == benchmark and record.profile != "smoke" and record.parameters["seed"] == TRIAL_SEED
 
 
 def misreading_table(record: Record) -> Table:

@@ -4,52 +4,100 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from nasrepro.study.claims import PLACE, Claim, ClaimResult, load_claims, metric_row, same_place, shortfalls
+from nasrepro.study.claims import (
+    VERDICTS,
+    Claim,
+    Evidence,
+    Measured,
+    as_measured,
+    by_claim,
+    metric_row,
+    stands,
+    verdict_of,
+)
+from nasrepro.study.plan import load_plan, parts_of
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, duration, with_interval
 
+_PLACE = ("benchmark", "space", "dataset", "device", "latency")  # parameters that say where a run takes place
 
-def claims_table(results: Sequence[ClaimResult]) -> Table:
-    """Return the claims with their verdicts."""
+
+def claims_table(
+    evidence: Sequence[Evidence], title: str = "The statements of the papers and what our runs say to them"
+) -> Table:
+    """Return a row per claim: printed, as printed by us with the verdict, ours, and the control of both."""
     columns = (
         Column("Where"),
         Column("Printed", numeric=True),
-        Column("Ours", numeric=True),
+        Column("As printed, run by us"),
         Column("Verdict"),
+        Column("Ours: where it stands"),
+        Column("Control"),
         Column("Tolerance", numeric=True),
-        Column("Runs", numeric=True),
         Column("Claim"),
     )
-    rows = tuple(_claim_row(result) for result in results)
-    count = {
-        v: sum(r.verdict == v for r in results) for v in ("reproduced", "better", "worse", "not comparable", "not run")
-    }
+    grouped = by_claim(evidence)
+    said = {name: verdict_of(answers) for name, answers in grouped.items()}
+    count = {v: sum(word == v for word in said.values()) for v in VERDICTS}
     tally = ", ".join(f"{n} {verdict}" for verdict, n in count.items() if n)
-    caption = (
-        f"Claims of the papers and what our runs say: {tally or 'no claims'}. Ours: mean [95 % interval]. "
-        "Tolerances were fixed before the committed runs."
+    rivals = sum(word is None for word in said.values())
+    caption = f"{title}. Verdicts, of runs as printed alone: {tally or 'none'}. Mean [95 % interval]." + (
+        f" {rivals} numbers of other methods are compared and count in no sum." if rivals else ""
     )
-    remarks = [(r.claim.id, r.reason + (f": `{r.command}`" if r.command else "")) for r in results if r.reason]
-    return Table(columns, rows, caption, tuple(f"`{name}`: {remark}." for name, remark in remarks))
+    remarks = [
+        (f"{e.claim.id}, {e.reading}", e.reason + (f": `{e.command}`" if e.command else ""))
+        for e in evidence
+        if e.reason and e.verdict not in ("not run", "not comparable")
+    ]
+    rows = tuple(_claim_row(answers, said[name]) for name, answers in grouped.items())
+    notes = [f"`{name}`: {remark}." for name, remark in remarks]
+    if missing := list(dict.fromkeys(e.command for e in evidence if e.verdict == "not run" and e.command)):
+        notes.append(
+            f"What is not run as printed, these would run: {'; '.join(f'`{command}`' for command in missing)}."
+        )
+    return Table(columns, rows, caption, tuple(notes))
 
 
-def _claim_row(result: ClaimResult) -> Row:
-    claim: Claim = result.claim
-    digits = max(3, len(f"{claim.printed}".partition(".")[2]))
-    ours = "no value" if result.runs else "not run"
-    if result.ours is not None:
-        low, high = result.ci95 or (None, None)
-        ours = with_interval({"mean": result.ours, "low": low, "high": high}, digits)
+def _claim_row(answers: Sequence[Evidence], verdict: str | None) -> Row:
+    claim: Claim = answers[0].claim
+    printed = [_found(e) for e in answers if e.method == "as printed"]
+    ours = [_stands(e) for e in answers if e.method == "ours"]
+    controls = dict.fromkeys(
+        f"{name}: {_number(beside, claim)}" for e in answers if e.control for name, beside in [e.control]
+    )
+    sign = {"above": "> ", "below": "< ", "at_most": "≤ "}.get(str(claim.bound), "")
     cells = (
         f"{claim.paper}, {claim.location}",
-        f"{claim.printed:{'.2f' if claim.printed >= 0.01 else 'g'}} {claim.unit}",
-        ours,
-        result.verdict,
-        f"± {claim.tolerance:.2f}",
-        f"{result.n}" if result.n else "none",
+        f"{sign}{claim.printed:.{claim.digits}f} {claim.unit}",
+        "; ".join(printed) or "another method's number",
+        verdict or "compared",
+        "; ".join(ours) or "none",
+        "; ".join(controls) or "none",
+        "none" if claim.bound else f"± {claim.tolerance:g}",
         claim.id,
     )
-    return Row(cells, result.verdict.replace(" ", "-"))
+    return Row(cells, (verdict or "").replace(" ", "-").replace("(", "").replace(")", ""))
+
+
+def _found(e: Evidence) -> str:
+    if e.found is None:
+        return e.reason if e.reason.startswith("not run") else f"not run: {e.reason}"
+    departed = f" ({'; '.join(e.departures)})" if e.departures else ""
+    return f"{e.reading}: {_number(e.found, e.claim)}, n = {e.found.n}{departed}"
+
+
+def _stands(e: Evidence) -> str:
+    if e.found is None:
+        return f"{e.reading}: {e.reason}"
+    against = f"{stands(e.found, as_measured(e.claim))} the printed value".replace("level the", "level with the")
+    if e.control is not None:
+        against += f", {stands(e.found, e.control[1])} the control".replace("level the", "level with the")
+    return f"{e.reading}: {_number(e.found, e.claim)}, {against}"
+
+
+def _number(found: Measured, claim: Claim) -> str:
+    low, high = found.ci95 or (None, None)
+    return with_interval({"mean": found.mean, "low": low, "high": high}, max(3, claim.digits))
 
 
 def run_table(record: Record) -> Table:
@@ -89,7 +137,7 @@ def run_table(record: Record) -> Table:
 
 
 def runs_overview(candidates: Iterable[Record]) -> Table:
-    """Return one row per run, newest first, with what keeps it from answering a claim."""
+    """Return one row per run, newest first, with its part of the plan or what keeps it from one."""
     columns = (
         Column("Run"),
         Column("Experiment"),
@@ -98,20 +146,17 @@ def runs_overview(candidates: Iterable[Record]) -> Table:
         Column("Finished"),
         Column("DiNAS, best, %", numeric=True),
         Column("Time", numeric=True),
-        Column("Compared with what answers the claims"),
+        Column("Part of the plan"),
     )
-    claims = load_claims()
     known = sorted(candidates, key=lambda r: (r.created, r.key), reverse=True)
-    rows = tuple(Row(_overview_cells(record, claims)) for record in known)
+    rows = tuple(Row(_overview_cells(record)) for record in known)
     return Table(columns, rows, f"{len(rows)} finished run{'s' if len(rows) != 1 else ''}, newest first")
 
 
-def _overview_cells(record: Record, claims: Sequence[Claim]) -> tuple[str, ...]:
+def _overview_cells(record: Record) -> tuple[str, ...]:
     row = metric_row(record, "dinas", "paper")
     best = row and (row.get("best_valid") or row.get("val"))
-    place = [record.parameters[name] for name in ("benchmark", *PLACE) if name in record.parameters]
-    asked = [c for c in claims if c.experiment == record.experiment and same_place(c, record)]
-    differs = min((shortfalls(c, record) for c in asked), key=len, default=["no claim"])
+    place = [record.parameters[name] for name in _PLACE if name in record.parameters]
     return (
         f"`{record.key}`",
         record.experiment,
@@ -120,5 +165,20 @@ def _overview_cells(record: Record, claims: Sequence[Claim]) -> tuple[str, ...]:
         record.created[:16].replace("T", " "),
         with_interval(best, 3) if best else "no such row",
         duration(record.cost.wall_s),
-        "; ".join(differs) or "the same",
+        ", ".join(parts_of(record)) or _nearest(record),
     )
+
+
+def _nearest(record: Record) -> str:
+    """Say by what a run differs from the nearest one of the plan that takes place where it does."""
+    found = []
+    for entry in load_plan():
+        if entry.experiment == record.experiment and not entry.trial:
+            wanted = entry.resolved
+            differs = {k: v for k, v in record.parameters.items() if wanted.get(k) != v}
+            if not differs.keys() & set(_PLACE):
+                found.append((len(differs), entry.id, differs))
+    if not found:
+        return "none"
+    _, name, differs = min(found, key=lambda entry: entry[:2])
+    return f"{name} but for {', '.join(f'{k}={v}' for k, v in differs.items())}" if differs else name

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nasrepro.parameters.base import ADDED
 from nasrepro.study.claims import metric_row
-from nasrepro.study.fragments import Run
-from nasrepro.study.records import Record
+from nasrepro.study.plan import select
+from nasrepro.study.records import Record, Run
 from nasrepro.study.rendering import Column, Row, Table, runs_note, with_interval
-
-_FREE = {"percentile", "trainings", "runs", "most_draws"}
 
 
 def threshold_table(candidates: Sequence[Record]) -> Table:
@@ -25,9 +22,9 @@ def threshold_table(candidates: Sequence[Record]) -> Table:
         Column("Valid samples, %", numeric=True),
         Column("Runs", numeric=True),
     )
-    newest = by_percentile(candidates)
+    known = by_percentile(candidates)
     rows = []
-    for percentile, record in newest.items():
+    for percentile, record in known.items():
         for searcher, protocol, text in (
             ("dinas", "distinct", "DiNAS, distinct cells"),
             ("top_class", "paper", "Uniform draw from the labelled top class"),
@@ -50,34 +47,24 @@ def threshold_table(candidates: Sequence[Record]) -> Table:
         "NAS-Bench-101, 150 distinct queries: mean test accuracy of the best cell found, by the percentile above which "
         "a cell belongs to the wanted class. Mean [95 % interval] over trainings x runs."
     )
-    notes = runs_note(record.key for record in newest.values())
+    notes = runs_note(record.key for record in known.values())
     return Table(columns, tuple(rows), caption, notes)
 
 
 def by_percentile(candidates: Sequence[Record]) -> dict[float, Record]:
-    """Return the newest run of each percentile, in order, of those that have the most common other settings."""
-    fitting = sorted(
-        (r for r in candidates if r.experiment == "nb101" and r.profile == "laptop"), key=lambda r: r.created
-    )
-    settings = [_rest(record) for record in fitting]
-    usual = max(settings, key=settings.count, default=None)
-    newest = {r.parameters["percentile"]: r for r, rest in zip(fitting, settings, strict=True) if rest == usual}
-    return dict(sorted(newest.items()))
+    """Return the run of each percentile, in order."""
+    found = [select(part, candidates) for part in ("dinas.table1", "dinas.table1.finer-class")]
+    return {r.parameters["percentile"]: r for r in found if r is not None}
 
 
 def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     """Return the numbers that sentences quote: best values of 150 distinct queries, `threshold.<percentile>.<method>`,
     None without a record."""
-    newest = by_percentile([record for _, record in committed])
+    known = by_percentile([record for _, record in committed])
     found: dict[str, float | int | str | None] = {}
     for percentile in (99.0, 99.9):
-        record = newest.get(percentile)
+        record = known.get(percentile)
         for searcher, protocol in (("dinas", "distinct"), ("top_class", "paper")):
             row = (metric_row(record, searcher, protocol) if record else None) or {}
             found[f"threshold.{percentile:g}.{searcher}"] = (row.get("best_valid") or {}).get("mean")
     return found
-
-
-def _rest(record: Record) -> str:
-    """Return everything but the percentile and the size of the run, as text."""
-    return repr(sorted((k, v) for k, v in {**ADDED, **record.parameters}.items() if k not in _FREE))

@@ -11,35 +11,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nasrepro.study.claims import metric_row
-from nasrepro.study.delta_search_figures import BENCHMARKS, METHODS, run_of_figures
-from nasrepro.study.fragments import Fragments, Run, command, newest_run, provenance, table
-from nasrepro.study.records import Record
+from nasrepro.study.delta_search_figures import BENCHMARKS, METHODS, PARTS
+from nasrepro.study.fragments import Fragments, command, provenance, table
+from nasrepro.study.plan import planned, select
+from nasrepro.study.records import Record, Run
 from nasrepro.study.rendering import Column, Row, Table, with_interval
 
 EVALUATIONS, LITERAL, PLAIN, RANDOM = "evaluations", "delta_literal", "plain_ranking", "random"
 OURS = "100"  # the record of the figures, of all methods
-# set -> title, and parameters of its record by benchmark
-SETS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
-    OURS: ("100 labels (ours)", {b: {} for b in BENCHMARKS}),
-    "1pct": ("1 % of the space", {"nb101": {"training_labels": 4_236}, "nb201": {"training_labels": 156}}),
-    "10pct": ("10 % of the space", {"nb101": {"training_labels": 42_362}, "nb201": {"training_labels": 1_563}}),
-    "zen": (
-        "Zen-scores, no label",
-        {
-            "nb101": {"training_labels": 10_250, "trained_on": "zen"},
-            "nb201": {"training_labels": 1_563, "trained_on": "zen"},
-        },
-    ),
+SETS = {
+    OURS: "100 labels (ours)",
+    "1pct": "1 % of the space",
+    "10pct": "10 % of the space",
+    "zen": "Zen-scores, no label",
 }
 _OTHERS = ("evolution_sep", "evolution_crossover", "evolution", RANDOM, "reinforce")
-_PRINTED = {"methods": "printed", "trained_on": "accuracy"}
 
 
-def run_of(committed: Sequence[Run], benchmark: str, name: str) -> Run | None:
-    """Return the committed run of a training set, None where there is none."""
-    if name == OURS:
-        return run_of_figures(committed, benchmark)
-    return newest_run(committed, "delta_search", benchmark=benchmark, **(_PRINTED | SETS[name][1][benchmark]))
+def part_of(benchmark: str, name: str) -> str:
+    """Return the id of the plan's entry of a training set."""
+    return PARTS[benchmark] if name == OURS else f"{PARTS[benchmark]}.{name}"
 
 
 def read_for_training(record: Record, method: str) -> tuple[float, float]:
@@ -69,14 +60,14 @@ def accuracy_table(shown: Mapping[str, Record]) -> Table:
         labels, scores = read_for_training(record, method)
         best = row.get("training_test")
         cells = (
-            *(SETS[name][0] if name else "nothing", METHODS[method]),
+            *(SETS[name] if name else "nothing", METHODS[method]),
             *(f"{labels:,.0f}", f"{scores:,.0f}"),
             *(f"{record.parameters['runs']}", with_interval(best, 3) if best else ""),
             *(with_interval(row[f"test_{c}"], 3) for c in record.metrics["checkpoints"]),
             with_interval(row[f"population_distance_{last}"], 2),
         )
         rows.append(Row(cells, "ours" if method == LITERAL else ""))
-    trees = [SETS[n][0] for n, r in shown.items() if metric_row(r, PLAIN, EVALUATIONS) and _by_trees(r)]
+    trees = [SETS[n] for n, r in shown.items() if metric_row(r, PLAIN, EVALUATIONS) and _by_trees(r)]
     instead = f"; at {' and '.join(trees)}, gradient-boosted trees" if trees else ""
     caption = (
         f"{BENCHMARKS[first.parameters['benchmark']][0]}: searches by training set, counted as the paper counts: "
@@ -106,7 +97,7 @@ def claims_table(shown: Mapping[str, Record]) -> Table:
         assert row is not None
         counts = (f"{row[field]['mean']:.0f}" for field in ("as_accurate", "as_close", "as_fast"))
         aheads = (with_interval(row[f"{measure}_ahead"], 3) for measure in ("accuracy", "distance"))
-        rows.append(Row((SETS[name][0], *counts, *aheads, *(_ahead(record, r) for r in (RANDOM, PLAIN))), "ours"))
+        rows.append(Row((SETS[name], *counts, *aheads, *(_ahead(record, r) for r in (RANDOM, PLAIN))), "ours"))
     caption = (
         "Delta-NAS as printed against the five other methods of the paper's figure. The paper says that none of the "
         "five is as accurate at the end, as near to the optimum over the curve, or as fast to what evolution with SEP "
@@ -130,7 +121,7 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
     """Write the parts of the pages on Figures 4 and 5 by training set: `training-sets-<benchmark>`."""
     for benchmark in BENCHMARKS:
         name = f"training-sets-{benchmark}"
-        runs = {n: run_of(committed, benchmark, n) for n in SETS}
+        runs = {n: select(part_of(benchmark, n), committed) for n in SETS}
         shown = {n: run[1] for n, run in runs.items() if run is not None}
         parts, ids = [], []
         if shown:
@@ -140,16 +131,11 @@ def write(out: Fragments, committed: Sequence[Run]) -> None:
                 *(provenance(record) for n, record in shown.items() if n != OURS),
             ]
             ids = [f"table-{name}-accuracy", f"table-{name}-claims"]
-        missing = [_command(benchmark, n) for n, run in runs.items() if run is None]
+        missing = [planned(part_of(benchmark, n)).command for n, run in runs.items() if run is None]
         if missing:
             parts += ["There is no committed record of some training sets yet. This makes them:"]
             parts.append(command("\n".join(missing)))
         out.write(name, parts, ids)
-
-
-def _command(benchmark: str, name: str) -> str:
-    given = {"benchmark": benchmark} | ({} if name == OURS else _PRINTED | SETS[name][1][benchmark])
-    return " ".join(["nasrepro run delta_search", *(f"-p {k}={v}" for k, v in given.items()), "--profile laptop"])
 
 
 def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
@@ -160,7 +146,7 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     out: dict[str, float | int | str | None] = {}
     for benchmark in BENCHMARKS:
         for name in SETS:
-            run = run_of(committed, benchmark, name)
+            run = select(part_of(benchmark, name), committed)
             record, key = run[1] if run else None, f"delta_search.{benchmark}.{name}"
             missing = "not measured" if record else None
 

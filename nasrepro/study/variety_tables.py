@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nasrepro.study.claims import metric_row
-from nasrepro.study.fragments import Run
-from nasrepro.study.records import Record
+from nasrepro.study.plan import select, select_all
+from nasrepro.study.records import Record, Run
 from nasrepro.study.rendering import Column, Row, Table, runs_note, with_interval
-from nasrepro.study.surrogate_tables import TITLES, TOP_CLASS, TRIAL_SEED, WHAT, printed, run_of
+from nasrepro.study.surrogate_tables import TITLES, TOP_CLASS, WHAT, printed
 
 SIZES = (100_000, 10_000, 1_000)  # labelled architectures, of Table 7
 
@@ -31,7 +31,8 @@ def size_table(runs: Sequence[Run]) -> Table:
     for size in SIZES:
         told = printed("table7").set_index("cells").loc[size]
         text = f"{told['val']:.2f}, {told['novelty']:g}, {told['uniqueness']:g}"
-        found = [r for _, r in runs if _is_size(r, size)]
+        below = (r for _, r in select_all(f"dinas.table7.{size}", runs).values())
+        found = [r for r in below if r.parameters["cells"] == size and r.parameters["decode"] == "correct"]
         for record in sorted(found, key=lambda r: int(r.parameters["epochs"])):
             rows.append(Row((*_size_cells(record), text), "ours"))
             keys.append(record.key)
@@ -50,14 +51,6 @@ def size_table(runs: Sequence[Run]) -> Table:
         *runs_note(keys),
     )
     return Table(columns, tuple(rows), caption, notes)
-
-
-def _is_size(record: Record, size: int) -> bool:
-    if record.experiment != "nb301" or record.profile == "smoke":
-        return False
-    p = record.parameters
-    wanted = {"cells": size, "protocol": "single", "decode": "correct"}
-    return p["seed"] != TRIAL_SEED and all(p[k] == v for k, v in wanted.items())
 
 
 def _size_cells(record: Record) -> tuple[str, ...]:
@@ -89,7 +82,7 @@ def variety_table(runs: Sequence[Run]) -> Table:
     for benchmark, title in TITLES.items():
         told = printed("table6_novelty").set_index("benchmark").loc[benchmark]
         texts = f"{told['novelty']:g}", f"{told['uniqueness']:g}"
-        found = run_of(f"dinas.table6.{benchmark}.novelty", runs)
+        found = select(f"dinas.table3.{benchmark}", runs)
         if found is None:
             rows.append(Row((title, *["not run"] * 5, *texts), "ours"))
             continue
