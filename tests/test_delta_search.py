@@ -26,7 +26,7 @@ from nasrepro.search.ranking import Ranking
 from nasrepro.spaces.fixed_code import fixed_code
 from nasrepro.spaces.nb101 import NB101
 from nasrepro.spaces.nb201 import NB201
-from nasrepro.study import delta_search_figures, records
+from nasrepro.study import delta_search_figures, records, training_sets
 from nasrepro.study.claims import metric_row
 from nasrepro.study.fragments import Fragments
 from nasrepro.study.records import Record
@@ -319,8 +319,13 @@ def test_above_what_a_gaussian_process_can_hold_the_plain_predictor_is_trees(mon
 
 
 @pytest.mark.mirror
-def test_figures_tables_and_pages_are_made_of_a_run(small: tuple[Path, Record], tmp_path: Path):
+def test_figures_tables_and_pages_are_made_of_a_run(
+    small: tuple[Path, Record], large: tuple[Path, Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     folder, record = small
+    chosen = {"delta.figure5": small, "delta.figure5.10pct": large}  # smoke runs are no runs of the plan
+    for module in (delta_search_figures, training_sets):
+        monkeypatch.setattr(module, "select", lambda part, among: chosen.get(part))
     for figure in (delta_search_figures.distance_figure(folder, record), delta_search_figures.accuracy_figure(*small)):
         assert figure.svg.startswith("<?xml") and "Delta-NAS as printed" in figure.alt and len(figure.data)
     shown = delta_search_figures.search_table(record, "labels").to_frame()
@@ -337,6 +342,29 @@ def test_figures_tables_and_pages_are_made_of_a_run(small: tuple[Path, Record], 
     values = delta_search_figures.values([small])
     assert values["delta_search.nb201.queries"] == 50 and values["delta_search.nb101.queries"] is None
     assert values["delta_search.nb201.delta_literal.as_close"] is not None
+    training_sets.write(out, [small, large])
+    text = (tmp_path / "training-sets-nb201.md").read_text()
+    assert "10 % of the space" in text and "100 labels (ours)" in text
+    assert "training_labels=156" in text and "training_labels=1563 -p trained_on=zen" in text  # those that are missing
+    values = training_sets.values([small, large])
+    row = metric_row(large[1], "plain_ranking", "evaluations")
+    assert row is not None
+    assert values["delta_search.nb201.10pct.plain_ranking.training_test.mean"] == row["training_test"]["mean"]
+    assert values["delta_search.nb201.10pct.against.random.p"] is not None
+    assert values["delta_search.nb201.zen.delta_literal.test.mean"] is None
+
+
+@pytest.mark.mirror
+def test_what_was_read_before_a_search_is_told_apart(zen: tuple[Path, Record], large: tuple[Path, Record]):
+    labels, scores = training_sets.read_for_training(zen[1], "delta_literal")
+    assert labels == 0 and 50 <= scores <= 60
+    assert training_sets.read_for_training(large[1], "delta_literal")[1] == 0
+    assert training_sets.read_for_training(large[1], "random") == (0, 0)
+    table = training_sets.accuracy_table({"10pct": large[1], "zen": zen[1]}).to_frame()
+    assert table["Trained on"].tolist() == ["10 % of the space"] * 2 + ["Zen-scores, no label"] + ["nothing"] * 5
+    assert table["Labels before the search"].tolist()[2] == "0"
+    claims = training_sets.claims_table({"10pct": large[1], "zen": zen[1]}).to_frame()
+    assert claims["Ahead of the plain predictor"].tolist()[1] == "no such control"
 
 
 def test_a_sentence_says_what_the_numbers_say():

@@ -177,7 +177,7 @@ def _rows(runs: pd.DataFrame) -> list[dict[str, Any]]:
     mean["ratio"], mean["growth"] = relative("loss", 1), relative("target", 1)
     mean["share_ratio"], mean["ratio_to_3"] = relative("share", 1), relative("loss", 3)
     fields = ("loss", "target", "share", "ratio", "growth", "share_ratio", "ratio_to_3")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"searcher": str(predictor), "protocol": f"k{k}"} | {f: summarise(part[f]).as_dict() for f in fields}
         for (predictor, k), part in mean.groupby(["predictor", "k"], sort=False)
     ]
