@@ -177,14 +177,13 @@ def test_the_counts_of_committed_records_are_those_of_their_curves():
         for name, counted in counts.items():
             row = metric_row(record, name, "claims")
             assert row is not None
-            assert {m: row["evaluations_to_level"][m] for m in row["evaluations_to_level"]} == counted[
-                "evaluations_to_level"
-            ]
+            assert row["evaluations_to_level"] == counted["evaluations_to_level"]
             assert delta_claims.others_as_fast(row["evaluations_to_level"], name) == counted["as_fast"]
             for count in delta_claims.COUNTS:
-                assert row[count]["mean"] == counted[count], (record.key, name, count)
+                if (record.method_version, count) != (2, "as_fast"):  # version 2 counted those that never get there
+                    assert row[count]["mean"] == counted[count], (record.key, name, count)
         p = record.parameters
-        if p["training_labels"] == 100:
+        if (p["training_labels"], p["queries"]) == (100, 500):
             found[p["benchmark"]] = counts["delta_literal"]["as_fast"]
     assert found == {"nb101": 1, "nb201": 2}
 
