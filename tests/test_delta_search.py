@@ -363,7 +363,7 @@ def test_what_was_read_before_a_search_is_told_apart(zen: tuple[Path, Record], l
     assert table["Trained on"].tolist() == ["10 % of the space"] * 2 + ["Zen-scores, no label"] + ["nothing"] * 5
     assert table["Labels before the search"].tolist()[2] == "0"
     claims = training_sets.claims_table({"10pct": large[1], "zen": zen[1]}).to_frame()
-    assert claims["Ahead of the plain predictor"].tolist()[1] == "no such control"
+    assert claims["Ahead of the plain predictor"].tolist()[1] == "not compared"
 
 
 def test_a_sentence_says_what_the_numbers_say():

@@ -114,7 +114,7 @@ def _against(record: Record, rival: str) -> dict[str, Any]:
 
 def _ahead(record: Record, rival: str) -> str:
     entry = _against(record, rival)
-    return f"{with_interval(entry['ahead'], 3)}, p {entry['p_holm']:.2g}" if entry else "no such control"
+    return f"{with_interval(entry['ahead'], 3)}, p {entry['p_holm']:.2g}" if entry else "not compared"
 
 
 def write(out: Fragments, committed: Sequence[Run]) -> None:
