@@ -228,6 +228,12 @@ def test_the_shape_of_a_line_and_of_a_plateau():
     assert doa_distance.shape(np.array([1.0, 3, 0.9, 4, 4, 4]))["lowest"] == 0.9
 
 
+def test_records_made_before_cells_were_divided_are_named():
+    old, new = (SimpleNamespace(method_version=v, parameters={"space": s}) for v, s in ((1, "nb101"), (2, "nb201")))
+    assert "NAS-Bench-101." in distance_shape.outdated([old, new], doa_tables.SPACES)  # type: ignore[list-item]
+    assert distance_shape.outdated([new], doa_tables.SPACES) == ""  # type: ignore[list-item]
+
+
 def test_the_growth_of_two_spaces_is_compared_trial_by_trial():
     def record(space: str, second: list[float]) -> Record:
         row = {"searcher": "alone", "protocol": "shape", "trials": {"second": second, "last": second}}

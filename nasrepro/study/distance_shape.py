@@ -26,6 +26,17 @@ COMPARED = ("second", "last")
 STRAIGHT = "nb101"  # the space whose growth the paper finds less pronounced than that of the others
 
 
+def outdated(shown: Sequence[Record], spaces: Mapping[str, str]) -> str:
+    """Return a sentence on the records of method version 1 among some, empty where there is none."""
+    old = [spaces[r.parameters["space"]] for r in shown if r.method_version < 2]
+    if not old:
+        return ""
+    return (
+        f"Still of method version 1, and to be made anew: {', '.join(old)}. There some cells were both trained and "
+        "tested on, the scores of training labels depended on test labels, and the shape was not recorded."
+    )
+
+
 def shape_table(shown: Sequence[Record], spaces: Mapping[str, str], predictors: Mapping[str, str]) -> Table:
     """Return the shape of the curve of every space and predictor.
 

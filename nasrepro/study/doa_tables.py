@@ -275,6 +275,7 @@ def _figure3_page(out: Fragments, committed: Sequence[Run]) -> None:
             out.figure("doa-distance", distance_figure(shown), caption),
             table("doa-distance", distance_table(shown)),
         ]
+        parts += [note] if (note := distance_shape.outdated(shown, SPACES)) else []
         parts += [provenance(record) for record in shown]
         ids = ["figure-doa-distance", "table-doa-distance"]
         titles = {name: line[0] for name, line in _LINES.items()}
