@@ -24,6 +24,7 @@ from nasrepro.encodings.difference import code_numbers, signed_difference
 from nasrepro.encodings.fixed_form import Cells, FixedForm, fixed_form
 from nasrepro.errors import ParameterError
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
+from nasrepro.spaces.fixed_code import fixed_code
 
 Scheme = Literal["independent", "stars", "subset"]
 SCHEMES: tuple[Scheme, ...] = ("independent", "stars", "subset")
@@ -152,6 +153,28 @@ def draw_pairs(
         order = _code_by_code(code_numbers(signed_difference(space, base, other)), samples_per_code)
         base, other = take(base, order), take(other, order)
     return _within(space, base, other, budget)
+
+
+def draw_among(space: FiniteSpace[Any], cells: np.ndarray, budget: int, rng: np.random.Generator) -> CellPairs:
+    """Draw one-edit pairs both of whose cells are among some, for labels that only these have.
+
+    Args:
+        space: with a fixed-length code, whose one-edit changes are the neighbours.
+        cells: rows (int64) to draw from.
+        budget: most distinct cells.
+        rng: source of randomness.
+
+    Returns:
+        Distinct pairs: cells in random order, each with a random one of its neighbours that is among the cells; those
+        without such a neighbour are left out.
+    """
+    anchors = rng.permutation(cells)
+    edits = fixed_code(space).edits(anchors)
+    usable = np.isin(edits, cells) & (edits != anchors[:, None])
+    chosen = np.where(usable, rng.random(edits.shape), -1.0).argmax(1)
+    others = edits[np.arange(len(anchors)), chosen]
+    kept = usable.any(1)
+    return _within(space, anchors[kept], others[kept], budget)
 
 
 def take(cells: Cells, places: np.ndarray) -> Cells:

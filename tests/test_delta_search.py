@@ -11,19 +11,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nasrepro import experiments
+from nasrepro import experiments, paths
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
-from nasrepro.delta_data import DifferenceData
-from nasrepro.experiments import delta_search
+from nasrepro.delta_data import DifferenceData, draw_among
+from nasrepro.delta_predictor import AdditiveDifference, TreePotential
+from nasrepro.errors import ParameterError
+from nasrepro.experiments import delta_claims, delta_contestants, delta_search
 from nasrepro.experiments.delta_contestants import METHODS, TABLE, Trained
 from nasrepro.search.base import Proposal
 from nasrepro.search.delta_learning import RelearntDifference
 from nasrepro.search.ranking import Ranking
+from nasrepro.spaces.fixed_code import fixed_code
 from nasrepro.spaces.nb101 import NB101
 from nasrepro.spaces.nb201 import NB201
-from nasrepro.study import delta_search_figures, records
+from nasrepro.study import delta_search_figures, records, training_sets
+from nasrepro.study.claims import metric_row
 from nasrepro.study.fragments import Fragments
 from nasrepro.study.records import Record
 from nasrepro.study.run import run
@@ -119,7 +123,13 @@ def _points(test: dict[str, float], near: dict[str, float]) -> pd.DataFrame:
     """Two ways of counting, four runs, four points; accuracy grows by 1 a point to its end, distances are constant."""
     out = [
         {"method": name, "counted": counted, "run": r, "at": 25 * k, "population_distance": near.get(name, 5.0)}
-        | {"test": test.get(name, 90.0) - 4 + k + 0.01 * r, "value": 0.0, "distance": 0.0, "seconds": 1.0}
+        | {
+            "test": test.get(name, 90.0) - 4 + k + 0.01 * r,
+            "value": 0.0,
+            "distance": 0.0,
+            "seconds": 1.0,
+            "training_test": 88.0,
+        }
         for name in METHODS
         for counted in ("evaluations", "labels")
         for r in range(4)
@@ -132,7 +142,7 @@ def test_the_claims_say_who_is_ahead():
     points = _points(
         {"delta_literal": 91.0, "delta_stars": 89.0, "random": 90.5}, {"delta_literal": 2.0, "random": 3.0}
     )
-    rows = {row["searcher"]: row for row in delta_search.claim_rows(points)}
+    rows = {row["searcher"]: row for row in delta_claims.claim_rows(points)}
     ours = rows["delta_literal"]
     assert (ours["best_other"], ours["closest_other"]) == ("random", "random")
     assert ours["accuracy_ahead"]["mean"] == pytest.approx(0.5)
@@ -145,9 +155,51 @@ def test_the_claims_say_who_is_ahead():
     assert behind["evaluations_to_level"]["delta_stars"] is None
 
 
+def test_a_method_that_never_reaches_the_level_is_as_fast_as_nobody():
+    """SEP alone gets to its own level; neither the variant nor the four others do."""
+    points = _points({"evolution_sep": 92.0}, {})
+    (row,) = [r for r in delta_claims.claim_rows(points) if r["searcher"] == "delta_literal"]
+    assert row["evaluations_to_level"]["delta_literal"] is None
+    assert row["as_fast"]["mean"] == 1
+    reached = {"delta_literal": 75.0, **dict.fromkeys(delta_claims.PRINTED), "evolution_sep": 100.0, "random": 75.0}
+    assert delta_claims.others_as_fast(reached, "delta_literal") == 1
+    assert delta_claims.others_as_fast(reached | {"delta_literal": None}, "delta_literal") == 2
+    assert delta_claims.others_as_fast(reached | {"delta_literal": 25.0}, "delta_literal") == 0
+
+
+def test_the_counts_of_committed_records_are_those_of_their_curves():
+    """With 100 labels: SEP alone at 500 on NAS-Bench-101; SEP at 325 and standard crossover at 400 on NAS-Bench-201."""
+    found = {}
+    for folder, record in records.find(paths.records_dir(), "delta_search"):
+        counts = delta_claims.claim_counts(
+            delta_claims.recorded_means(records.load_table(folder, record, "curves.parquet"))
+        )
+        for name, counted in counts.items():
+            row = metric_row(record, name, "claims")
+            assert row is not None
+            assert row["evaluations_to_level"] == counted["evaluations_to_level"]
+            assert delta_claims.others_as_fast(row["evaluations_to_level"], name) == counted["as_fast"]
+            for count in delta_claims.COUNTS:
+                if (record.method_version, count) != (2, "as_fast"):  # version 2 counted those that never get there
+                    assert row[count]["mean"] == counted[count], (record.key, name, count)
+        p = record.parameters
+        if (p["training_labels"], p["queries"]) == (100, 500):
+            found[p["benchmark"]] = counts["delta_literal"]["as_fast"]
+    assert found == {"nb101": 1, "nb201": 2}
+
+
+def test_delta_nas_as_printed_is_held_against_every_line_and_the_control():
+    points = _points({"delta_literal": 91.0, "evolution_sep": 92.0, "plain_ranking": 90.5}, {})
+    found = {c["rival"]: c["ahead"]["mean"] for c in delta_claims.against(points)}
+    assert set(found) == {*delta_claims.PRINTED, "plain_ranking"}
+    assert found["evolution_sep"] == pytest.approx(-1) and found["plain_ranking"] == pytest.approx(0.5)
+    few = points[points["method"].isin(["delta_literal", "random"])]
+    assert [c["rival"] for c in delta_claims.against(few)] == ["random"]
+
+
 def test_comparisons_have_the_sign_of_the_difference_and_adjusted_p_values():
     points = _points({"delta_literal": 91.0, "evolution_sep": 92.0}, {})
-    found = {(c["method"], c["rival"]): c for c in delta_search.comparisons(points, [100])}
+    found = {(c["method"], c["rival"]): c for c in delta_claims.comparisons(points, [100])}
     assert found["delta_literal", "evolution_sep"]["ahead"]["mean"] == pytest.approx(-1)
     assert found["delta_literal", "local_search"]["ahead"]["mean"] == pytest.approx(1)
     assert found["delta_sensible", "local_search"]["ahead"]["mean"] == 0
@@ -186,9 +238,93 @@ def test_curves_rise_and_labels_come_before_evaluations(small: tuple[Path, Recor
     assert (kept.loc[kept["value"] == optimum["value"], "distance"] == 0).all()
 
 
+PRINTED_RUN = {"benchmark": "nb201", "queries": 50, "methods": "printed"}
+
+
+@pytest.fixture(scope="module")
+def zen(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Record]:
+    given = PRINTED_RUN | {"training_labels": 60, "trained_on": "zen"}
+    root = tmp_path_factory.mktemp("delta_zen")
+    return run(experiments.load("delta_search"), given, profile="smoke", root=root, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def large(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Record]:
+    given = PRINTED_RUN | {"training_labels": 60}
+    root = tmp_path_factory.mktemp("delta_large")
+    return run(experiments.load("delta_search"), given, profile="smoke", root=root, device="cpu")
+
+
 @pytest.mark.mirror
-def test_figures_tables_and_pages_are_made_of_a_run(small: tuple[Path, Record], tmp_path: Path):
+def test_zen_scores_cost_no_label(zen: tuple[Path, Record]):
+    record = zen[1]
+    reads = {(c.reader, c.column): c for c in record.labels if c.purpose == "train"}
+    assert set(reads) == {("delta_literal", "cifar10 proxy zen")}
+    assert 2 * 50 <= reads["delta_literal", "cifar10 proxy zen"].reads <= 2 * 60
+    assert {row["searcher"] for row in record.metrics["rows"]} == {"delta_literal", *delta_claims.PRINTED}
+    assert not any("training_test" in row for row in record.metrics["rows"])
+    by_way = [metric_row(record, "delta_literal", counted) for counted in ("evaluations", "labels")]
+    assert by_way[0] is not None and by_way[1] is not None  # without training labels both counts are the same
+    assert by_way[0]["test_50"] == by_way[1]["test_50"]
+
+
+@pytest.mark.mirror
+def test_more_training_labels_than_evaluations_have_no_curve_of_their_own(large: tuple[Path, Record]):
+    record = large[1]
+    rows = {(row["searcher"], row["protocol"]): row for row in record.metrics["rows"]}
+    for name in ("delta_literal", "plain_ranking"):
+        assert (name, "labels") not in rows and (name, "evaluations") in rows
+        row = rows[name, "evaluations"]
+        assert 80 < row["training_test"]["mean"] <= row["test_50"]["mean"] + 5
+        distinct = next(c for c in record.labels if (c.reader, c.purpose) == (name, "train"))
+        assert 2 * 50 <= distinct.reads <= 2 * 60
+    assert ("random", "labels") in rows and "training_test" not in rows["random", "evaluations"]
+    assert [c["rival"] for c in record.metrics["against"]] == [*delta_claims.PRINTED, "plain_ranking"]
+
+
+@pytest.mark.mirror
+def test_methods_of_the_figures_draw_what_they_draw_among_all(large: tuple[Path, Record], small: tuple[Path, Record]):
+    """The other lines read no training label, so a run of the printed lines alone repeats them."""
+    for name in delta_claims.PRINTED:
+        rows = [metric_row(record, name, "evaluations") for _, record in (large, small)]
+        assert rows[0] is not None and rows[0] == rows[1]
+
+
+def test_variants_that_are_told_labels_have_none_to_be_told_with_zen_scores(tmp_path: Path):
+    with pytest.raises(ParameterError, match="methods=printed"):
+        run(experiments.load("delta_search"), {"trained_on": "zen"}, profile="smoke", root=tmp_path)
+
+
+@pytest.mark.parametrize("space", [NB201, NB101], ids=lambda s: s.name)
+def test_pairs_among_some_cells_are_one_edit_apart_and_theirs(space: Any):
+    rng = np.random.default_rng(0)
+    centres = rng.permutation(space.size)[:8]
+    near = [space.index(b) for c in centres.tolist() for b in space.neighbours(space.from_index(c))[:6]]
+    lone = rng.permutation(space.size)[:5]
+    among = np.unique([*centres, *near, *lone])
+    pairs = draw_among(space, among, 40, rng)
+    assert len(pairs) >= 10 and len(pairs.cells) <= 40 and np.isin(pairs.cells, among).all()
+    assert len(np.unique(np.sort(pairs.ends, axis=1), axis=0)) == len(pairs)
+    edits = fixed_code(space).edits(np.asarray(pairs.base))
+    assert (edits == np.asarray(pairs.other)[:, None]).any(1).all()
+
+
+def test_above_what_a_gaussian_process_can_hold_the_plain_predictor_is_trees(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(delta_contestants, "MOST_OF_GP", 11)
+    trained, ledger = Trained(NB201, 12, 0, 0), Ledger()
+    plain, rows = trained.predictor("gp", ledger.open(NB201Benchmark(), VALID, "a"))
+    assert isinstance(plain, AdditiveDifference) and isinstance(plain._potentials[0], TreePotential)
+    assert ledger.distinct("a", ["train"], VALID) == len(np.unique(rows)) <= 12
+
+
+@pytest.mark.mirror
+def test_figures_tables_and_pages_are_made_of_a_run(
+    small: tuple[Path, Record], large: tuple[Path, Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     folder, record = small
+    chosen = {"delta.figure5": small, "delta.figure5.10pct": large}  # smoke runs are no runs of the plan
+    for module in (delta_search_figures, training_sets):
+        monkeypatch.setattr(module, "select", lambda part, among: chosen.get(part))
     for figure in (delta_search_figures.distance_figure(folder, record), delta_search_figures.accuracy_figure(*small)):
         assert figure.svg.startswith("<?xml") and "Delta-NAS as printed" in figure.alt and len(figure.data)
     shown = delta_search_figures.search_table(record, "labels").to_frame()
@@ -205,6 +341,29 @@ def test_figures_tables_and_pages_are_made_of_a_run(small: tuple[Path, Record], 
     values = delta_search_figures.values([small])
     assert values["delta_search.nb201.queries"] == 50 and values["delta_search.nb101.queries"] is None
     assert values["delta_search.nb201.delta_literal.as_close"] is not None
+    training_sets.write(out, [small, large])
+    text = (tmp_path / "training-sets-nb201.md").read_text()
+    assert "10 % of the space" in text and "100 labels (ours)" in text
+    assert "training_labels=156" in text and "training_labels=1563 -p trained_on=zen" in text  # those that are missing
+    values = training_sets.values([small, large])
+    row = metric_row(large[1], "plain_ranking", "evaluations")
+    assert row is not None
+    assert values["delta_search.nb201.10pct.plain_ranking.training_test.mean"] == row["training_test"]["mean"]
+    assert values["delta_search.nb201.10pct.against.random.p"] is not None
+    assert values["delta_search.nb201.zen.delta_literal.test.mean"] is None
+
+
+@pytest.mark.mirror
+def test_what_was_read_before_a_search_is_told_apart(zen: tuple[Path, Record], large: tuple[Path, Record]):
+    labels, scores = training_sets.read_for_training(zen[1], "delta_literal")
+    assert labels == 0 and 50 <= scores <= 60
+    assert training_sets.read_for_training(large[1], "delta_literal")[1] == 0
+    assert training_sets.read_for_training(large[1], "random") == (0, 0)
+    table = training_sets.accuracy_table({"10pct": large[1], "zen": zen[1]}).to_frame()
+    assert table["Trained on"].tolist() == ["10 % of the space"] * 2 + ["Zen-scores, no label"] + ["nothing"] * 5
+    assert table["Labels before the search"].tolist()[2] == "0"
+    claims = training_sets.claims_table({"10pct": large[1], "zen": zen[1]}).to_frame()
+    assert claims["Ahead of the plain predictor"].tolist()[1] == "not compared"
 
 
 def test_a_sentence_says_what_the_numbers_say():
@@ -226,4 +385,4 @@ def test_a_sentence_says_what_the_numbers_say():
 
 def test_the_book_knows_every_method():
     assert list(delta_search_figures.METHODS) == list(METHODS)
-    assert list(delta_search_figures.COUNTED) == [delta_search.EVALUATIONS, delta_search.LABELS]
+    assert list(delta_search_figures.COUNTED) == [delta_claims.EVALUATIONS, delta_claims.LABELS]

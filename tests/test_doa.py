@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from nasrepro import experiments
 from nasrepro.benchmarks.ledger import Ledger
-from nasrepro.delta_data import CellPairs, label
-from nasrepro.delta_predictor import DifferencePredictor
+from nasrepro.delta_data import CellPairs, DifferenceData, draw_edits, label
+from nasrepro.delta_predictor import AdditiveCode, CodeMeans, DifferencePredictor
+from nasrepro.encodings.difference import code_numbers, signed_difference
 from nasrepro.encodings.fixed_form import Cells
 from nasrepro.errors import ParameterError
-from nasrepro.experiments import difference, doa, doa_ablation, doa_distance
+from nasrepro.experiments import code_alone, difference, doa, doa_ablation, doa_distance
 from nasrepro.experiments.prediction_tasks import PredictionTask, prediction_tasks
+from nasrepro.parameters.delta import DistanceParameters
 from nasrepro.spaces.nb201 import NB201
-from nasrepro.study import doa_tables, records
+from nasrepro.study import code_alone_table, distance_shape, doa_tables, records
 from nasrepro.study.claims import metric_row
 from nasrepro.study.records import Record
 from nasrepro.study.run import run
@@ -35,7 +39,7 @@ def small_tasks(space: str) -> list[PredictionTask]:
 @pytest.fixture(scope="module")
 def small(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Record]]:
     root, patch = tmp_path_factory.mktemp("doa"), pytest.MonkeyPatch()
-    for module in (doa, doa_ablation, doa_distance):
+    for module in (code_alone, doa, doa_ablation, doa_distance):
         patch.setattr(module, "prediction_tasks", small_tasks)
     patch.setattr(difference, "_POOL", 600)
     few = {k: doa_ablation.SETTINGS[k] for k in ("literal", "zen", "k2", "code_means", "accuracy_network", "gp_stars")}
@@ -43,6 +47,7 @@ def small(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, t
     try:
         return {
             "doa": run(experiments.load("doa"), {"space": "tnb101"}, profile="smoke", root=root, device="cpu"),
+            "code": run(experiments.load("code_alone"), {}, profile="smoke", root=root, device="cpu"),
             "ablation": run(experiments.load("doa_ablation"), {}, profile="smoke", root=root, device="cpu"),
             "distance": run(
                 experiments.load("doa_distance"), {"space": "nb201"}, profile="smoke", root=root, device="cpu"
@@ -142,7 +147,7 @@ def test_ablations_change_one_choice_and_zen_reads_no_accuracy(small: dict[str, 
 @pytest.mark.mirror
 def test_losses_are_relative_to_one_edit_and_to_saying_nothing(small: dict[str, tuple[Path, Record]]):
     record = small["distance"][1]
-    assert len(record.metrics["rows"]) == 6 * len(doa_distance.PREDICTORS)
+    assert len(record.metrics["rows"]) == (6 + 1) * len(doa_distance.PREDICTORS)
     for name in doa_distance.PREDICTORS:
         first, third = (metric_row(record, name, f"k{k}") for k in (1, 3))
         assert first is not None and third is not None
@@ -150,9 +155,97 @@ def test_losses_are_relative_to_one_edit_and_to_saying_nothing(small: dict[str, 
         assert third["ratio_to_3"]["mean"] == 1
     reads = {c.purpose: c.distinct for c in record.labels}
     assert reads["train"] <= 2 * 6 * 2 * 40 and reads["report"] <= 2 * 6 * 2 * 50
-    figure, table = doa_tables.run_tables(record)
+    figure, table, shapes = doa_tables.run_tables(record)
     assert len(figure.data) == 18 and "one edit" in figure.alt  # type: ignore[union-attr]
-    assert len(table.rows) == 18  # type: ignore[union-attr]
+    assert len(table.rows) == 18 and len(shapes.rows) == 3  # type: ignore[union-attr]
+
+
+def _distance_pairs(space: str, k: int) -> tuple[PredictionTask, CellPairs, CellPairs]:
+    task = prediction_tasks(space)[0]
+    rng = np.random.default_rng(k)
+    train, test = (
+        doa_distance._pairs(task, half, n, k, rng)
+        for half, n in zip(doa_distance._halves(task, 0), (30, 50), strict=True)
+    )
+    return task, train, test
+
+
+@pytest.mark.parametrize("space", ["nb201", "nb101", "tnb101"])
+def test_no_cell_is_both_trained_and_tested_on_at_any_number_of_edits(mirror: Path, space: str):
+    """Pairs are of random cells, so a shared cell would be met by chance: many pairs, and all k together."""
+    parts = []
+    for k in (1, 3, 6):
+        task, train, test = _distance_pairs(space, k)
+        assert (len(train), len(test)) == (30, 50)
+        parts.append((train.cells, test.cells))
+        for pairs in (train, test):
+            archs = [[task.space.from_index(int(c)) for c in cells[:10]] for cells in (pairs.base, pairs.other)]  # type: ignore[attr-defined]
+            distance = task.space.graph_edit_distance if space == "nb101" else task.space.distance  # type: ignore[attr-defined]
+            assert [distance(a, b) for a, b in zip(*archs, strict=True)] == [k] * 10
+    trained, tested = (np.concatenate(cells) for cells in zip(*parts, strict=True))
+    assert not np.isin(trained, tested).any()
+
+
+@pytest.mark.mirror
+def test_a_run_trains_and_tests_on_other_cells(monkeypatch: pytest.MonkeyPatch, mirror: Path):
+    """Of all tasks and k of a trial: 2 x 6 x 40 training and 2 x 6 x 400 test cells of 15,625."""
+    read: dict[str, list[np.ndarray]] = {"train": [], "report": []}
+
+    def noted(pairs: CellPairs, labels: object, purpose: str = "train") -> DifferenceData:
+        read[purpose].append(np.asarray(pairs.cells))
+        return label(pairs, labels, purpose)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(doa_distance, "label", noted)
+    monkeypatch.setattr(doa_distance, "PREDICTORS", {})
+    p = DistanceParameters(pairs=40, test_pairs=400)
+    doa_distance._trial(p, Ledger(), prediction_tasks("nb201")[0], 0)
+    trained, tested = (np.unique(np.concatenate(read[purpose])) for purpose in ("train", "report"))
+    assert len(trained) > 400 and len(tested) > 3000 and not np.isin(trained, tested).any()
+
+
+def _labelled(first: int, values: list[float]) -> DifferenceData:
+    cells = first + np.arange(len(values))
+    return DifferenceData(cells, np.stack([np.arange(len(values) - 1), np.arange(1, len(values))], 1), np.array(values))
+
+
+def test_scores_are_decided_by_the_training_labels_alone():
+    known = {1: _labelled(0, [1.0, 2.0, 4.0]), 2: _labelled(2, [4.0, 8.0])}
+    few, many = _labelled(10, [3.0, 9.0]), _labelled(20, [3.0, -50.0, -40.0, -30.0, 0.0])
+    one, two = (doa_distance._as_scores({k: (known[k], test) for k in known}) for test in (few, many))
+    for k in known:
+        np.testing.assert_array_equal(one[k][0].labels, two[k][0].labels)
+        assert one[k][1].labels[0] == two[k][1].labels[0]
+    expected = norm.ppf((np.arange(4) + 0.5) / 4)  # of 1, 2, 4, 8: the cell with 4 is there twice and counts once
+    np.testing.assert_allclose(one[1][0].labels, expected[:3])
+    np.testing.assert_allclose(one[2][0].labels, expected[2:])
+    np.testing.assert_allclose(one[1][1].labels, [(expected[1] + expected[2]) / 2, expected[3]])
+
+
+def test_the_shape_of_a_line_and_of_a_plateau():
+    line, plateau = doa_distance.shape(np.arange(1.0, 7.0)), doa_distance.shape(np.array([1.0, 3, 4, 4, 4, 4]))
+    assert line == pytest.approx({"second": 2, "last": 6, "lowest": 2, "plateau": 2, "halves": 1, "line": 1})
+    assert (plateau["second"], plateau["plateau"], plateau["halves"]) == (3, 1, 0) and plateau["line"] < 0.7
+    assert doa_distance.shape(np.array([1.0, 3, 0.9, 4, 4, 4]))["lowest"] == 0.9
+
+
+def test_records_made_before_cells_were_divided_are_named():
+    old, new = (SimpleNamespace(method_version=v, parameters={"space": s}) for v, s in ((1, "nb101"), (2, "nb201")))
+    assert "NAS-Bench-101." in distance_shape.outdated([old, new], doa_tables.SPACES)  # type: ignore[list-item]
+    assert distance_shape.outdated([new], doa_tables.SPACES) == ""  # type: ignore[list-item]
+
+
+def test_the_growth_of_two_spaces_is_compared_trial_by_trial():
+    def record(space: str, second: list[float]) -> Record:
+        row = {"searcher": "alone", "protocol": "shape", "trials": {"second": second, "last": second}}
+        return SimpleNamespace(parameters={"space": space}, metrics={"rows": [row]})  # type: ignore[return-value]
+
+    steep, flat = record("nb201", [2.0, 2.2, 2.1]), record("nb101", [1.1, 1.0, 1.2])
+    found = distance_shape.growth_between(steep, flat, "alone", "second")
+    assert found is not None and found.mean == pytest.approx(1.0)
+    assert found.low is not None and found.low > 0.7
+    table = distance_shape.between_table([steep, flat], doa_tables.SPACES, {"alone": "network"})
+    assert table is not None and [row.cells[0] for row in table.rows] == ["NAS-Bench-201"]
+    assert distance_shape.between_table([steep], doa_tables.SPACES, {"alone": "network"}) is None
 
 
 @pytest.mark.mirror
@@ -181,9 +274,92 @@ def test_values_of_sentences_are_none_without_records():
 
 
 def test_names_in_tables_are_those_of_the_experiments():
-    assert set(doa_tables.READINGS) == {*doa.VARIANTS, doa.CEILING}
+    assert set(doa_tables.READINGS) == {*doa.VARIANTS, doa.CODE_MEANS}
     assert set(doa_tables._ABLATION) == set(doa_ablation.SETTINGS)
+    assert set(code_alone_table.LEARNERS) == set(code_alone.LEARNERS)
     assert set(doa_tables._LINES) == set(doa_distance.PREDICTORS)
+
+
+@pytest.mark.parametrize("name", ["doa_alone", "doa_literal", "doa_stars", "doa_gp_stars"])
+def test_readings_as_printed_are_told_differences_of_one_edit_pairs_alone(name: str):
+    """Other accuracies with the same differences are the same to them, and no zero-cost score is shown."""
+    (task,), variant, rng = small_tasks("nb201"), doa.VARIANTS[name], np.random.default_rng(0)
+    assert not variant.zero_cost
+    pairs = difference.training_pairs(task, 40, task.train_cells("10pct", 0), rng, variant.scheme)
+    archs = [[NB201.from_index(int(c)) for c in cells] for cells in (pairs.base, pairs.other)]
+    assert {NB201.distance(a, b) for a, b in zip(*archs, strict=True)} == {1}
+    data = label(pairs, task.labels(Ledger(), "x"))
+    moved = DifferenceData(data.cells, data.ends, data.labels + 8 * rng.normal(size=40)[data.groups()])
+    asked = [rng.integers(NB201.size, size=200) for _ in range(2)]
+    gains, orders = [], []
+    for told in (data, moved):
+        predictor = variant.make(task, difference.cell_features(task, Ledger(), "x", zero_cost=False), 0)
+        predictor.fit(told)
+        gains.append(predictor.gain_cells(*asked))
+        orders.append(predictor.chained(asked[0], told.cells[:4], told.labels[:4]))
+    np.testing.assert_allclose(gains[0], gains[1], atol=1e-3 * np.abs(gains[0]).max())
+    assert np.ptp(orders[0] - orders[1]) < 1e-2 * np.ptp(orders[0])
+
+
+def test_weights_of_places_are_a_function_of_the_code_and_rank_architectures():
+    """Additive labels are found exactly; and pairs with one code have one prediction, whatever their base."""
+    rng, values = np.random.default_rng(0), np.random.default_rng(1).normal(size=(6, 5))
+    true = np.array([values[np.arange(6), arch].sum() for arch in NB201.all()])
+    cells = rng.permutation(NB201.size)[:200]
+    chain = CellPairs(cells, np.stack([np.arange(199), np.arange(1, 200)], axis=1))
+    predictor = AdditiveCode(NB201, 1e-6)
+    predictor.fit(DifferenceData(chain.cells, chain.ends, true[cells]))
+    base, other = draw_edits(NB201, rng.permutation(NB201.size)[:3_000], 1, rng)
+    gains = predictor.gain_cells(base, other)
+    np.testing.assert_allclose(gains, true[other] - true[base], atol=1e-4)
+    codes = code_numbers(signed_difference(NB201, base, other))
+    assert len(np.unique(codes)) == 120
+    assert all(np.ptp(gains[codes == code]) < 1e-9 for code in range(120))
+    chained = predictor.chained(np.arange(100), cells[:3], true[cells[:3]])
+    np.testing.assert_allclose(chained, true[:100], atol=1e-4)
+    with pytest.raises(ParameterError, match="scheme=subset"):
+        predictor.fit(DifferenceData(np.arange(4), np.array([[0, 1], [2, 3]]), np.arange(4.0)))
+
+
+def test_ranks_keep_the_order_and_forget_the_distances():
+    data = DifferenceData(np.arange(4), np.array([[0, 1]]), np.array([10.0, 90.0, 90.0, 91.0]))
+    np.testing.assert_array_equal(code_alone.ranked(data).labels, [0.25, 0.625, 0.625, 1.0])
+
+
+def test_the_labels_of_anchors_do_not_change_the_order_of_chained_predictions():
+    """Every chain begins at every anchor, so their labels are one constant for all cells."""
+    rng = np.random.default_rng(0)
+    data = label(CellPairs(*_every_second()), prediction_tasks("nb201")[0].labels(Ledger(), "x"))
+    predictor = CodeMeans(NB201)
+    predictor.fit(data)
+    cells, anchors = rng.permutation(NB201.size)[:50], rng.permutation(NB201.size)[:4]
+    one, two = (predictor.chained(cells, anchors, labels) for labels in (np.zeros(4), rng.normal(size=4)))
+    assert np.ptp(one - two) < 1e-9
+
+
+def _every_second() -> tuple[np.ndarray, np.ndarray]:
+    pairs = doa.every_pair(NB201)
+    assert len(pairs) == 15_625 * 24 // 2
+    return pairs.cells, pairs.ends[::2]
+
+
+@pytest.mark.mirror
+def test_the_code_alone_ranks_better_than_the_optimum_of_the_squared_error(small: dict[str, tuple[Path, Record]]):
+    """What was called a ceiling is none: with all labels, ranks order pairs better, and weights order architectures."""
+    record = small["code"][1]
+    rows = {(row["searcher"], row["protocol"]): row for row in record.metrics["rows"]}
+    assert set(rows) == {(name, budget) for name in code_alone.LEARNERS for budget in ("1pct", "10pct", "all")}
+    assert rows["means_ranks", "all"]["tau_pairs"]["mean"] > rows["means", "all"]["tau_pairs"]["mean"] + 0.02
+    assert rows["weights_ranks", "all"]["tau"]["mean"] > rows["means", "all"]["tau"]["mean"] + 0.05
+    for tau in difference.TAUS:
+        best = rows[record.metrics["best"][tau]["all"], "all"][tau]["mean"]
+        assert best == max(rows[name, "all"][tau]["mean"] for name in code_alone.LEARNERS)
+    assert {row["labels"] for row in record.metrics["rows"] if row["protocol"] == "all"} == {15_625}
+    assert all(row["labels"] <= SMALL[row["protocol"]] for row in record.metrics["rows"] if row["protocol"] in SMALL)
+    text = code_alone_table.code_table(record).to_text(300)
+    assert "no bound" in text and "0.759" in text
+    values = code_alone_table.values([small["code"]])
+    assert values["code_alone.best.all.tau.mean"] == rows["weights_ranks", "all"]["tau"]["mean"]
 
 
 @pytest.mark.mirror

@@ -15,10 +15,11 @@ from nasrepro.delta_predictor.additive import (
     strong_difference,
 )
 from nasrepro.delta_predictor.base import DifferencePredictor
-from nasrepro.delta_predictor.code_means import CodeMeans
+from nasrepro.delta_predictor.code_means import AdditiveCode, CodeMeans
 from nasrepro.delta_predictor.network import MLPConfig, MLPDifference, NetworkPotential
 
 __all__ = [
+    "AdditiveCode",
     "AdditiveDifference",
     "CodeMeans",
     "DifferencePredictor",

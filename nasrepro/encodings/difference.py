@@ -2,8 +2,9 @@
 
 The difference of a pair is signed: the one-hot places of the second cell minus those of the first (see `fixed_form`).
 By itself it does not say what it is a change of. Then the same code stands for thousands of pairs, whose differences in
-accuracy vary, and no predictor can do better than their mean. Section 4.1 speaks of "a pair of networks" and Figure 2
-of "pairs of graph and operation embeddings", so by default the base architecture is visible beside the difference.
+accuracy vary, and no predictor has a smaller squared error than their mean. Section 4.1 speaks of "a pair of networks"
+and Figure 2 of "pairs of graph and operation embeddings", so by default the base architecture is visible beside the
+difference.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ A method is a way of search and, where it needs one, a predictor trained before 
 - `pairs`, `stars`: the paper's network on one-edit pairs, drawn as Algorithm 1 prints them (two labels a pair), or
   several around each anchor (a little more than one).
 - `gp_stars`: a Gaussian process that is told differences only, of the same stars.
-- `gp`: the same Gaussian process as an ordinary accuracy predictor, on as many labels of random cells.
+- `gp`: the same Gaussian process as an ordinary accuracy predictor, on as many labels of random cells; above
+  `MOST_OF_GP` of them, whose covariance would fill the memory, gradient-boosted trees on the same features.
 - `table`: the labels themselves, all of them. No method; it shows what a walk could do with a perfect predictor.
 """
 
@@ -18,8 +19,15 @@ from typing import Any
 import numpy as np
 
 from nasrepro.benchmarks.ledger import Labels
-from nasrepro.delta_data import CellPairs, Scheme, draw_pairs, label
-from nasrepro.delta_predictor import AdditiveDifference, DifferencePredictor, GPPotential, MLPConfig, MLPDifference
+from nasrepro.delta_data import CellPairs, Scheme, draw_among, draw_pairs, label
+from nasrepro.delta_predictor import (
+    AdditiveDifference,
+    DifferencePredictor,
+    GPPotential,
+    MLPConfig,
+    MLPDifference,
+    TreePotential,
+)
 from nasrepro.encodings.tabular import tabular_features
 from nasrepro.search.base import Proposal, Searcher
 from nasrepro.search.defaults import DELTA_LITERAL, DELTA_SENSIBLE, SEP_EVOLUTION, DeltaConfig
@@ -35,7 +43,10 @@ from nasrepro.spaces.base import FiniteSpace
 
 TABLE = "table"
 _SCHEMES: dict[str, Scheme] = {"pairs": "independent", "stars": "stars", "gp_stars": "stars", "gp": "subset"}
-_NETWORK = MLPConfig(loss="mse", layers=2, epochs=150, batch=64, learning_rate=2e-3, epoch_pairs=4096)
+_NETWORK = MLPConfig(
+    loss="mse", layers=2, epochs=150, batch=64, learning_rate=2e-3, epoch_pairs=4096, most_pairs=32_768
+)  # every pair that was paid for is drawn from
+MOST_OF_GP = 5_000  # labels
 _RETRAINED = replace(_NETWORK, epochs=20, batch=256)  # during a search: by then the pairs are many
 
 
@@ -48,19 +59,26 @@ class Trained:
         labels: number of distinct labels that each is trained on.
         seed: master seed.
         run: number of the run.
+        among: the cells (rows, int64) that have a training label, None where all have.
     """
 
     space: FiniteSpace[Any]
     labels: int
     seed: int
     run: int
+    among: np.ndarray | None = None
     _known: dict[str, DifferencePredictor] = field(default_factory=dict)
 
     def pairs(self, kind: str) -> CellPairs:
         """Return the pairs of cells that a kind of predictor is trained on; stars are the same for both kinds."""
         scheme = _SCHEMES[kind]
         rng = numpy_stream(self.seed, "pairs", scheme, self.run)
+        if self.among is not None:
+            return draw_among(self.space, self.among, self.labels, rng)
         anchors = self.space.rows([self.space.sample(rng) for _ in range(self.labels)])
+        if scheme == "subset":  # all pairs of the cells; a chain says as much, and needs no room for each
+            places = np.arange(len(anchors))
+            return CellPairs(anchors, np.stack([places[:-1], places[1:]], axis=1))
         return draw_pairs(self.space, anchors, self.labels, rng, scheme=scheme)
 
     def predictor(self, kind: str, labels: Labels) -> tuple[DifferencePredictor, np.ndarray]:
@@ -84,7 +102,9 @@ class Trained:
             return MLPDifference(self.space, _NETWORK, derive(self.seed, kind, self.run))
         table = tabular_features(self.space).table
         assert table is not None
-        return AdditiveDifference(self.space, [GPPotential()], lambda rows: table[rows])
+        few = kind != "gp" or self.labels <= MOST_OF_GP
+        potential = GPPotential() if few else TreePotential(derive(self.seed, "trees", self.run) % 2**32)
+        return AdditiveDifference(self.space, [potential], lambda rows: table[rows])
 
 
 @dataclass(frozen=True)
@@ -107,16 +127,27 @@ class Method:
     retrain: bool = False
     told: bool = False
 
-    def begin(self, trained: Trained, labels: Labels, rng: np.random.Generator) -> tuple[Searcher, np.ndarray]:
-        """Return the searcher, and the rows whose labels were read before the search, in order."""
+    def begin(
+        self, trained: Trained, labels: Labels, rng: np.random.Generator, scores: Labels | None = None
+    ) -> tuple[Searcher, np.ndarray]:
+        """Return the searcher, and the rows whose labels were read before the search, in order.
+
+        Args:
+            trained: the predictors of the run.
+            labels: what is searched, and learnt where there are no `scores`.
+            rng: of the search.
+            scores: what is learnt instead of labels and costs none. Only for searches that are told no label.
+        """
         if self.predictor == TABLE:
             everything = np.arange(trained.space.size)
             return self.start(trained.space, rng, ScoreGain(labels.read(everything, "train"))), everything
         if not self.predictor:
             return self.start(trained.space, rng, None), np.zeros(0, dtype=np.int64)
         found = trained.relearning if self.retrain else trained.predictor
-        predictor, rows = found(self.predictor, labels)
+        predictor, rows = found(self.predictor, labels if scores is None else scores)
         searcher = self.start(trained.space, rng, predictor)
+        if scores is not None:
+            return searcher, np.zeros(0, dtype=np.int64)
         if self.told:
             proposals = [Proposal(trained.space.from_index(int(row))) for row in rows]
             searcher.tell(proposals, labels.read(rows, "train"))

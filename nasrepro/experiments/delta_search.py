@@ -2,27 +2,34 @@
 
 `evaluations` counts as the paper does: what the search evaluates, without the labels that a predictor was trained on.
 `labels` counts every distinct label that was read, those for training first; whatever is labelled may be returned, so
-the best training cell counts too. At each count: the best cell so far by the column that is searched, its test
+the best training cell counts too. A method that reads more labels for training than a search evaluates has no such
+curve: its points would all be training cells. What these are worth without any search, the test accuracy of the best of
+them, is `training_test`. At each count: the best cell so far by the column that is searched, its test
 accuracy, its edit distance to the best cell of the table, and the average edit distance of the population.
 
 The population is the last P cells proposed: in regularised evolution and in Delta-NAS that is the population itself,
 for methods without one P is 100. The edit distance is the exact graph edit distance in NAS-Bench-101 (SEP's fixed
 target is the best cell of the table, too), the number of different slots in NAS-Bench-201.
+
+As printed is `delta_literal` alone: the paper's network, told differences of one-edit pairs (Algorithm 1), and the walk
+of Algorithm 2. The paper says of its training sets that they are 1 % or 10 % of the space, or Zen-scores and no label;
+100 labels are ours.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from nasrepro import benchmarks
+from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
+from nasrepro.errors import ParameterError
 from nasrepro.experiments.baselines import columns
+from nasrepro.experiments.delta_claims import EVALUATIONS, LABELS, LITERAL, PRINTED, against, claim_rows, comparisons
 from nasrepro.experiments.delta_contestants import METHODS, TABLE, Method, Trained
 from nasrepro.parameters.delta import DeltaSearchParameters
 from nasrepro.search.base import spend
@@ -33,13 +40,10 @@ from nasrepro.spaces.nb101 import NB101Space
 from nasrepro.study import progress
 from nasrepro.study.provenance import stopwatch
 from nasrepro.study.run import Experiment, Outcome, RunContext
-from nasrepro.study.statistics import holm, mean_difference, summarise
+from nasrepro.study.statistics import summarise
 
-EVALUATIONS, LABELS = "evaluations", "labels"
 MEASURES = ("value", "test", "distance", "population_distance")
-PRINTED = ("evolution_sep", "evolution_crossover", "evolution", "random", "reinforce")  # the other lines of the paper
-RIVALS = ("evolution_sep", "local_search", "plain_ranking", "plain_sensible")
-VARIANTS = ("delta_literal", "delta_sensible", "delta_retrain")
+_NO_SCORE = -1e7  # networks whose Zen-score could not be computed have -1e8: their differences would be all the loss
 _STEP = 25  # labels between the points of a curve
 _CHECKPOINTS = (200, 500, 1000, 2000, 5000)
 _MOST_DRAWS = 20  # times `queries`; a walk that comes back to cells that it knows draws more than it labels
@@ -47,6 +51,7 @@ _MOST_DRAWS = 20  # times `queries`; a walk that comes back to cells that it kno
 
 def execute(p: DeltaSearchParameters, context: RunContext) -> Outcome:
     """Run every method as often as asked, and compare."""
+    methods_of(p)
     benchmark: Any = benchmarks.load(p.benchmark)
     column, test = columns(p.benchmark, p.dataset)
     best = benchmark.optimum(column)
@@ -67,10 +72,23 @@ def execute(p: DeltaSearchParameters, context: RunContext) -> Outcome:
         "checkpoints": at,
         "rows": [*summary_rows(points, at), *claim_rows(points)],
         "comparisons": comparisons(points, at),
+        "against": against(points),
         "seconds": {name: float(part["seconds"].sum()) for name, part in _once(points).groupby("method", sort=False)},
     }
     kept = points[points["at"].isin(at)].drop(columns=["seconds"])
     return Outcome(metrics, {"curves": curves(points), "runs": kept}, {"master": p.seed})
+
+
+def methods_of(p: DeltaSearchParameters) -> dict[str, Method]:
+    """Return the methods that take part, by name; raise `ParameterError` where they cannot do without labels."""
+    if p.methods == "all":
+        if p.trained_on == "zen":
+            raise ParameterError(
+                "trained_on=zen: variants beyond the paper are told labels before they search; take methods=printed."
+            )
+        return METHODS
+    names = {LITERAL, *PRINTED} | ({"plain_ranking"} if p.trained_on == "accuracy" else set())
+    return {name: method for name, method in METHODS.items() if name in names}
 
 
 class _Task:
@@ -81,24 +99,42 @@ class _Task:
         self._column, test = columns(p.benchmark, p.dataset)
         assert test is not None  # both benchmarks have one
         self._test = test
+        self._scores = zen_column(p.dataset) if p.trained_on == "zen" else None
+        self._among: np.ndarray | None = None
+        if self._scores is not None:
+            scores = benchmark.query_many(np.arange(benchmark.space.size), self._scores)
+            self._among = np.flatnonzero(scores > _NO_SCORE)  # NaN is not above, either
 
     def run(self, run: int, ledger: Ledger) -> pd.DataFrame:
         """Return the points of the curves of every method, both ways of counting."""
         p, space = self._p, self._benchmark.space
-        trained = Trained(space, p.training_labels, p.seed, run)
+        trained = Trained(space, p.training_labels, p.seed, run, self._among)
         parts = []
-        for name, method in METHODS.items():
+        for name, method in methods_of(p).items():
             with stopwatch() as watch:
                 labels = ledger.open(self._benchmark, self._column, name)
-                searcher, before = method.begin(trained, labels, numpy_stream(p.seed, name, run))
+                scores = ledger.open(self._benchmark, self._scores, name) if self._scores else None
+                searcher, before = method.begin(trained, labels, numpy_stream(p.seed, name, run), scores)
                 batch = method.population if name.startswith(("delta", "plain")) else 1
                 trace = spend(searcher, space, labels, p.queries, batch=batch, most_draws=_MOST_DRAWS * p.queries)
             asked = trace["row"].to_numpy()
-            ways = {EVALUATIONS: asked} | ({} if method.predictor == TABLE else {LABELS: np.append(before, asked)})
+            ways = {EVALUATIONS: asked}
+            if method.predictor != TABLE and len(np.unique(before)) < p.queries:
+                ways[LABELS] = np.append(before, asked)
+            without = self._best_of(before, name, ledger) if method.predictor != TABLE else float("nan")
             for way, rows in ways.items():
                 points = self._points(rows, method, name, ledger)
-                parts.append(points.assign(method=name, counted=way, run=run, seconds=watch.wall_s))
+                parts.append(
+                    points.assign(method=name, counted=way, run=run, seconds=watch.wall_s, training_test=without)
+                )
         return pd.concat(parts, ignore_index=True)
+
+    def _best_of(self, rows: np.ndarray, name: str, ledger: Ledger) -> float:
+        """Return the test accuracy of the best of the cells that were read for training, NaN where there are none."""
+        if not len(rows):
+            return float("nan")
+        best = rows[self._benchmark.query_many(rows, self._column).argmax()]  # read, and noted, before
+        return float(ledger.open(self._benchmark, self._test, name).read(np.array([best]), "report")[0])
 
     def _points(self, rows: np.ndarray, method: Method, name: str, ledger: Ledger) -> pd.DataFrame:
         """Return what is known after each so many distinct cells of a sequence of cells (rows, in order)."""
@@ -174,76 +210,11 @@ def summary_rows(points: pd.DataFrame, at: list[int]) -> list[dict[str, Any]]:
         for checkpoint in at:
             here = part[part["at"] == checkpoint]
             row |= {f"{m}_{checkpoint}": summarise(here[m]).as_dict() for m in MEASURES}
+        trained = here["training_test"].dropna()
+        if len(trained):
+            row["training_test"] = summarise(trained).as_dict()
         out.append(row)
     return out
-
-
-def claim_rows(points: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return what the paper says of its figures as numbers, for each variant, counted as the paper counts.
-
-    Among the other lines of the paper's figures (`PRINTED`): by how much the variant is ahead of the best in mean test
-    accuracy at the end (`accuracy_ahead`, points) and of the nearest in the population's edit distance, averaged over
-    the curve (`distance_ahead`, edits; negative is nearer); and how many of the others are not behind it: in accuracy
-    (`as_accurate`), in that distance (`as_close`), and in the evaluations after which the mean test accuracy is what
-    SEP crossover has at the end (`as_fast`).
-    """
-    here = points[points["counted"] == EVALUATIONS]
-    end = int(here["at"].max())
-    test = {name: _by_run(part[part["at"] == end], "test") for name, part in here.groupby("method")}
-    near = {name: _by_run(part, "population_distance") for name, part in here.groupby("method")}
-    level = test["evolution_sep"].mean()
-    means = here.groupby(["method", "at"])["test"].mean()
-    reached = {name: _first(means[name], level) for name in test}
-    out = []
-    for name in [m for m in METHODS if m.startswith("delta")]:
-        accurate = max(PRINTED, key=lambda other: test[other].mean())
-        close = min(PRINTED, key=lambda other: near[other].mean())
-        counts = {
-            "as_accurate": sum(test[other].mean() >= test[name].mean() for other in PRINTED),
-            "as_close": sum(near[other].mean() <= near[name].mean() for other in PRINTED),
-            "as_fast": sum(reached[other] <= reached[name] for other in PRINTED),
-        }
-        n = len(test[name])
-        out.append(
-            {
-                "searcher": name,
-                "protocol": "claims",
-                "best_other": accurate,
-                "closest_other": close,
-                "level": float(level),
-                "evaluations_to_level": {m: None if np.isinf(reached[m]) else reached[m] for m in (name, *PRINTED)},
-                "accuracy_ahead": mean_difference(test[name], test[accurate]).as_dict(),
-                "distance_ahead": mean_difference(near[name], near[close]).as_dict(),
-                **{k: {"mean": float(v), "low": None, "high": None, "median": None, "n": n} for k, v in counts.items()},
-            }
-        )
-    return out
-
-
-def comparisons(points: pd.DataFrame, at: list[int]) -> list[dict[str, Any]]:
-    """Return how far each variant's test accuracy is from that of each rival at equal numbers of labels: difference of
-    means with its interval, and the p-value of a two-sided Mann-Whitney test, Holm-adjusted over all of them."""
-    out: list[dict[str, Any]] = []
-    here = points[points["counted"] == LABELS]
-    for checkpoint in at:
-        test = {name: _by_run(part, "test") for name, part in here[here["at"] == checkpoint].groupby("method")}
-        for variant, rival in product(VARIANTS, RIVALS):
-            p = float(stats.mannwhitneyu(test[variant], test[rival]).pvalue)
-            ahead = mean_difference(test[variant], test[rival]).as_dict()
-            out.append({"method": variant, "rival": rival, "labels": checkpoint, "ahead": ahead, "p": p})
-    adjusted = holm([entry["p"] for entry in out])
-    return [entry | {"p_holm": float(p)} for entry, p in zip(out, adjusted, strict=True)]
-
-
-def _by_run(part: pd.DataFrame, measure: str) -> np.ndarray:
-    """Return the mean of a measure over the points of each run."""
-    return part.groupby("run")[measure].mean().to_numpy()
-
-
-def _first(curve: pd.Series, level: float) -> float:
-    """Return the first point at which a curve reaches a level, infinity where it does not."""
-    found = curve.index[curve.to_numpy() >= level]
-    return float(found[0]) if len(found) else float("inf")
 
 
 def _once(points: pd.DataFrame) -> pd.DataFrame:
@@ -254,9 +225,16 @@ def _test_of(benchmark: Any, test: Any, row: int, ledger: Ledger) -> float:
     return float(ledger.open(benchmark, test, "book").read(np.array([row]), "report")[0])
 
 
+def zen_column(dataset: str) -> Column:
+    """Return the Zen-scores of a data set's networks."""
+    return Column(dataset, "zen", "proxy", 0, MEAN)
+
+
 def _data(p: DeltaSearchParameters) -> dict[str, str]:
+    methods_of(p)  # refuses what cannot be
     asked = [column for column in columns(p.benchmark, p.dataset) if column is not None]
+    asked += [zen_column(p.dataset)] if p.trained_on == "zen" else []
     return benchmarks.load(p.benchmark).checksums(list(dict.fromkeys(asked)))
 
 
-EXPERIMENT = Experiment("delta_search", 2, DeltaSearchParameters, _data, execute)
+EXPERIMENT = Experiment("delta_search", 3, DeltaSearchParameters, _data, execute)

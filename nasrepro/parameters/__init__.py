@@ -30,6 +30,7 @@ _MODELS = {
     "doa": ("delta", "DoAParameters"),
     "doa_distance": ("delta", "DistanceParameters"),
     "doa_ablation": ("delta", "AblationParameters"),
+    "code_alone": ("delta", "CodeAloneParameters"),
     "proxies": ("delta", "ProxyParameters"),
     "delta_search": ("delta", "DeltaSearchParameters"),
     "card": ("data", "CardParameters"),

@@ -33,6 +33,8 @@ ADDED: Mapping[str, Any] = {
     "first_time": 1,
     "noise_schedule": "exact",
     "train_share": 1.0,
+    "trained_on": "accuracy",
+    "methods": "all",
 }
 
 

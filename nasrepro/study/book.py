@@ -24,6 +24,7 @@ from nasrepro.study import (
     ablation_pages,
     cards,
     claims,
+    code_alone_table,
     delta_search_figures,
     doa_tables,
     drawing,
@@ -39,6 +40,7 @@ from nasrepro.study import (
     surrogate_pages,
     tables,
     threshold_table,
+    training_sets,
 )
 from nasrepro.study.bookcheck import check_built
 from nasrepro.study.fragments import Fragments, raw, table
@@ -54,8 +56,10 @@ PARTS = (
     network_table,
     encoding_tables,
     doa_tables,
+    code_alone_table,
     delta_search_figures,
     generation_pages,
+    training_sets,
 )
 # whose numbers stand in sentences, too
 QUOTED = (
@@ -66,8 +70,10 @@ QUOTED = (
     threshold_table,
     encoding_tables,
     doa_tables,
+    code_alone_table,
     delta_search_figures,
     generation_pages,
+    training_sets,
 )
 _SUMMARY = ("mean", "low", "high", "median", "n")
 _ROW_SUMMARIES = ("best_valid", "test", "samples", "distinct_valid", "validity", "in_top_class", "labels_in_search")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from scipy.stats import ttest_rel
 
-from nasrepro.study import records
+from nasrepro.study import distance_shape, records
 from nasrepro.study.claims import load_claims, metric_row
 from nasrepro.study.drawing import Figure, render
 from nasrepro.study.encoding_tables import ENCODINGS, PRACTITIONERS
@@ -150,6 +150,10 @@ def ablation_table(record: Record) -> Table:
     return Table(columns, tuple(rows), caption)
 
 
+def _by_edits(record: Record) -> list[dict[str, Any]]:
+    return [row for row in record.metrics["rows"] if row["protocol"] != distance_shape.SHAPE]
+
+
 def distance_table(shown: Sequence[Record]) -> Table:
     """Return the losses of Figure 3 by space, predictor and number of edits."""
     columns = (
@@ -165,14 +169,15 @@ def distance_table(shown: Sequence[Record]) -> Table:
             "ours",
         )
         for record in shown
-        for row in record.metrics["rows"]
+        for row in _by_edits(record)
     ]
     p = shown[0].parameters
     caption = (
         f"Delta-NAS, Figure 3: mean squared error of predictors trained and tested on pairs k edits apart, "
         f"{p['pairs']:,} pairs to train on and {p['test_pairs']:,} to test on for each k; mean [95 % interval] over "
         f"{p['trials']} trials. Losses and differences are in units of the variance of the labels (normal scores of "
-        f"accuracy); `loss by it` is 1 for a predictor that always says 0. Profile `{shown[0].profile}`."
+        "accuracy, from the training cells); `loss by it` is 1 for a predictor that always says 0. "
+        f"Profile `{shown[0].profile}`."
     )
     return Table(columns, tuple(rows), caption)
 
@@ -189,7 +194,7 @@ def distance_figure(shown: Sequence[Record]) -> Figure:
             "loss by mean squared difference": row["share"]["mean"],
         }
         for record in shown
-        for row in record.metrics["rows"]
+        for row in _by_edits(record)
     )
     spaces = list(dict.fromkeys(data["space"]))
 
@@ -270,8 +275,17 @@ def _figure3_page(out: Fragments, committed: Sequence[Run]) -> None:
             out.figure("doa-distance", distance_figure(shown), caption),
             table("doa-distance", distance_table(shown)),
         ]
+        parts += [note] if (note := distance_shape.outdated(shown, SPACES)) else []
         parts += [provenance(record) for record in shown]
         ids = ["figure-doa-distance", "table-doa-distance"]
+        titles = {name: line[0] for name, line in _LINES.items()}
+        for name, content in (
+            ("doa-distance-shape", distance_shape.shape_table(shown, SPACES, titles)),
+            ("doa-distance-between", distance_shape.between_table(shown, SPACES, titles)),
+        ):
+            if content is not None:
+                parts.append(table(name, content))
+                ids.append(f"table-{name}")
     if missing:
         parts += ["There is no committed record of some spaces yet. This makes them:", command("\n".join(missing))]
     out.write("doa-distance", parts, ids)
@@ -305,6 +319,8 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
         for searcher in _LINES:
             for k in range(1, 7):
                 put(f"doa_distance.{space}", found, searcher, f"k{k}", _DISTANCE_FIELDS)
+    of_spaces = {space: select(f"delta.figure3.{space}", committed) for space in DISTANCE_SPACES}
+    values |= distance_shape.values({space: run[1] if run else None for space, run in of_spaces.items()}, tuple(_LINES))
     found = select("delta.table1.ablation", committed)
     for setting in _ABLATION:
         for protocol in ("1pct", "10pct"):
@@ -325,4 +341,6 @@ def run_tables(record: Record) -> list[Table | Figure]:
         return [readings_table(record)]
     if record.experiment == "doa_ablation":
         return [ablation_table(record)]
-    return [distance_figure([record]), distance_table([record])]
+    titles = {name: line[0] for name, line in _LINES.items()}
+    shape = distance_shape.shape_table([record], SPACES, titles)
+    return [distance_figure([record]), distance_table([record]), shape]
