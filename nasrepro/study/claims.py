@@ -41,7 +41,7 @@ Verdict = Literal[
 VERDICTS: tuple[Verdict, ...] = Verdict.__args__  # type: ignore[attr-defined]
 AS_PRINTED, OURS = "as printed", "ours"
 FETCH_TEST = "nasrepro data fetch nb201-test"
-_NO_VERDICT = ("not run", "not comparable")  # of a reading that says nothing about the claim
+_NO_VERDICT = ("not run", "not comparable", "undecided (trained less)")  # of a reading that decides nothing
 _ROUNDING = 1e-9  # so that a difference of exactly the tolerance counts as within it
 
 
@@ -400,7 +400,8 @@ def judge(claim: Claim, found: Measured, ceiling: float | None = None, *, traine
         return "not comparable"
     low, high = found.ends
     if claim.bound is not None:
-        return _sign(claim, low, high)
+        sign = _sign(claim, low, high)
+        return "undecided (trained less)" if trained_less and sign == "contradicted" else sign
     half_a_digit = 0.5 * 10.0**-claim.digits
     if ceiling is not None and claim.better == "higher" and claim.printed > ceiling + half_a_digit + _ROUNDING:
         return "cannot be reached"
@@ -459,8 +460,9 @@ def _at(metrics: Mapping[str, Any], path: str | None) -> float | None:
 def verdict_of(evidence: Iterable[Evidence]) -> Verdict | None:
     """Return the verdict on one claim from its answers: that of its readings, None where no answer is as printed."""
     said = [e.verdict for e in evidence if e.verdict is not None]
-    told = [v for v in said if v not in _NO_VERDICT]
-    return told[0] if told else said[0] if said else None
+    decided = [v for v in said if v not in _NO_VERDICT]
+    less = [v for v in said if v == "undecided (trained less)"]
+    return (decided or less or said or [None])[0]
 
 
 def by_claim(evidence: Iterable[Evidence]) -> dict[str, list[Evidence]]:

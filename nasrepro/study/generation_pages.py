@@ -78,9 +78,8 @@ def title(part: str) -> str:
     for short, word in (("table", "Table"), ("fig", "Figure")):
         if name.startswith(short) and name[len(short) :].isdigit():
             return f"{known[paper]}, {word} {name[len(short) :]}"
-    others = {"datacards": "data cards", "text": "sentences of the text", "fullprofile": "full profile"}.get(
-        name, name
-    ) + f" ({known[paper]})"
+    others = {"datacards": "data cards", "text": "sentences of the text", "fullprofile": "full profile"}
+    return others.get(name, name) + f" ({known[paper]})"
 
 
 def generation_table(history: History, part: str, live: Mapping[tuple[str, str], str]) -> Table:
