@@ -145,6 +145,24 @@ def test_the_claims_say_who_is_ahead():
     assert behind["evaluations_to_level"]["delta_stars"] is None
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_whoever_has_the_same_runs_in_another_order_is_not_behind(seed: int):
+    """Ties count as not behind, and means are not told apart by their rounding."""
+    rng, end = np.random.default_rng(seed), np.random.default_rng(seed).normal(94, 0.5, 20)
+    points = pd.DataFrame(
+        [
+            {"method": name, "counted": "evaluations", "run": r, "at": 25 * k}
+            | {"test": value + (k - 4), "population_distance": value / 20}
+            for name in METHODS
+            for r, value in enumerate(rng.permutation(end))
+            for k in range(1, 5)
+        ]
+    )
+    for row in delta_search.claim_rows(points):
+        assert [row[k]["mean"] for k in ("as_accurate", "as_close", "as_fast")] == [5, 5, 5]
+        assert set(row["evaluations_to_level"].values()) == {100}
+
+
 def test_comparisons_have_the_sign_of_the_difference_and_adjusted_p_values():
     points = _points({"delta_literal": 91.0, "evolution_sep": 92.0}, {})
     found = {(c["method"], c["rival"]): c for c in delta_search.comparisons(points, [100])}

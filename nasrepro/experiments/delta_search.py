@@ -12,7 +12,8 @@ target is the best cell of the table, too), the number of different slots in NAS
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import product
 from typing import Any, ClassVar, Literal
@@ -210,16 +211,16 @@ def claim_rows(points: pd.DataFrame) -> list[dict[str, Any]]:
     end = int(here["at"].max())
     test = {name: _by_run(part[part["at"] == end], "test") for name, part in here.groupby("method")}
     near = {name: _by_run(part, "population_distance") for name, part in here.groupby("method")}
-    level = test["evolution_sep"].mean()
-    means = here.groupby(["method", "at"])["test"].mean()
+    accuracy, distance = ({name: _mean(runs) for name, runs in of.items()} for of in (test, near))
+    level = accuracy["evolution_sep"]
+    means: pd.Series[Any] = here.groupby(["method", "at"])["test"].agg(_mean)
     reached = {name: _first(means[name], level) for name in test}
     out = []
     for name in [m for m in METHODS if m.startswith("delta")]:
-        accurate = max(PRINTED, key=lambda other: test[other].mean())
-        close = min(PRINTED, key=lambda other: near[other].mean())
+        accurate, close = max(PRINTED, key=accuracy.__getitem__), min(PRINTED, key=distance.__getitem__)
         counts = {
-            "as_accurate": sum(test[other].mean() >= test[name].mean() for other in PRINTED),
-            "as_close": sum(near[other].mean() <= near[name].mean() for other in PRINTED),
+            "as_accurate": sum(accuracy[other] >= accuracy[name] for other in PRINTED),
+            "as_close": sum(distance[other] <= distance[name] for other in PRINTED),
             "as_fast": sum(reached[other] <= reached[name] for other in PRINTED),
         }
         n = len(test[name])
@@ -229,7 +230,7 @@ def claim_rows(points: pd.DataFrame) -> list[dict[str, Any]]:
                 "protocol": "claims",
                 "best_other": accurate,
                 "closest_other": close,
-                "level": float(level),
+                "level": level,
                 "evaluations_to_level": {m: None if np.isinf(reached[m]) else reached[m] for m in (name, *PRINTED)},
                 "accuracy_ahead": mean_difference(test[name], test[accurate]).as_dict(),
                 "distance_ahead": mean_difference(near[name], near[close]).as_dict(),
@@ -257,6 +258,12 @@ def comparisons(points: pd.DataFrame, at: list[int]) -> list[dict[str, Any]]:
 def _by_run(part: pd.DataFrame, measure: str) -> np.ndarray:
     """Return the mean of a measure over the points of each run."""
     return part.groupby("run")[measure].mean().to_numpy()
+
+
+def _mean(values: Iterable[float]) -> float:
+    """Return the mean, the sum rounded once: the same values in any order have the same mean."""
+    found = list(values)
+    return math.fsum(found) / len(found)
 
 
 def _first(curve: pd.Series, level: float) -> float:
