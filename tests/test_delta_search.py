@@ -205,6 +205,13 @@ def test_curves_rise_and_labels_come_before_evaluations(small: tuple[Path, Recor
 
 
 @pytest.mark.mirror
+def test_no_two_runs_of_a_method_search_alike(small: tuple[Path, Record]):
+    runs = records.load_table(*small, "runs.parquet")
+    distances = runs[runs["at"] == 50].groupby(["method", "counted"])["population_distance"]
+    assert (distances.nunique() == 2).all() and (distances.size() == 2).all()
+
+
+@pytest.mark.mirror
 def test_figures_tables_and_pages_are_made_of_a_run(small: tuple[Path, Record], tmp_path: Path):
     folder, record = small
     for figure in (delta_search_figures.distance_figure(folder, record), delta_search_figures.accuracy_figure(*small)):
