@@ -197,6 +197,24 @@ def test_delta_nas_as_printed_is_held_against_every_line_and_the_control():
     assert [c["rival"] for c in delta_claims.against(few)] == ["random"]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_whoever_has_the_same_runs_in_another_order_is_not_behind(seed: int):
+    """Ties count as not behind, and means are not told apart by their rounding."""
+    rng, end = np.random.default_rng(seed), np.random.default_rng(seed).normal(94, 0.5, 20)
+    points = pd.DataFrame(
+        [
+            {"method": name, "counted": "evaluations", "run": r, "at": 25 * k}
+            | {"test": value + (k - 4), "population_distance": value / 20}
+            for name in METHODS
+            for r, value in enumerate(rng.permutation(end))
+            for k in range(1, 5)
+        ]
+    )
+    for row in delta_claims.claim_rows(points):
+        assert [row[k]["mean"] for k in ("as_accurate", "as_close", "as_fast")] == [5, 5, 5]
+        assert set(row["evaluations_to_level"].values()) == {100}
+
+
 def test_comparisons_have_the_sign_of_the_difference_and_adjusted_p_values():
     points = _points({"delta_literal": 91.0, "evolution_sep": 92.0}, {})
     found = {(c["method"], c["rival"]): c for c in delta_claims.comparisons(points, [100])}
@@ -253,6 +271,13 @@ def large(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     given = PRINTED_RUN | {"training_labels": 60}
     root = tmp_path_factory.mktemp("delta_large")
     return run(experiments.load("delta_search"), given, profile="smoke", root=root, device="cpu")
+
+
+@pytest.mark.mirror
+def test_no_two_runs_of_a_method_search_alike(small: tuple[Path, Record]):
+    runs = records.load_table(*small, "runs.parquet")
+    distances = runs[runs["at"] == 50].groupby(["method", "counted"])["population_distance"]
+    assert (distances.nunique() == 2).all() and (distances.size() == 2).all()
 
 
 @pytest.mark.mirror

@@ -22,6 +22,7 @@ from nasrepro.delta_predictor import (
     gp_difference,
     strong_difference,
 )
+from nasrepro.delta_predictor.base import chain_edits
 from nasrepro.encodings.difference import VIEWS, code_numbers, difference_encoding, signed_difference
 from nasrepro.encodings.fixed_form import fixed_form
 from nasrepro.encodings.path_profile import path_profile
@@ -178,6 +179,9 @@ def test_every_label_of_a_pair_is_read_once_through_the_ledger():
     mirrored = data.mirrored()
     np.testing.assert_allclose(mirrored.targets, np.concatenate([data.targets, -data.targets]))
     assert len(mirrored.cells) == len(data.cells)
+    forth, back = np.split(np.stack([mirrored.base, mirrored.other]), 2, axis=1)
+    np.testing.assert_array_equal(forth, [data.base, data.other])
+    np.testing.assert_array_equal(back, [data.other, data.base])
 
 
 def test_differences_are_known_within_connected_components():
@@ -250,6 +254,43 @@ def test_antisymmetry_can_be_switched_off():
     predictor.fit(nb201_data("subset"))
     base, other = draw_edits(NB201, some_cells(NB201, 50, 3), 1, np.random.default_rng(0))
     assert np.abs(predictor.gain_rows(base, other) + predictor.gain_rows(other, base)).max() > 1e-3
+
+
+def test_mirrored_pairs_teach_a_network_no_direction():
+    """Of pairs that all gain, a network that is not antisymmetric learns that every move gains, unless mirrored."""
+    data, bias = nb201_data("subset", 40), {}
+    ends = np.take_along_axis(data.ends, data.labels[data.ends].argsort(axis=1), axis=1)
+    upward = DifferenceData(data.cells, ends, data.labels)
+    assert (upward.targets >= 0).all()
+    for mirror in (True, False):
+        config = MLPConfig(loss="mse", antisymmetric=False, mirror=mirror, epochs=10)
+        predictor = MLPDifference(NB201, config)
+        predictor.fit(upward)
+        gains = [predictor.gain_cells(*ends) for ends in ((upward.base, upward.other), (upward.other, upward.base))]
+        bias[mirror] = np.mean(gains) / np.abs(gains).mean()
+    assert abs(bias[True]) < 0.1 and bias[False] > 0.5
+
+
+@pytest.mark.parametrize("space", [NB201, TNB101_MICRO], ids=lambda s: s.name)
+def test_labels_linear_in_the_places_are_chained_exactly(space: SearchSpace[Any]):
+    """Anchors whose labels are off by some c give predictions that are off by the mean of c."""
+    rng, form = np.random.default_rng(0), fixed_form(space)
+    cells, anchors, weights = some_cells(space, 40), some_cells(space, 5, 1), rng.normal(size=len(form.places))
+    off = rng.normal(size=5)
+    found = chain_edits(
+        space, cells, anchors, form.vectors(anchors) @ weights + off, lambda before, after: (after - before) @ weights
+    )
+    np.testing.assert_allclose(found, form.vectors(cells) @ weights + off.mean(), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", list(predictors()))
+def test_a_chained_prediction_is_the_mean_of_those_from_single_anchors(name: str):
+    predictor, data, cells = predictors()[name], nb201_data("subset"), some_cells(NB201, 20, 3)
+    predictor.fit(data)
+    single = [predictor.chained(cells, data.cells[k : k + 1], data.labels[k : k + 1]) for k in range(4)]
+    np.testing.assert_allclose(predictor.chained(cells, data.cells[:4], data.labels[:4]), np.mean(single, axis=0))
+    itself = predictor.chained(data.cells[:1], data.cells[:1], data.labels[:1])
+    np.testing.assert_allclose(itself, data.labels[:1])  # the way has no steps
 
 
 @pytest.mark.parametrize("name", ["gp", "strong"])

@@ -12,7 +12,7 @@ from scipy import stats
 from nasrepro.diffusion.denoiser import DEFAULT, PAPER, WHOLE_GRAPH, Denoiser, DenoiserConfig, Logits
 from nasrepro.diffusion.exact import ExactDenoiser
 from nasrepro.diffusion.model import DiffusionModel, NoiseModel
-from nasrepro.diffusion.noise import diffuse, posterior, reverse_times
+from nasrepro.diffusion.noise import cosine_schedule, diffuse, posterior, reverse_times
 from nasrepro.diffusion.sample import sample
 from nasrepro.diffusion.train import TrainingConfig, graph_loss, train
 from nasrepro.errors import CorruptData, TrainingDiverged
@@ -31,10 +31,13 @@ def _toy_data(n: int = 64) -> tuple[Graphs, torch.Tensor]:
     return Graphs(nodes, pairs, torch.ones(n, 4, dtype=torch.bool)), (nodes[:, :1] == 2).long()
 
 
-def _train(denoiser=TINY, **changes) -> tuple[DiffusionModel, list]:
-    graphs, classes = _toy_data()
+OPTIONS = ("checkpoint", "checkpoint_every_s", "on_step", "seed", "wanted")  # of a training beside its configuration
+
+
+def _train(denoiser=TINY, data=None, **changes) -> tuple[DiffusionModel, list]:
+    graphs, classes = data or _toy_data()
     config = {"epochs": 3, "batch_size": 20, "learning_rate": 1e-2, "ema_decay": 0.9, "diffusion_steps": 10}
-    options = {k: changes.pop(k) for k in ("checkpoint", "checkpoint_every_s", "on_step", "seed") if k in changes}
+    options = {k: changes.pop(k) for k in OPTIONS if k in changes}
     return train(
         graphs,
         classes,
@@ -48,6 +51,23 @@ def _train(denoiser=TINY, **changes) -> tuple[DiffusionModel, list]:
 
 def _weights(model: DiffusionModel) -> torch.Tensor:
     return torch.cat([p.flatten() for p in model.denoiser.state_dict().values()])
+
+
+def _shown(monkeypatch: pytest.MonkeyPatch, noise: bool = False, **changes) -> tuple[torch.Tensor, ...]:
+    """Train, without noise unless asked for; return nodes, pairs, times (of T = 10) and conditions of all graphs that
+    the network saw."""
+    shown: list[tuple[torch.Tensor, ...]] = []
+
+    class Spy(Denoiser):
+        def forward(self, graphs: Graphs, t: torch.Tensor, classes: torch.Tensor) -> Logits:
+            shown.append((graphs.nodes, graphs.pairs, (10 * t).round().long(), classes[:, 0]))
+            return super().forward(graphs, t, classes)
+
+    monkeypatch.setattr("nasrepro.diffusion.train.Denoiser", Spy)
+    if not noise:
+        monkeypatch.setattr("nasrepro.diffusion.train.diffuse", lambda clean, *_: clean)
+    _train(**changes)
+    return tuple(map(torch.cat, zip(*shown, strict=True)))
 
 
 @pytest.mark.parametrize("scale", [0.0, 1.0, 2.5])
@@ -113,6 +133,18 @@ def test_cells_of_several_sizes_are_drawn_in_the_shares_of_the_training_set():
     assert (drawn.nodes[~drawn.mask] == 0).all() and (drawn.pairs[~drawn.pair_mask] == 0).all()
 
 
+def test_the_noise_of_a_data_set_has_the_shares_of_existing_slots_alone():
+    graphs, _ = _toy_data(40)
+    mask = torch.arange(4) < torch.tensor([1, 2, 4, 4]).repeat(10)[:, None]
+    noise = NoiseModel.fit(Graphs(graphs.nodes, graphs.pairs, mask), 3, 8)
+    ends = [(i, j) for i in range(4) for j in range(i + 1, 4)]
+    nodes = [graphs.nodes[b, i] for b, i in mask.nonzero().tolist()]
+    pairs = [graphs.pairs[b, p] for b in range(40) for p, (i, j) in enumerate(ends) if mask[b, i] and mask[b, j]]
+    for found, slots in ((noise.node_marginal, nodes), (noise.pair_marginal, pairs)):
+        assert torch.allclose(found, torch.stack(slots).bincount(minlength=len(found)) / len(slots))
+    assert noise.sizes.tolist() == [0, 0.25, 0.25, 0, 0.5]
+
+
 def test_one_may_train_after_sampling_in_the_same_process():
     """A resumed run samples from a model that it finds before it trains the next; nothing of the one may stay behind
     that the other cannot use."""
@@ -152,6 +184,52 @@ def test_the_loss_counts_existing_slots_only():
     assert nodes == pytest.approx(float(torch.stack(by_hand).mean()), rel=1e-5)
     assert edges == pytest.approx(float(torch.stack(edge_terms).mean()), rel=1e-5)
     assert total == pytest.approx(float(nodes + 5 * edges), rel=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_every_graph_is_shown_with_its_own_class_or_the_null_token(share: float, monkeypatch: pytest.MonkeyPatch):
+    nodes, _, _, condition = _shown(monkeypatch, epochs=30, epsilon=0.3, wanted_share=share, wanted=[[1]])
+    null, own = condition == 2, (nodes[:, 0] == 2).long()
+    assert torch.equal(condition[~null], own[~null])
+    rare = float(_toy_data()[1].float().mean())
+    for found, expected in ((null, 0.3), (own[null], rare), (own[~null], share + (1 - share) * rare)):
+        assert stats.binomtest(int(found.sum()), len(found), expected).pvalue > 1e-3
+
+
+def test_every_epoch_shows_every_graph_once_in_an_order_of_its_own(monkeypatch: pytest.MonkeyPatch):
+    epochs = _shown(monkeypatch, epochs=3)[0].unflatten(0, (3, 64)).tolist()
+    assert all(sorted(epoch) == sorted(_toy_data()[0].nodes.tolist()) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_times_of_a_training_are_uniform_from_the_first_to_the_last(first: int, monkeypatch: pytest.MonkeyPatch):
+    counts = np.bincount(_shown(monkeypatch, epochs=40, first_time=first)[2], minlength=11)
+    assert len(counts) == 11 and counts[:first].sum() == 0
+    assert stats.chisquare(counts[first:]).pvalue > 1e-3
+
+
+def test_a_graph_is_shown_with_the_noise_of_its_time(monkeypatch: pytest.MonkeyPatch):
+    """Half the graphs hold ones alone, half zeros: a slot is as it was with probability (1 + abar_t) / 2."""
+    own = torch.arange(64)[:, None] % 2
+    data = Graphs(own.repeat(1, 4), own.repeat(1, 6), torch.ones(64, 4, dtype=torch.bool)), own
+    *slots, times, condition = _shown(monkeypatch, noise=True, data=data, epochs=40, epsilon=0.0)
+    keep = cosine_schedule(10)
+    for t, part in product(range(1, 11), slots):
+        same = part[times == t] == condition[times == t, None]
+        assert stats.binomtest(int(same.sum()), same.numel(), (1 + float(keep[t])) / 2).pvalue > 1e-3 / 20
+
+
+def test_the_moving_average_is_that_of_the_weights_after_each_step():
+    """A training of k steps ends where a longer one is after k. The decay rises as k / (k + 10) to what is asked."""
+    after = [_weights(_train(epochs=k, batch_size=64, ema_decay=0.0)[0]) for k in range(9)]
+    average = after[0]
+    for k in range(1, 9):
+        decay = min(0.3, k / (k + 10))
+        average = decay * average + (1 - decay) * after[k]
+    found = _weights(_train(epochs=8, batch_size=64, ema_decay=0.3)[0])
+    assert torch.allclose(found, average, atol=1e-6)
+    assert all(not torch.allclose(after[8], other, atol=1e-3) for other in (after[0], found))
 
 
 class _Killed(BaseException):

@@ -6,20 +6,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from nasrepro import experiments, paths
+from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.constraints import Constraint
 from nasrepro.benchmarks.hw_nb201 import HWNB201Benchmark, device_column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.errors import MissingData, ParameterError
+from nasrepro.experiments import hw as hardware
+from nasrepro.experiments.dinas import DinasParameters, Generation, Sampler
 from nasrepro.experiments.hw import ACCURACY
+from nasrepro.guidance import threshold_discretiser
+from nasrepro.search.random_search import RandomSearch
 from nasrepro.study import cards, constraint_table, records, search_tables
 from nasrepro.study.claims import metric_row
 from nasrepro.study.protocols import labels_before, recorded_labels_before
 from nasrepro.study.records import Record
-from nasrepro.study.run import run
+from nasrepro.study.run import RunContext, run
 
 
 def _run(name: str, root: Path, **given: Any) -> tuple[Path, Record]:
@@ -99,6 +105,24 @@ def test_table_4_shows_the_records_that_answer_its_claims():
             assert row.cells[7] == f"{100 * record.metrics['ceiling']['share']:.1f}"
 
 
+@pytest.mark.mirror
+@pytest.mark.parametrize("device", ["edgegpu", "eyeriss"])
+def test_a_cell_exactly_at_the_bound_is_feasible_whoever_asks(mirror: Path, tmp_path: Path, device: str):
+    cells, column = np.arange(5**6), device_column("imagenet16-120", f"{device}_latency")
+    latency = HWNB201Benchmark().query_many(cells, column)
+    bound = np.sort(latency)[1_000]  # the latency of a cell
+    limit = hardware.constraints(hardware.HWParameters.model_validate({"device": device, "latency": bound}))
+    asked = [
+        limit[0].satisfied(cells),
+        hardware.feasible(RunContext(tmp_path, tmp_path, "cpu"), limit, "me", cells, "train"),
+        threshold_discretiser(bound)(latency) == hardware.WITHIN,
+    ]
+    at_bound = latency == bound
+    assert at_bound.any() and (latency > bound).any()
+    for found in asked:
+        np.testing.assert_array_equal(found, (latency < bound) | at_bound)
+
+
 @pytest.fixture(scope="module")
 def baselines(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Record]:
     return _run("baselines", tmp_path_factory.mktemp("baselines"), dataset="cifar100")
@@ -131,6 +155,12 @@ def test_labels_to_the_optimum_are_counted_to_the_draw_that_found_it(baselines: 
         if len(found):
             assert entry["labels_to_optimum"] == found.min() + 1
     assert len(search_tables.searchers_table(record).rows) == len(search_tables.SEARCHER_NAMES)
+
+
+def test_no_two_runs_of_the_baselines_draw_the_same(baselines: tuple[Path, Record]):
+    trace = records.load_table(*baselines, "trace.parquet")
+    drawn = [tuple(part["row"]) for _, part in trace.groupby(["searcher", "run"])]
+    assert len(set(drawn)) == len(drawn) == 2 * len(search_tables.SEARCHER_NAMES)
 
 
 def test_a_searcher_draws_the_same_alone_as_among_all(baselines: tuple[Path, Record], tmp_path: Path):
@@ -203,15 +233,16 @@ def test_a_bound_on_the_energy_is_a_third_condition(mirror: Path, tmp_path: Path
 
 
 def test_a_training_on_m_labels_reads_m_labels_and_each_training_its_own(tmp_path: Path):
-    folder, record = _run("nb201", tmp_path, dataset="cifar10", labelled=200, trainings=2)
+    folder, record = _run("nb201", tmp_path, dataset="cifar10", labelled=201, trainings=2)
     counts = {(c.reader, c.purpose): c for c in record.labels if "valid" in c.column}
     for protocol in ("paper", "distinct"):  # one training's, though the run read those of two
         row = metric_row(record, "dinas", protocol)
-        assert row is not None and row["labels_before_search"] == 200 == recorded_labels_before(record, row)
-    assert counts["dinas", "train"].reads == 400 and 300 < counts["dinas", "train"].distinct <= 400
-    assert counts["top_class", "threshold"].distinct == 200
+        assert row is not None and row["labels_before_search"] == 201 == recorded_labels_before(record, row)
+    assert counts["dinas", "train"].reads == 402 and 300 < counts["dinas", "train"].distinct <= 402
+    assert counts["top_class", "threshold"].distinct == 201
     trace = records.load_table(folder, record, "trace.parquet")
-    assert trace.loc[trace["searcher"] == "top_class", "row"].nunique() <= 10  # the best 5 % of 200
+    winners = trace[trace["searcher"] == "top_class"]
+    assert winners["row"].nunique() <= 10 and (winners["value"] > record.metrics["cuts"][-1]).all()  # of 201
 
 
 def test_pages_show_the_labels_of_one_training_of_every_committed_record():
@@ -249,3 +280,40 @@ def test_what_a_search_had_read_is_what_its_training_read_and_a_mean_where_they_
     assert labels_before("dinas", ledger, trainings[:2]) == 3
     assert labels_before("dinas", ledger, trainings) == pytest.approx(10 / 3)
     assert labels_before("top_class", ledger, trainings) == 2 and labels_before("random", ledger, trainings) == 0
+
+
+class _Unlearnt(Generation):
+    """Samples are random cells by the seed of their stream."""
+
+    def sampler(self, training: int) -> tuple[Sampler, pd.DataFrame]:
+        return lambda seed: _Sampled(self.space, np.random.default_rng(seed)), pd.DataFrame({"step": [1]})
+
+
+class _Sampled(RandomSearch):
+    name = "dinas"
+
+
+def _drawn(folder: Path, seed: int) -> dict[tuple[str, int, int], tuple[int, ...]]:
+    """Return the cells of every run of every training and control, with the stages kept in a folder."""
+    p = DinasParameters.model_validate({"trainings": 2, "runs": 3, "queries": 12, "most_draws": 1, "seed": seed})
+    column = Column("cifar10", "accuracy", "valid", 200, MEAN)
+    task = _Unlearnt(p, RunContext(folder, folder, "cpu"), NB201Benchmark(), column, lambda rows: [])
+    trace = pd.concat([*task.dinas()[0], *task.controls(np.arange(100))])
+    return {key: tuple(part["row"]) for key, part in trace.groupby(["searcher", "training", "run"])}  # type: ignore[misc]
+
+
+def test_every_run_has_a_stream_of_its_own_and_draws_the_same_again(tmp_path: Path):
+    first, again, other = (_drawn(tmp_path / name, seed) for name, seed in (("a", 0), ("b", 0), ("c", 1)))
+    assert first == again and len(first) == 6 + 3 * 6
+    assert len({*first.values(), *other.values()}) == 2 * len(first)
+
+
+def test_every_training_has_weights_labels_and_held_out_cells_of_its_own(tmp_path: Path):
+    p = DinasParameters.model_validate({"trainings": 3, "labelled": 100, "train_share": 0.9})
+    column = Column("cifar10", "accuracy", "valid", 200, MEAN)
+    task = Generation(p, RunContext(tmp_path, tmp_path, "cpu"), NB201Benchmark(), column, lambda rows: [])
+    assert len(set(task.seeds()["trainings"])) == 3  # type: ignore[arg-type]
+    assert len({tuple(task.labelled(k)) for k in range(3)}) == 3
+    task.p = p.model_copy(update={"labelled": 0})
+    held_out = [set(range(5**6)) - set(task.training_cells(k).tolist()) for k in range(3)]
+    assert len(set(map(frozenset, held_out))) == 3 and {len(h) for h in held_out} == {5**6 - int(0.9 * 5**6)}

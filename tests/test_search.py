@@ -81,6 +81,8 @@ def test_the_two_protocols_of_a_trace():
     distinct = run_rows(trace, DISTINCT, 3, 89.5, None)
     assert distinct.best_valid.tolist() == [93.0, 0.0] and distinct.test.isna().all()
     assert distinct.distinct_valid.tolist() == [3, 0] and distinct.in_top_class.tolist() == [3, 0]
+    at_the_cut = run_rows(trace, DISTINCT, 3, 90.0, None)
+    assert at_the_cut.in_top_class.tolist() == [1, 0]  # the wanted class begins above it
 
 
 def test_random_search_proposes_every_cell_once():

@@ -8,15 +8,27 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from sklearn.gaussian_process import GaussianProcessRegressor
 
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
+from nasrepro.encodings.adjacency import adjacency_encoding
+from nasrepro.encodings.tabular import tabular_features
 from nasrepro.graphs import Graphs
+from nasrepro.predictors.gaussian_process import GaussianProcess
+from nasrepro.search import bananas, bayesian, practitioner
 from nasrepro.search.bananas import BANANAS
 from nasrepro.search.base import Proposal, Searcher, spend
 from nasrepro.search.bayesian import BayesianOptimisation, expected_improvement, normal_scores
-from nasrepro.search.defaults import BananasConfig, EnsembleConfig, EvolutionConfig, LocalSearchConfig, MutationConfig
+from nasrepro.search.defaults import (
+    BananasConfig,
+    EnsembleConfig,
+    EvolutionConfig,
+    LocalSearchConfig,
+    MutationConfig,
+    PractitionerConfig,
+)
 from nasrepro.search.ensemble import Ensemble
 from nasrepro.search.evolution import RegularisedEvolution
 from nasrepro.search.local_search import LocalSearch
@@ -251,6 +263,73 @@ def test_parents_are_mutated_in_turn_until_there_are_enough_new_mutants():
         from_first = [b in near for b in few]
         assert len(set(few)) == len(few) and from_first == sorted(from_first, reverse=True)
         assert sum(from_first) < 3 or all(from_first)  # the second parent only where the first gave too few
+
+
+def test_bananas_draws_a_value_for_each_candidate_from_the_mean_and_spread_of_its_predictions(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Independent Thompson sampling: b comes before a with probability Phi((m_b - m_a) / sqrt(s_a^2 + s_b^2))."""
+    mean, deviation = np.array([0.0, 0.5]), np.array([1.0, 0.5])
+
+    class Known(Ensemble):
+        def fit(self, x: np.ndarray, y: np.ndarray) -> None: ...
+
+        def predict(self, x: np.ndarray) -> np.ndarray:
+            return np.stack([mean - deviation, mean + deviation])
+
+    a, b = (3, 3, 3, 3), (2, 2, 2, 2)
+    monkeypatch.setattr(bananas, "Ensemble", Known)
+    monkeypatch.setattr(bananas, "new_mutants", lambda *_: [a, b])
+    searcher = BANANAS(CHAIN, np.random.default_rng(0), QUICK)
+    searcher.tell([Proposal(OPTIMUM), Proposal((1, 1, 1, 1))], np.array([0.0, 1.0]))
+    wins = sum(searcher.choose(1) == [b] for _ in range(2_000))
+    assert stats.binomtest(wins, 2_000, stats.norm.cdf(0.5 / np.sqrt(1.25))).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("shortlist", [5, 20, 512])
+def test_a_batch_of_independent_cells_has_the_highest_upper_confidence_bounds(
+    shortlist: int, monkeypatch: pytest.MonkeyPatch
+):
+    """The shortlist leaves out nothing that would be chosen, and no cell is chosen that was tried."""
+    rng = np.random.default_rng(0)
+    mean, deviation = rng.normal(size=81), 2 * rng.random(81)
+
+    class Known(GaussianProcess):
+        def fit(self, *_: Any) -> None: ...
+
+        def predict(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            rows = [int((x_ == tabular_features(CHAIN).table).all(1).argmax()) for x_ in x]
+            return mean[rows], deviation[rows]
+
+        def covariance(self, x: np.ndarray) -> np.ndarray:
+            return np.diag(self.predict(x)[1] ** 2)
+
+    monkeypatch.setattr(practitioner, "GaussianProcess", Known)
+    searcher = PractitionerGP(CHAIN, rng, PractitionerConfig(shortlist=shortlist, confidence=1.5))
+    best = [CHAIN.from_index(int(row)) for row in np.argsort(-(mean + 1.5 * deviation))]
+    searcher.tell([Proposal(arch) for arch in best[:3]], np.arange(3.0))
+    assert searcher.choose(5) == best[3:8]
+
+
+def test_bayesian_optimisation_queries_the_neighbours_expected_to_improve_most_on_the_best(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    weights = np.random.default_rng(0).normal(size=(2, adjacency_encoding(CHAIN.encode([OPTIMUM]), 5).shape[1]))
+
+    class Known(GaussianProcessRegressor):
+        def fit(self, x: np.ndarray, y: np.ndarray) -> None: ...
+
+        def predict(self, x: np.ndarray, return_std: bool = False) -> tuple[np.ndarray, np.ndarray]:
+            return x @ weights[0] / 2, np.abs(x @ weights[1])
+
+    monkeypatch.setattr(bayesian, "GaussianProcessRegressor", Known)
+    searcher = BayesianOptimisation(CHAIN, np.random.default_rng(0))
+    told = [OPTIMUM, (3, 3, 3, 3), (1, 1, 1, 1)]
+    searcher.tell([Proposal(arch) for arch in told], np.array([1.0, 3.0, 2.0]))
+    near = [a for a in CHAIN.all() if a not in told and 1 in [CHAIN.distance(a, b) for b in told]]
+    mean, deviation = Known().predict(adjacency_encoding(CHAIN.encode(near), 5).numpy())
+    gain = expected_improvement(mean, deviation, stats.norm.ppf(2.5 / 3))  # the best of three labels
+    assert searcher.choose(6) == [near[k] for k in np.argsort(-gain)[:6]]
 
 
 def test_expected_improvement_is_the_mean_gain():
