@@ -82,6 +82,21 @@ def test_the_truth_scores_1_and_a_constant_0():
     assert judged.taus(Oracle(values, wrong=True), data) == dict.fromkeys(difference.TAUS, 0.0)
 
 
+def test_gains_are_ranked_within_each_neighbourhood():
+    """What a predictor adds to all gains of a cell does not matter there; among pairs with other anchors it does."""
+    (task,) = small_tasks("nb201")
+    judged = difference.evaluation(task, Ledger(), 0, 100, 4, 2)
+    values = task.benchmark.query_many(np.arange(NB201.size), task.column)
+    data = label(CellPairs(np.arange(4), np.zeros((0, 2), dtype=np.int64)), task.labels(Ledger(), "x"))
+
+    class Biased(Oracle):
+        def gain_cells(self, base: Cells, neighbour: Cells) -> np.ndarray:
+            return super().gain_cells(base, neighbour) + 37.0 * (np.asarray(base) % 11)
+
+    taus = judged.taus(Biased(values), data)
+    assert taus["tau_neighbours"] == pytest.approx(1) and taus["tau_pairs"] < 0.9
+
+
 def test_nothing_is_judged_on_cells_that_were_trained_on():
     (task,) = small_tasks("nb201")
     judged = difference.evaluation(task, Ledger(), 0, 50, 4, 2)
@@ -153,6 +168,12 @@ def test_losses_are_relative_to_one_edit_and_to_saying_nothing(small: dict[str, 
         assert first is not None and third is not None
         assert first["ratio"]["mean"] == first["growth"]["mean"] == first["share_ratio"]["mean"] == 1
         assert third["ratio_to_3"]["mean"] == 1
+    runs = records.load_table(*small["distance"], "runs.parquet")
+    for name, field, of in (("ratio", "loss", 1), ("growth", "target", 1), ("ratio_to_3", "loss", 3)):
+        at = {k: part.groupby(["predictor", "trial"])[field].mean() for k, part in runs.groupby("k")}
+        for row in record.metrics["rows"]:
+            by_trial = (at[int(row["protocol"][1:])] / at[of])[row["searcher"]]
+            assert row[name]["mean"] == pytest.approx(by_trial.mean()) and row[name]["n"] == len(by_trial) == 2
     reads = {c.purpose: c.distinct for c in record.labels}
     assert reads["train"] <= 2 * 6 * 2 * 40 and reads["report"] <= 2 * 6 * 2 * 50
     figure, table, shapes = doa_tables.run_tables(record)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
 from nasrepro import experiments
+from nasrepro.benchmarks.hw_nb201 import HWNB201Benchmark, device_column
+from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.diffusion.exact import ExactDenoiser
 from nasrepro.diffusion.model import NoiseModel
 from nasrepro.diffusion.noise import diffuse, transition
 from nasrepro.diffusion.sample import sample
+from nasrepro.experiments import exact_denoiser, hw, nb201
 from nasrepro.graphs import Graphs
 from nasrepro.study import exact_table
 from nasrepro.study.records import Record
-from nasrepro.study.run import run
+from nasrepro.study.run import RunContext, run
 
 K, T = 3, 100
 
@@ -124,6 +129,24 @@ def test_more_steps_leave_the_wanted_class_less_often(record: Record):
     assert stats.fisher_exact(np.round(counts).astype(int)).pvalue < 1e-6
     assert ten["distinct_wanted"] <= record.metrics["distinct_wanted"] == 782
     assert ten["feasible"] is None
+
+
+@pytest.mark.mirror
+@pytest.mark.parametrize("name", ["nb201", "hw-nb201"])
+def test_the_wanted_class_begins_above_the_percentile(name: str, mirror: Path, tmp_path: Path):
+    """Three quarters of an interval between 4 k + 1 cells end exactly at one of them, which is not wanted."""
+    labels = NB201Benchmark()
+    rows, accuracy = np.arange(15_625), nb201.column("cifar10", "valid")
+    latency, given = np.zeros(15_625), {"benchmark": name, "percentile": 75}
+    if name == "hw-nb201":
+        accuracy = hw.ACCURACY
+        latency = HWNB201Benchmark().query_many(rows, device_column("imagenet16-120", "raspi4_latency"))
+        given["latency"] = np.sort(latency)[4_000]
+    p = exact_denoiser.ExactParameters.model_validate(given)
+    wanted = exact_denoiser._CLASSES[name](p, RunContext(tmp_path, tmp_path, "cpu"))
+    values = labels.query_many(rows, accuracy)[latency <= given.get("latency", 0)]
+    cut = np.sort(values)[3 * (len(values) - 1) // 4]
+    assert len(values) % 4 == 1 and len(wanted.keys) == len(wanted.graphs) == (values > cut).sum()
 
 
 def test_every_label_behind_the_threshold_is_accounted_for(record: Record):

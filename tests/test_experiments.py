@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.errors import MissingData, ParameterError
 from nasrepro.experiments import hw as hardware
+from nasrepro.experiments import hw_joint
 from nasrepro.experiments.dinas import DinasParameters, Generation, Sampler
 from nasrepro.experiments.hw import ACCURACY
 from nasrepro.guidance import threshold_discretiser
@@ -34,7 +36,7 @@ def _run(name: str, root: Path, **given: Any) -> tuple[Path, Record]:
 
 @pytest.fixture(scope="module")
 def hw(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Record]:
-    return _run("hw", tmp_path_factory.mktemp("hw"), device="fpga", latency=1.0)
+    return _run("hw", tmp_path_factory.mktemp("hw"), device="fpga", latency=1.0, percentile=80.0)
 
 
 @pytest.mark.mirror
@@ -72,6 +74,8 @@ def test_the_draw_from_the_wanted_cells_is_always_feasible_and_below_the_ceiling
     constraint = Constraint(costs, device_column("imagenet16-120", "fpga_latency"), 1.0)
     ceiling = constraint.ceiling(NB201Benchmark(), ACCURACY)
     assert record.metrics["ceiling"]["val"] == ceiling.value >= row["val"]["high"]
+    values, cut = NB201Benchmark().query_many(constraint.rows(), ACCURACY), record.metrics["cuts"][-1]
+    assert (values == cut).any() and record.metrics["wanted_cells"] == (values > cut).sum()
     shown = constraint_table.run_table(record).to_frame()
     assert shown["Best validation, %"].iloc[-1] == f"{ceiling.value:.2f}"
 
@@ -306,6 +310,40 @@ def test_every_run_has_a_stream_of_its_own_and_draws_the_same_again(tmp_path: Pa
     first, again, other = (_drawn(tmp_path / name, seed) for name, seed in (("a", 0), ("b", 0), ("c", 1)))
     assert first == again and len(first) == 6 + 3 * 6
     assert len({*first.values(), *other.values()}) == 2 * len(first)
+
+
+@pytest.mark.mirror
+def test_one_model_of_all_settings_sees_each_cell_as_it_is_there(
+    mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Its classes are those of every setting, its trainings and their runs are all different."""
+    seen: dict[int, np.ndarray] = {}
+
+    def trained(context: RunContext, name: str, identity: object, load: Any, *, seed: int, **_: Any) -> tuple[Any, Any]:
+        seen[seed] = load()[1].numpy()
+        context.spent("training", 1.0, 1.0)
+        return SimpleNamespace(denoiser=SimpleNamespace(to=lambda _: None), noise=None), pd.DataFrame({"step": [1]})
+
+    monkeypatch.setattr(hw_joint, "trained", trained)
+    monkeypatch.setattr(hw_joint, "Guided", lambda *_: None)
+    monkeypatch.setattr(
+        hw_joint, "DiNAS", lambda guided, noise, space, *, seed, **_: _Sampled(space, np.random.default_rng(seed))
+    )
+    folder, record = _run("hw_joint", tmp_path, trainings=2, percentile=75)
+    trace = records.load_table(folder, record, "trace.parquet")
+    drawn = [tuple(part["row"]) for _, part in trace.groupby(["training", "setting", "run"])]
+    assert len(seen) == 2 and len(set(drawn)) == len(drawn) == 2 * 12 * 2
+    cells, ties = np.arange(5**6), 0
+    accuracy = NB201Benchmark().query_many(cells, ACCURACY)
+    for s, (device, bound) in enumerate(constraint_table.settings()):
+        latency = HWNB201Benchmark().query_many(cells, device_column("imagenet16-120", f"{device}_latency"))
+        within, cut = latency <= float(bound), record.metrics["cuts"][s]
+        ties += (accuracy[within] == cut).any()
+        assert (accuracy[within] > cut).mean() == pytest.approx(0.25, abs=1e-3)
+        for classes in seen.values():
+            part = classes[s * 5**6 : (s + 1) * 5**6]
+            np.testing.assert_array_equal(part, np.stack([2 * s + within, accuracy > cut], axis=1))
+    assert ties
 
 
 def test_every_training_has_weights_labels_and_held_out_cells_of_its_own(tmp_path: Path):

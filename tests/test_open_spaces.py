@@ -201,7 +201,7 @@ def test_every_searcher_beats_random_search_where_there_are_no_rows(name: str):
 def toy(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Path, Record]]:
     """Run an experiment on toy labels, with random cells in the place of samples (one in five of them none)."""
     losses = lambda cells: np.array([5 + sum(o * 1.7**k for k, o in enumerate(c.operations)) / 1e3 for c in cells])  # noqa: E731
-    logged = [NLP.sample(np.random.default_rng(s)) for s in range(300)]
+    logged = [NLP.sample(np.random.default_rng(s)) for s in range(301)]
     for name in ("query_many", "checksums"):
         monkeypatch.setattr(NB301Benchmark, name, getattr(_Toy, name))
         monkeypatch.setattr(NLPBenchmark, name, {"checksums": _Toy.checksums}.get(name, lambda s, a, column: losses(a)))
@@ -212,7 +212,9 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Path, Record]]:
 
 def test_ten_by_ten_combinations_cost_a_hundred_queries_and_invalid_ones_count(toy: Any, tmp_path: Path):
     folder, record = toy("nb301", tmp_path)
-    trace = records.load_table(folder, record, "trace.parquet").query("searcher == 'dinas' and query < 25")
+    trace = records.load_table(folder, record, "trace.parquet")
+    assert trace.loc[trace["searcher"] == "top_class", "value"].min() > record.metrics["cuts"][-1]  # a value of many
+    trace = trace.query("searcher == 'dinas' and query < 25")
     for _, part in trace.groupby(["training", "run"]):
         keys = part.loc[part["key"] != "", "key"]
         halves = [set(keys.str.split("-").str[k]) for k in (0, 1)]
@@ -262,6 +264,8 @@ def test_nas_bench_nlp_is_maximised_as_100_minus_the_loss(toy: Any, tmp_path: Pa
     folder, record = toy("nlp", tmp_path)
     trace = records.load_table(folder, record, "trace.parquet")
     assert trace["value"].max() <= 95.0 and record.metrics["best_label"] == trace["value"].max()
+    assert trace.loc[trace["searcher"] == "top_class", "value"].min() > record.metrics["cuts"][-1]
+    assert record.metrics["wanted_cells"] == 15  # the 286th of 301 values is the cut
     runs = records.load_table(folder, record, "runs.parquet")
     for entry in runs.query("searcher == 'dinas'").to_dict("records"):
         part = trace[(trace["searcher"] == "dinas") & (trace["run"] == entry["run"])]
