@@ -33,7 +33,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     if not SECONDS:
         return
     from nasrepro.experiments.nb201 import NB201Parameters
-    from nasrepro.study.parameters import resolve
+    from nasrepro.parameters.base import resolve
 
     steps = resolve(NB201Parameters, {}, "laptop").reverse_steps
     say = terminalreporter.write_line

@@ -42,7 +42,7 @@ seed: int = 0  # master seed
 # %% tags=["hide-input"]
 from pydantic import Field
 
-from nasrepro.study.parameters import Parameters, from_notebook, resolve
+from nasrepro.parameters.base import Parameters, from_notebook, resolve
 
 
 class Choice(Parameters):
