@@ -32,8 +32,9 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
             terminalreporter.write_line(line)
     if not SECONDS:
         return
-    from nasrepro.experiments.nb201 import NB201Parameters
     from nasrepro.study.parameters import resolve
+
+    from nasrepro.experiments.nb201 import NB201Parameters
 
     steps = resolve(NB201Parameters, {}, "laptop").reverse_steps
     say = terminalreporter.write_line

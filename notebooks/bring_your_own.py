@@ -40,9 +40,8 @@ seed: int = 0  # master seed
 # An unknown or mistyped parameter is refused before any work is done.
 
 # %% tags=["hide-input"]
-from pydantic import Field
-
 from nasrepro.study.parameters import Parameters, from_notebook, resolve
+from pydantic import Field
 
 
 class Choice(Parameters):
