@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar, Literal
 
 import nbformat
@@ -17,7 +18,10 @@ from pydantic import Field
 
 from nasrepro import experiments, paths
 from nasrepro.benchmarks.ledger import Ledger
+from nasrepro.diffusion.denoiser import DenoiserConfig
+from nasrepro.diffusion.train import Step, TrainingConfig
 from nasrepro.errors import CorruptData, ParameterError, StorageError
+from nasrepro.experiments import training
 from nasrepro.parameters import resolved
 from nasrepro.parameters.base import Parameters, from_notebook, parse_assignments, resolve
 from nasrepro.study import records
@@ -369,3 +373,27 @@ def test_papermill_and_the_command_line_give_the_same_record(tmp_path: Path):
         experiments.load("nb201"), {"dataset": "cifar100", **SMOKE}, profile="smoke", root=tmp_path / "own"
     )
     assert fresh.name == folder.name and deviation(record.metrics, anew.metrics) == 0
+
+
+def test_the_cost_of_a_training_counts_the_sittings_that_were_killed(tmp_path: Path, monkeypatch):
+    step, sittings = Step(1, 1.0, 1.0, 1.0), []
+
+    def train(*_: Any, on_step: Any, **__: Any) -> tuple[Any, list[Step]]:
+        sittings.append(1)
+        time.sleep(0.2)
+        on_step(step)
+        if len(sittings) == 1:
+            raise _Killed
+        return SimpleNamespace(save=lambda path: path.write_bytes(b"")), [step]
+
+    def trained() -> RunContext:
+        context = RunContext(tmp_path, tmp_path / "models", "cpu", checkpoint_every_s=0.0)
+        shape: dict[str, Any] = {"node_classes": 3, "condition_classes": (2,), "denoiser": DenoiserConfig("upper")}
+        training.trained(context, "toy", {}, lambda: (range(4), None), config=TrainingConfig(), seed=0, **shape)
+        return context
+
+    monkeypatch.setattr(training, "train", train)
+    with pytest.raises(_Killed):
+        trained()
+    assert trained().stages["training"] >= 0.4
+    assert len(list((tmp_path / "models").iterdir())) == 2, "the seconds of an unfinished training are not left behind"

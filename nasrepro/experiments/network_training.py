@@ -23,6 +23,7 @@ from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, NB301Benchmark
 from nasrepro.classification import folder, images
 from nasrepro.classification.job import Data, Job, Trained, carry_out, in_processes, network_of, trained_from
 from nasrepro.classification.recipe import MOBILE_LIMIT, Recipe
+from nasrepro.classification.train import Epoch
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.chosen_cells import RECORD, SURROGATE, best_by_surrogate, of_record, parse_cells, record_file
 from nasrepro.parameters.dinas import NetworkTrainingParameters
@@ -142,8 +143,13 @@ def _trained(context: RunContext, job: Job, checksums: Mapping[str, str], proces
     result, weights = context.models / f"{key}.network.json", context.models / f"{key}.safetensors"
     kept = _read(result)
     if kept is None:
-        checkpoint = context.models / f"{key}.checkpoint"
-        with provenance.stopwatch() as watch, progress.task(name, job.recipe.epochs) as advance:
+        checkpoint, clock = context.models / f"{key}.checkpoint", context.models / f"{key}.seconds.json"
+        with provenance.stopwatch(clock) as watch, progress.task(name, job.recipe.epochs) as advance:
+
+            def on_epoch(epoch: Epoch) -> None:
+                advance(epoch.number)
+                watch.note()
+
             if processes > 1:
                 found = in_processes(
                     job,
@@ -160,11 +166,12 @@ def _trained(context: RunContext, job: Job, checksums: Mapping[str, str], proces
                     device=context.device,
                     checkpoint=checkpoint,
                     checkpoint_every_s=context.checkpoint_every_s,
-                    on_epoch=lambda epoch: advance(epoch.number),
+                    on_epoch=on_epoch,
                 )
         kept = {"result": asdict(found), "wall_s": watch.wall_s, "cpu_s": watch.cpu_s}
         write_atomically(result, json.dumps(kept).encode())
-        checkpoint.unlink(missing_ok=True)
+        for path in (checkpoint, clock):
+            path.unlink(missing_ok=True)
         log.info("%s: top-1 error %.2f %% after %.0f s", name, found.history[-1].top1_error, watch.wall_s)
     context.spent("training", kept["wall_s"], kept["cpu_s"])
     return trained_from(kept["result"])

@@ -58,7 +58,7 @@ def trained(
         {"device": context.device},
     )
     model_path, curve_path = context.models / f"{key}.safetensors", context.models / f"{key}.json"
-    checkpoint = context.models / f"{key}.checkpoint"
+    checkpoint, clock = context.models / f"{key}.checkpoint", context.models / f"{key}.seconds.json"
     if model_path.is_file() and curve_path.is_file():
         try:
             model, kept = DiffusionModel.load(model_path), json.loads(curve_path.read_text())
@@ -68,7 +68,12 @@ def trained(
             log.warning("The trained model %s is damaged (%s) and is trained again.", model_path.name, error)
     graphs, classes = load_data()
     steps = config.epochs * -(-len(graphs) // config.batch_size)
-    with provenance.stopwatch() as watch, progress.task(name, steps) as advance:
+    with provenance.stopwatch(clock) as watch, progress.task(name, steps) as advance:
+
+        def on_step(step: Step) -> None:
+            advance(step.number)
+            watch.note(context.checkpoint_every_s)
+
         model, history = train(
             graphs,
             classes,
@@ -81,12 +86,12 @@ def trained(
             device=context.device,
             checkpoint=checkpoint,
             checkpoint_every_s=context.checkpoint_every_s,
-            on_step=lambda step: advance(step.number),
+            on_step=on_step,
         )
     model.save(model_path)
     losses = [[s.loss, s.node_loss, s.edge_loss] for s in history]
     write_atomically(curve_path, json.dumps({"wall_s": watch.wall_s, "cpu_s": watch.cpu_s, "losses": losses}).encode())
-    for path in (checkpoint, checkpoint.with_name(checkpoint.name + ".previous")):
+    for path in (checkpoint, checkpoint.with_name(checkpoint.name + ".previous"), clock):
         path.unlink(missing_ok=True)
     context.spent("training", watch.wall_s, watch.cpu_s)
     log.info("%s: %d steps in %.0f s, loss %.3f", name, len(history), watch.wall_s, history[-1].loss)

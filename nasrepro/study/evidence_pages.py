@@ -132,7 +132,6 @@ def _letter(grouped: Mapping[str, Sequence[Evidence]], committed: Sequence[Run])
         found[f"evidence.letter.{name}"] = run[1].parameters[name] if run else None
     found["evidence.letter.failed"] = row.get("failed_runs")
     found["evidence.letter.steps"] = run[1].metrics["speed"]["training_steps"] if run else None
-    found["evidence.letter.hours"] = run[1].cost.wall_s / 3600 if run else None
     for short in ("val", "test"):
         answer = next(e for e in grouped[f"dinas.table2.cifar10.{short}"] if e.method == "as printed")
         found[f"evidence.letter.verdict.{short}"] = answer.verdict

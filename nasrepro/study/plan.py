@@ -191,7 +191,7 @@ def cost_in_words(entry: Planned, runs: Sequence[Run]) -> str:
     models = 2 if entry.experiment == "nb301" else 1
     steps = models * p["trainings"] * p["epochs"] * math.ceil(int(cells * p["train_share"]) / p["batch_size"])
     told = f"not run as printed: {steps:,} training steps"
-    if measured is None:
+    if measured is None or measured[1].cost.sittings > 1:  # seconds of a killed sitting were once not counted
         return told
     speed = measured[1].metrics["speed"]
     seconds = steps * speed["training_s"] / speed["training_steps"]

