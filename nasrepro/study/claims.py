@@ -343,6 +343,8 @@ def _ours(claim: Claim, answer: Answer, runs: Sequence[Run]) -> Evidence:
 def measured(record: Record, answer: Answer) -> tuple[Measured | None, str]:
     """Return the number of an answer, or why there is none."""
     if answer.row == "speed":
+        if answer.field == "training_s" and record.cost.sittings > 1:
+            return None, f"run {record.key} was resumed, and the seconds of sittings that were killed are not counted"
         value = record.metrics.get("speed", {}).get(answer.field)
         return (
             (None, f"run {record.key} has no such time")
@@ -438,14 +440,19 @@ def as_measured(claim: Claim) -> Measured:
 
 
 def _to_decide(claim: Claim, found: Measured, record: Record) -> str:
-    """Say how many runs, and how many CPU minutes, would make the interval narrow enough for a verdict."""
+    """Say how many runs, and how many CPU minutes, would make the interval narrow enough for a verdict.
+
+    Where all runs sample from one training, it is not paid again.
+    """
     low, high = found.ends
     edges = [claim.printed] if claim.bound else [claim.printed - claim.tolerance, claim.printed + claim.tolerance]
     distance, half = min(abs(found.mean - edge) for edge in edges), (high - low) / 2
     if not distance or not half:
         return "the mean lies on the edge of the tolerance; more runs would not decide it"
     runs = math.ceil(found.n * (half / distance) ** 2) + 1
-    minutes = (runs - found.n) * record.cost.cpu_s / 60 / found.n
+    stages = record.cost.stages
+    again = 1 - stages.get("training", 0.0) / sum(stages.values()) if record.parameters.get("trainings") == 1 else 1
+    minutes = (runs - found.n) * again * record.cost.cpu_s / 60 / found.n
     return f"about {runs:,} runs instead of {found.n} would decide it, {minutes:,.0f} CPU minutes more"
 
 
