@@ -14,8 +14,6 @@ from nasrepro import paths
 from nasrepro.errors import CorruptData
 from nasrepro.study import claims, plan, records
 from nasrepro.study.claims import (
-    Claim,
-    Measured,
     by_claim,
     claims_json,
     evaluate,
@@ -25,6 +23,7 @@ from nasrepro.study.claims import (
     verdict_of,
 )
 from nasrepro.study.constraint_table import printed_table4, settings
+from nasrepro.study.evidence import VERDICTS, Answer, Claim, Evidence, Measured
 from nasrepro.study.search_tables import printed
 
 KEYS = [
@@ -42,7 +41,7 @@ def _load(root: Path) -> list[records.Run]:
 
 
 @pytest.fixture(scope="module")
-def committed() -> list[claims.Evidence]:
+def committed() -> list[Evidence]:
     return claims.committed_evidence()
 
 
@@ -152,7 +151,7 @@ def test_ours_stands_above_level_or_below_and_never_gets_a_verdict(committed) ->
     assert stands(_at(91.607), claims.as_measured(_claim())) == "level"  # 91.61 is printed
     assert stands(_at(1.8, 0.1), _at(2.0, 0.3)) == "level"
     assert {e.verdict for e in committed if e.method == "ours"} == {None}
-    assert all(e.verdict in claims.VERDICTS for e in committed if e.method == "as printed")
+    assert all(e.verdict in VERDICTS for e in committed if e.method == "as printed")
 
 
 def test_a_verdict_is_given_where_the_readings_agree_and_else_depends_on_the_reading(committed) -> None:
@@ -205,7 +204,7 @@ def test_json_has_exactly_the_contract_keys_and_no_nan(tmp_path: Path) -> None:
     stored = claims.metric_row(record, "dinas", "paper")["best_valid"]
     assert (first["ours"], first["ci95"], first["n"]) == (stored["mean"], [stored["low"], stored["high"]], 30)
     assert first["runs"] == [record.key] and first["control"]["name"].startswith("uniform draw")
-    bad = claims.Evidence(_claim(), "ours", "x", Measured(math.nan, None, 1))
+    bad = Evidence(_claim(), "ours", "x", Measured(math.nan, None, 1))
     with pytest.raises(ValueError):
         claims_json([bad])
 
@@ -245,7 +244,7 @@ def test_a_run_by_the_recipe_answers_as_printed_with_its_departures(tmp_path: Pa
     _as_printed_record(tmp_path)
     answers = {(e.method, e.reading): e for e in evaluate(_load(tmp_path), [_claim()])}
     printed_by_us = answers["as printed", "the public code, guidance on logits"]
-    assert printed_by_us.found is not None and printed_by_us.verdict in claims.VERDICTS
+    assert printed_by_us.found is not None and printed_by_us.verdict in VERDICTS
     assert printed_by_us.departures == ("epochs 40, printed 100", "runs 3, printed 10")
     assert "worse" not in {e.verdict for e in answers.values()}
     assert answers["as printed", "Algorithm 2, guidance on probabilities"].verdict == "not run"
@@ -274,7 +273,7 @@ def test_an_undecided_verdict_says_what_would_decide_it(committed) -> None:
             assert "more" in e.reason, e.claim.id
 
 
-def _ours(**changes: object) -> claims.Answer:
+def _ours(**changes: object) -> Answer:
     return _claim().ours[0].model_copy(update={"field": "validity", "scale": 100.0, **changes})
 
 

@@ -79,7 +79,9 @@ def test_the_recipe_of_the_paper_fits_every_dinas_experiment():
     from nasrepro.parameters.base import resolve
 
     for name in ("nb201", "nb101", "nb301", "nlp", "hw", "hw_joint"):
-        chosen = resolve(experiments.load(name).parameters, paper_recipe(), "full")
+        model = experiments.load(name).parameters
+        given = {k: v for k, v in paper_recipe().items() if k not in model.unread}
+        chosen = resolve(model, given, "full")
         assert (chosen.batch_size, chosen.learning_rate, chosen.reverse_steps) == (16, 2e-4, 500)
 
 

@@ -9,8 +9,9 @@ import pandas as pd
 
 from nasrepro import paths
 from nasrepro.study import tables
-from nasrepro.study.claims import VERDICTS, Evidence, by_claim, evaluate, metric_row, stands, verdict_of
+from nasrepro.study.claims import by_claim, evaluate, metric_row, stands, verdict_of
 from nasrepro.study.constraint_table import settings
+from nasrepro.study.evidence import VERDICTS, Evidence
 from nasrepro.study.fragments import Fragments, plain_table, table
 from nasrepro.study.plan import select
 from nasrepro.study.records import Run

@@ -14,7 +14,8 @@ from nasrepro import paths
 from nasrepro.errors import CorruptData
 from nasrepro.parameters.base import ADDED
 from nasrepro.storage import write_atomically
-from nasrepro.study.claims import Claim, load_claims, measured
+from nasrepro.study.claims import load_claims, measured
+from nasrepro.study.evidence import Claim
 from nasrepro.study.plan import load_plan, planned
 from nasrepro.study.records import Record
 

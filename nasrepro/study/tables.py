@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from nasrepro.study.claims import (
-    VERDICTS,
-    Claim,
-    Evidence,
-    Measured,
-    as_measured,
-    by_claim,
-    metric_row,
-    stands,
-    verdict_of,
-)
+from nasrepro.study.claims import as_measured, by_claim, metric_row, stands, verdict_of
+from nasrepro.study.evidence import VERDICTS, Claim, Evidence, Measured
 from nasrepro.study.plan import load_plan, parts_of
 from nasrepro.study.records import Record
 from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, duration, with_interval
