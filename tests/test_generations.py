@@ -94,9 +94,10 @@ def test_no_commit_has_changed_what_is_printed_or_the_direction_nor_widened_a_to
     ever: dict[str, set[str]] = {}
     tolerances: dict[str, set[float]] = {}
     known = {commit.name: commit for commit in repository.commits()}
-    for commit in known.values():
-        before = [repository.claims(known[parent]) for parent in commit.parents]
-        for name, claim in repository.claims(commit).items():
+    stated = {name: repository.claims(commit) for name, commit in known.items()}
+    for name_of_commit, commit in known.items():
+        before = [stated[parent] for parent in commit.parents]
+        for name, claim in stated[name_of_commit].items():
             assert all(claim["tolerance"] <= b[name]["tolerance"] for b in before if name in b)
             told = [float(claim["printed"]), *(claim[f] for f in FIXED if f not in ("printed", "tolerance"))]
             ever.setdefault(name, set()).add(json.dumps(told))

@@ -8,7 +8,7 @@ from nasrepro.study.claims import as_measured, by_claim, metric_row, stands, ver
 from nasrepro.study.evidence import VERDICTS, Claim, Evidence, Measured
 from nasrepro.study.plan import load_plan, parts_of
 from nasrepro.study.records import Record
-from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, duration, with_interval
+from nasrepro.study.rendering import DATASET_NAMES, Column, Row, Table, duration, runs_note, with_interval
 
 _PLACE = ("benchmark", "space", "dataset", "device", "latency")  # parameters that say where a run takes place
 
@@ -46,7 +46,8 @@ def claims_table(
         notes.append(
             f"What is not run as printed, these would run: {'; '.join(f'`{command}`' for command in missing)}."
         )
-    return Table(columns, rows, caption, tuple(notes))
+    keys = dict.fromkeys(key for e in evidence if e.method == "as printed" for key in e.runs)
+    return Table(columns, rows, caption, (*notes, *runs_note(keys)))
 
 
 def _claim_row(answers: Sequence[Evidence], verdict: str | None) -> Row:
