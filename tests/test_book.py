@@ -197,7 +197,7 @@ def test_no_committed_record_is_hidden(tmp_path):
     """A run that was paid for and shown nowhere is a result withheld: each is named by a table or figure of some page,
     not only by the list of all runs."""
     book.assemble(tmp_path / "src", local=tmp_path / "none")
-    lists = {"runs.md"}
+    lists = {"runs.md", *(path.name for path in tmp_path.glob("src/book/_generated/generations*.md"))}
     shown = "".join(
         path.read_text(encoding="utf-8")
         for path in [*tmp_path.glob("src/book/**/*.md"), *tmp_path.glob("src/book/dinas/*.ipynb")]
