@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -157,6 +158,26 @@ def test_ablations_change_one_choice_and_zen_reads_no_accuracy(small: dict[str, 
     assert columns["zen"] == str(doa_ablation.ZEN) and columns["literal"] == record.metrics["column"]
     text = doa_tables.run_tables(record)[0].to_text(300)  # type: ignore[union-attr]
     assert "Zen-score" in text and "literal reading" in text
+
+
+def test_ratios_are_taken_within_a_trial_whose_tasks_weigh_the_same():
+    rng = np.random.default_rng(0)
+    of = list(product("p", range(1, 7), "xy", range(4)))
+    runs = pd.DataFrame(of, columns=["predictor", "k", "task", "trial"])
+    runs[["loss", "target", "share"]] = rng.random((len(runs), 3)) + 0.1
+    rows = {row["protocol"]: row for row in doa_distance._rows(runs)}
+    ratios = {"ratio": ("loss", 1), "growth": ("target", 1), "share_ratio": ("share", 1), "ratio_to_3": ("loss", 3)}
+    for k, (ratio, (field, to)) in product(range(1, 7), ratios.items()):
+        mine, row = runs.groupby(["k", "trial"])[field].mean(), rows[f"k{k}"]
+        assert row[ratio]["mean"] == pytest.approx((mine[k] / mine[to]).mean()) and row[ratio]["n"] == 4
+        assert row[field]["mean"] == pytest.approx(mine[k].mean()) and row[field]["n"] == 4
+
+
+def test_the_tasks_of_a_trial_weigh_the_same_in_its_mean():
+    runs = pd.DataFrame({"searcher": "s", "protocol": "p", "task": list("xyx"), "trial": [0, 0, 1], "labels": 1.0})
+    runs = runs.assign(pairs=1.0, seconds=1.0, **{tau: [0.0, 0.6, 0.9] for tau in difference.TAUS})
+    (row,) = doa.summary_rows(runs)
+    assert all((row[tau]["mean"], row[tau]["n"]) == (pytest.approx(0.6), 2) for tau in difference.TAUS)
 
 
 @pytest.mark.mirror
