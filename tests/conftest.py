@@ -38,6 +38,12 @@ def oracle() -> Path:
     return _folder("NASREPRO_ORACLE", "tables built independently, to compare with")
 
 
+@pytest.fixture(scope="session")
+def parity() -> Path:
+    """The folder with what the public code of DiNAS computes (NASREPRO_PARITY); skips where there is none."""
+    return _folder("NASREPRO_PARITY", "outputs of the public code of DiNAS")
+
+
 @pytest.fixture
 def no_mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A machine without mirror and with an empty cache; returns the cache folder."""

@@ -52,15 +52,19 @@ def test_the_file_says_of_every_record_what_the_history_says(repository: Reposit
     expected = {(life.record["key"], life.record["created"][:16].replace("T", " ")): life for life in found.values()}
     told = {(e.key, e.created): e for e in load().records}
     assert told.keys() == expected.keys(), AGAIN
+    commits, strangers = {c.name for c in repository.commits()} | {HERE}, 0
     for name, entry in told.items():
         life = expected[name]
-        if not {entry.added, entry.removed or entry.added} <= {c.name for c in repository.commits()} | {HERE}:
-            continue  # its commits have other names here: the history was rewritten since
-        assert entry.added in (life.added, HERE) and entry.removed in (life.removed, HERE), f"{name}: {AGAIN}"
+        if {entry.added, entry.removed or entry.added} <= commits:
+            assert entry.added in (life.added, HERE) and entry.removed in (life.removed, HERE), f"{name}: {AGAIN}"
+        else:
+            strangers += 1
         parameters = life.record["parameters"]
         assert entry.profile == life.record["profile"] and entry.seed == parameters.get("seed")
         versions = {"method_version": life.record["method_version"]}
         assert all((parameters | versions).get(k, new) == new for k, (_, new) in entry.changed.items())
+    if strangers:
+        pytest.skip(f"the rest holds, but the commits of {strangers} entries have other names here: {AGAIN}")
 
 
 def test_the_verdicts_of_the_first_generation_of_table_4_are_those_of_its_own_code(repository: Repository):

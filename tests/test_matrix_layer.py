@@ -1,7 +1,6 @@
 """The DiGress layer: its tiled attention against the formula, its dropout, and the whole network against what the
 public code of DiNAS computes."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,13 +135,9 @@ def _features(data, name: str) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def public_code():
+def public_code(parity: Path) -> dict[str, np.ndarray]:
     """What the public modules compute on fixed inputs; the file lies outside the project."""
-    folder = os.environ.get("NASREPRO_PARITY")
-    path = Path(folder or ".") / "dinas_public_code.npz"
-    if not folder or not path.is_file():
-        pytest.skip("NASREPRO_PARITY names no folder with outputs of the public code of DiNAS")
-    return dict(np.load(path))
+    return dict(np.load(parity / "dinas_public_code.npz"))
 
 
 @torch.no_grad()
