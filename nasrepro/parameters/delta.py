@@ -112,21 +112,10 @@ class AblationParameters(Parameters):
     }
 
 
-class CodeAloneParameters(Parameters):
-    """Parameters of `nasrepro run code_alone`. Defaults are those of the `laptop` profile."""
+class CodeAloneParameters(AblationParameters):
+    """Parameters of `nasrepro run code_alone`: the same cells and pairs. Defaults are those of the `laptop` profile."""
 
-    trials: int = Field(5, ge=1, le=100, description="training sets")
-    pairs: int = Field(2_000, ge=10, le=100_000, description="held-out one-edit pairs of a trial")
-    centres: int = Field(50, ge=1, le=10_000, description="test cells whose neighbourhoods are ranked")
-    anchors: int = Field(4, ge=1, le=100, description="labelled cells that chained predictions begin at")
     penalty: float = Field(1.0, gt=0, le=1e6, description="of squared weights in the ridge regression")
-    seed: int = Field(0, ge=0, description="number of the first trial; a trial's number decides its cells")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"trials": 2, "pairs": 100, "centres": 5},
-        "laptop": {},
-        "full": {"trials": 20, "centres": 500},
-    }
 
 
 class ProxyParameters(Parameters):

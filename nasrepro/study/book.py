@@ -49,11 +49,9 @@ from nasrepro.study.plan import select
 from nasrepro.study.protocols import recorded_labels_before
 from nasrepro.study.records import Run
 
-PARTS = (
+_BOTH = (  # tables and figures of their own, and numbers that stand in sentences
     evidence_pages,
-    ablation_pages,
     surrogate_pages,
-    network_table,
     encoding_tables,
     doa_tables,
     code_alone_table,
@@ -61,20 +59,8 @@ PARTS = (
     generation_pages,
     training_sets,
 )
-# whose numbers stand in sentences, too
-QUOTED = (
-    evidence_pages,
-    surrogate_pages,
-    exact_table,
-    full_profile,
-    threshold_table,
-    encoding_tables,
-    doa_tables,
-    code_alone_table,
-    delta_search_figures,
-    generation_pages,
-    training_sets,
-)
+PARTS = (*_BOTH, ablation_pages, network_table)
+QUOTED = (*_BOTH, exact_table, full_profile, threshold_table)
 _SUMMARY = ("mean", "low", "high", "median", "n")
 _ROW_SUMMARIES = ("best_valid", "test", "samples", "distinct_valid", "validity", "in_top_class", "labels_in_search")
 _ROW_NUMBERS = ("trainings", "runs", "queries", "failed_runs", "filled_runs")

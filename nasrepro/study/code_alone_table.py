@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nasrepro.study.claims import load_claims, metric_row
+from nasrepro.study.doa_tables import PROTOCOLS, TAUS
 from nasrepro.study.fragments import Fragments, command, provenance, table
 from nasrepro.study.plan import planned, select
 from nasrepro.study.records import Record, Run
@@ -16,8 +17,7 @@ LEARNERS = {
     "weights": "A weight for each place, accuracies; random cells",
     "weights_ranks": "A weight for each place, ranks; random cells",
 }
-BUDGETS = {"1pct": "1 %", "10pct": "10 %", "all": "all"}
-TAUS = {"tau_pairs": "P: pairs", "tau_neighbours": "N: neighbours", "tau": "C: architectures"}
+BUDGETS = {budget: PROTOCOLS[budget] for budget in ("1pct", "10pct", "all")}
 _NAME, PART = "code-alone", "delta.table1.code_alone"  # of the fragment, in the plan
 
 
