@@ -115,9 +115,28 @@ def test_verdicts_are_chips_with_words(record: Record, tmp_path: Path) -> None:
     assert [c.get_text() for c in chips] == [word or "compared" for word in said]
     assert chips[-1]["class"] == ["nr-chip", "not-run"]
     assert f"{said.count('not run')} not run" in table.caption and f"{said.count(None)} numbers" in table.caption
-    row = next(row.cells for row in table.rows if row.cells[-1] == "dinas.table2.cifar10.val")
-    assert "with the printed value" in row[4] or "the printed value" in row[4]
-    assert row[3] == "not run" and row[5].startswith("uniform draw")
+    row = next(row.cells for row in table.rows if row.cells[0].endswith("`dinas.table2.cifar10.val`"))
+    assert row[2] == "not run" and row[4].startswith("uniform draw") and "the printed value" in row[5]
+
+
+def test_where_cells_are_sentences_a_phone_names_each_and_a_long_name_may_break() -> None:
+    columns = (Column("Where"), Column("Printed", numeric=True), Column("Ours"))
+    row = Row(("Table 2\n`dinas.table2.val`", "91.6 %\n± 0.1", "level with it"))
+    soup = BeautifulSoup(Table(columns, (row,), "Caption.", stacks=True).to_html(), "html.parser")
+    assert [td["data-label"] for td in soup.tbody.find_all("td")] == ["Printed", "Ours"]
+    assert "nr-stacks" in soup.select_one("div")["class"] and len(soup.tbody.find_all("br")) == 2
+    assert soup.tbody.code.get_text() == "dinas.table2.val" and len(soup.tbody.code.find_all("wbr")) == 2
+    plain = BeautifulSoup(Table(columns, (row,), "Caption.").to_html(), "html.parser")
+    assert not plain.select("[data-label], .nr-stacks")
+
+
+def test_an_answer_as_printed_and_ours_stand_each_beside_the_control_of_its_own_run() -> None:
+    evidence = claims.committed_evidence()
+    told = next(e for e in evidence if e.claim.id == "dinas.table2.cifar10.val" and e.runs == ("8b3ce5fd3149d9a3",))
+    cells = next(r.cells for r in tables.claims_table(evidence).rows if f"`{told.claim.id}`" in r.cells[0])
+    printed, ours = cells[4].split("\n")
+    assert told.control is not None and f"{told.control[1].mean:.3f}" in printed and printed.endswith("(as printed)")
+    assert ours.endswith("(ours)") and printed.split("[")[0] != ours.split("[")[0]
 
 
 def test_run_table_tells_parameters_data_code_and_labels(record: Record) -> None:

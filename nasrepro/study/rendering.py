@@ -39,12 +39,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text. The first cell of each row is its heading; `code` in backquotes is rendered as code."""
+    """A table of text. The first cell of each row is its heading; `code` in backquotes is rendered as code.
+
+    With `stacks` the cells are sentences rather than numbers: columns share the width of the page, and on a phone a row
+    becomes a list of named cells.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     caption: str
     notes: tuple[str, ...] = ()
+    stacks: bool = False
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -54,12 +59,13 @@ class Table:
     def to_html(self, name: str | None = None) -> str:
         """Return the table as HTML: a region that scrolls on narrow screens, its notes below; `name` becomes its id."""
         head = "".join(f'<th scope="col"{_numeric(c)}>{_inline(c.name)}</th>' for c in self.columns)
-        body = "\n".join(_html_row(self.columns, row) for row in self.rows)
+        body = "\n".join(_html_row(self.columns, row, self.stacks) for row in self.rows)
         label = html.escape(self.caption.replace("`", "").split(". ")[0], quote=True)
         anchor = f' id="{html.escape(name, quote=True)}"' if name else ""
+        kind = "nr-table nr-stacks" if self.stacks else "nr-table"
         notes = "".join(f"<li>{_inline(note)}</li>" for note in self.notes)
         return (
-            f'<div class="nr-table"{anchor} role="region" aria-label="{label}" tabindex="0">\n<table>\n'
+            f'<div class="{kind}"{anchor} role="region" aria-label="{label}" tabindex="0">\n<table>\n'
             f"<caption><span>{_inline(self.caption)}</span></caption>\n<thead><tr>{head}</tr></thead>\n"
             f"<tbody>\n{body}\n</tbody>\n</table>\n</div>\n" + (f'<ul class="nr-notes">{notes}</ul>\n' if notes else "")
         )
@@ -106,29 +112,36 @@ def _numeric(column: Column) -> str:
 
 
 def _inline(text: str) -> str:
-    """Escape a text for HTML and set what stands in backquotes as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    """Escape a text for HTML, set what stands in backquotes as code, and let an identifier in it break after a dot."""
+    return re.sub(r"`([^`]+)`", _code, html.escape(text, quote=False)).replace("\n", "<br>")
 
 
-def _html_row(columns: Sequence[Column], row: Row) -> str:
-    name = _inline(row.cells[0])
-    if re.fullmatch(r"[\w-]+(\.[\w-]+)+", name):  # an identifier may break after a dot
-        name = name.replace(".", ".<wbr>")
+def _code(match: re.Match[str]) -> str:
+    return f"<code>{_breakable(match[1])}</code>"
+
+
+def _breakable(text: str) -> str:
+    return text.replace(".", ".<wbr>") if re.fullmatch(r"[\w-]+(\.[\w-]+)+", text) else text
+
+
+def _html_row(columns: Sequence[Column], row: Row, stacks: bool) -> str:
+    name = _breakable(_inline(row.cells[0]))
     wide = _SENTENCE if len(row.cells[0]) > 30 and " " in row.cells[0] else _numeric(columns[0])
     heading = f'<th scope="row"{wide}>{name}</th>'
-    cells = "".join(_html_cell(column, text) for column, text in zip(columns[1:], row.cells[1:], strict=True))
+    cells = "".join(_html_cell(column, text, stacks) for column, text in zip(columns[1:], row.cells[1:], strict=True))
     kind = f' class="{row.kind}"' if row.kind else ""
     return f"<tr{kind}>{heading}{cells}</tr>"
 
 
-def _html_cell(column: Column, text: str) -> str:
+def _html_cell(column: Column, text: str, stacks: bool) -> str:
     """Return a cell; an interval goes below its mean on a line of its own, and sentences get room."""
+    label = f' data-label="{html.escape(column.name, quote=True)}"' if stacks else ""
     if column.name == "Verdict":
-        return f"<td>{_chip(text)}</td>"
+        return f"<td{label}>{_chip(text)}</td>"
     if column.numeric:
         content = re.sub(r"(\[.*\])$", r'<span class="nr-interval">\1</span>', _inline(text))
-        return f'<td class="num">{content}</td>'
-    return f"<td{_SENTENCE if len(text) > 50 else ''}>{_inline(text)}</td>"
+        return f'<td class="num"{label}>{content}</td>'
+    return f"<td{_SENTENCE if len(text) > 50 else ''}{label}>{_inline(text)}</td>"
 
 
 def _chip(verdict: str) -> str:

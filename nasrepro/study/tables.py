@@ -20,12 +20,10 @@ def claims_table(
     columns = (
         Column("Where"),
         Column("Printed", numeric=True),
-        Column("As printed, run by us"),
         Column("Verdict"),
-        Column("Ours: where it stands"),
+        Column("As printed, run by us"),
         Column("Control"),
-        Column("Tolerance", numeric=True),
-        Column("Claim"),
+        Column("Ours: where it stands"),
     )
     grouped = by_claim(evidence)
     said = {name: verdict_of(answers) for name, answers in grouped.items()}
@@ -35,38 +33,44 @@ def claims_table(
     caption = f"{title}. Verdicts, of runs as printed alone: {tally or 'none'}. Mean [95 % interval]." + (
         f" {rivals} numbers of other methods are compared and count in no sum." if rivals else ""
     )
-    remarks = [
-        (f"{e.claim.id}, {e.reading}", e.reason + (f": `{e.command}`" if e.command else ""))
-        for e in evidence
-        if e.reason and e.verdict not in ("not run", "not comparable")
-    ]
+    remarks: dict[tuple[str, str], list[str]] = {}
+    for e in evidence:
+        if e.found is not None and e.departures:
+            remarks.setdefault((e.reading, f"departures: {'; '.join(e.departures)}"), []).append(e.claim.id)
+        if e.reason and e.verdict not in ("not run", "not comparable"):
+            told = e.reason + (f": `{e.command}`" if e.command else "")
+            remarks.setdefault((e.reading, told), []).append(e.claim.id)
     rows = tuple(_claim_row(answers, said[name]) for name, answers in grouped.items())
-    notes = [f"`{name}`: {remark}." for name, remark in remarks]
+    notes = [
+        f"{', '.join(f'`{name}`' for name in names)} ({reading}): {told}." for (reading, told), names in remarks.items()
+    ]
     if missing := list(dict.fromkeys(e.command for e in evidence if e.verdict == "not run" and e.command)):
         notes.append(
             f"What is not run as printed, these would run: {'; '.join(f'`{command}`' for command in missing)}."
         )
     keys = dict.fromkeys(key for e in evidence if e.method == "as printed" for key in e.runs)
-    return Table(columns, rows, caption, (*notes, *runs_note(keys)))
+    return Table(columns, rows, caption, (*notes, *runs_note(keys)), stacks=True)
 
 
 def _claim_row(answers: Sequence[Evidence], verdict: str | None) -> Row:
     claim: Claim = answers[0].claim
     printed = [_found(e) for e in answers if e.method == "as printed"]
     ours = [_stands(e) for e in answers if e.method == "ours"]
-    controls = dict.fromkeys(
-        f"{name}: {_number(beside, claim)}" for e in answers if e.control for name, beside in [e.control]
-    )
+    controls: dict[str, list[str]] = {}  # the number -> which answers it is held against
+    for e in answers:
+        if e.control is not None:
+            told = f"{e.control[0]}: {_number(e.control[1], claim)}"
+            controls.setdefault(told, []).append(e.method)
+    several = len(controls) > 1
     sign = {"above": "> ", "below": "< ", "at_most": "≤ "}.get(str(claim.bound), "")
     cells = (
-        f"{claim.paper}, {claim.location}",
-        f"{sign}{claim.printed:.{claim.digits}f} {claim.unit}",
-        "; ".join(printed) or "another method's number",
+        f"{claim.paper}, {claim.location}\n`{claim.id}`",
+        f"{sign}{claim.printed:.{claim.digits}f} {claim.unit}" + ("" if claim.bound else f"\n± {claim.tolerance:g}"),
         verdict or "compared",
-        "; ".join(ours) or "none",
-        "; ".join(controls) or "none",
-        "none" if claim.bound else f"± {claim.tolerance:g}",
-        claim.id,
+        "\n".join(dict.fromkeys(printed)) or "another method's number",
+        "\n".join(f"{told} ({', '.join(dict.fromkeys(of))})" if several else told for told, of in controls.items())
+        or "none",
+        "\n".join(ours) or "none",
     )
     return Row(cells, (verdict or "").replace(" ", "-").replace("(", "").replace(")", ""))
 
@@ -74,8 +78,9 @@ def _claim_row(answers: Sequence[Evidence], verdict: str | None) -> Row:
 def _found(e: Evidence) -> str:
     if e.found is None:
         return e.reason if e.reason.startswith("not run") else f"not run: {e.reason}"
-    departed = f" ({'; '.join(e.departures)})" if e.departures else ""
-    return f"{e.reading}: {_number(e.found, e.claim)}, n = {e.found.n}{departed}"
+    return f"{e.reading}: {_number(e.found, e.claim)}, n = {e.found.n}" + (
+        ", departs: see the notes" if e.departures else ""
+    )
 
 
 def _stands(e: Evidence) -> str:
