@@ -148,7 +148,7 @@ def _trained(context: RunContext, job: Job, checksums: Mapping[str, str], proces
 
             def on_epoch(epoch: Epoch) -> None:
                 advance(epoch.number)
-                watch.note()
+                watch.keep()
 
             if processes > 1:
                 found = in_processes(

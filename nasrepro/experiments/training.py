@@ -72,7 +72,7 @@ def trained(
 
         def on_step(step: Step) -> None:
             advance(step.number)
-            watch.note(context.checkpoint_every_s)
+            watch.keep(context.checkpoint_every_s)
 
         model, history = train(
             graphs,

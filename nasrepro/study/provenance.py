@@ -73,7 +73,7 @@ class Stopwatch:
         """Set the seconds to those spent so far."""
         self.wall_s, self.cpu_s = time.perf_counter() - self._wall, time.process_time() - self._cpu
 
-    def note(self, every_s: float = 0.0) -> None:
+    def keep(self, every_s: float = 0.0) -> None:
         """Write the seconds so far to the file that outlives a killed process, unless that was done of late."""
         if self._kept is None or time.perf_counter() - self._noted < every_s:
             return
