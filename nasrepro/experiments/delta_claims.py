@@ -53,8 +53,8 @@ def claim_rows(points: pd.DataFrame) -> list[dict[str, Any]]:
                 "closest_other": close,
                 "level": counted["level"],
                 "evaluations_to_level": counted["evaluations_to_level"],
-                "accuracy_ahead": mean_difference(test[name], test[accurate]).as_dict(),
-                "distance_ahead": mean_difference(near[name], near[close]).as_dict(),
+                "accuracy_ahead": mean_difference(test[name], test[accurate]).as_dict() | {"n": n},
+                "distance_ahead": mean_difference(near[name], near[close]).as_dict() | {"n": n},
                 **{
                     k: {"mean": float(v), "low": None, "high": None, "median": None, "n": n} for k, v in numbers.items()
                 },

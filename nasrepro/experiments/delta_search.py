@@ -100,15 +100,11 @@ class _Task:
         assert test is not None  # both benchmarks have one
         self._test = test
         self._scores = zen_column(p.dataset) if p.trained_on == "zen" else None
-        self._among: np.ndarray | None = None
-        if self._scores is not None:
-            scores = benchmark.query_many(np.arange(benchmark.space.size), self._scores)
-            self._among = np.flatnonzero(scores > _NO_SCORE)  # NaN is not above, either
 
     def run(self, run: int, ledger: Ledger) -> pd.DataFrame:
         """Return the points of the curves of every method, both ways of counting."""
         p, space = self._p, self._benchmark.space
-        trained = Trained(space, p.training_labels, p.seed, run, self._among)
+        trained = Trained(space, p.training_labels, p.seed, run, self._scored(ledger))
         parts = []
         for name, method in methods_of(p).items():
             with stopwatch() as watch:
@@ -128,6 +124,15 @@ class _Task:
                     points.assign(method=name, counted=way, run=run, seconds=watch.wall_s, training_test=without)
                 )
         return pd.concat(parts, ignore_index=True)
+
+    def _scored(self, ledger: Ledger) -> np.ndarray | None:
+        """Return the cells that training is drawn from, those with a score; None for all, where accuracies are read."""
+        if self._scores is None:
+            return None
+        scores = ledger.open(self._benchmark, self._scores, "pool").read(
+            np.arange(self._benchmark.space.size), "threshold"
+        )
+        return np.flatnonzero(scores > _NO_SCORE)  # NaN is not above, either
 
     def _best_of(self, rows: np.ndarray, name: str, ledger: Ledger) -> float:
         """Return the test accuracy of the best of the cells that were read for training, NaN where there are none."""
@@ -237,4 +242,4 @@ def _data(p: DeltaSearchParameters) -> dict[str, str]:
     return benchmarks.load(p.benchmark).checksums(list(dict.fromkeys(asked)))
 
 
-EXPERIMENT = Experiment("delta_search", 3, DeltaSearchParameters, _data, execute)
+EXPERIMENT = Experiment("delta_search", 4, DeltaSearchParameters, _data, execute)

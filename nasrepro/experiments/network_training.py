@@ -151,6 +151,7 @@ def _trained(context: RunContext, job: Job, checksums: Mapping[str, str], proces
                 watch.keep()
 
             if processes > 1:
+                context.whole = False  # they run in processes of their own, whose seconds die with them
                 found = in_processes(
                     job,
                     weights,

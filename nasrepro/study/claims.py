@@ -28,7 +28,7 @@ from nasrepro.study.statistics import Summary
 
 FETCH_TEST = "nasrepro data fetch nb201-test"
 _NO_VERDICT = ("not run", "not comparable", "undecided (trained less)")  # of a reading that decides nothing
-_ROUNDING = 1e-9  # so that a difference of exactly the tolerance counts as within it
+_ROUNDING = 1e-6  # so that means of the same labels in another order are equal, and a tolerance includes its ends
 
 
 # --- the claims -------------------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def claims_json(evidence: Iterable[Evidence] | None = None) -> str:
 
 
 def _as_printed(claim: Claim, runs: Sequence[Run]) -> list[Evidence]:
-    """Return the answers of all readings; where their verdicts differ, each says so."""
+    """Return the answers of all readings; where their verdicts differ, "undecided" being one, each says so."""
     if claim.not_run and not any(plan.select(a.part, runs) for a in claim.as_printed):
         command = plan.planned(claim.as_printed[0].part).command if claim.as_printed else None
         reading = claim.as_printed[0].reading if claim.as_printed else "the text"
@@ -179,7 +179,8 @@ def _reading(claim: Claim, answer: Answer, runs: Sequence[Run]) -> Evidence:
     if found is None:
         verdict: Verdict = "not comparable" if claim.not_comparable else "not run"
         return replace(blank, verdict=verdict, runs=(record.key,), reason=reason, control=beside)
-    less = answer.fewer_labels or any(name in departed for name in ("epochs", "trainings", "runs", "queries"))
+    scale = [departed[name] for name in ("epochs", "trainings", "runs", "queries") if name in departed]
+    less = answer.fewer_labels or any(was < printed for printed, was in scale)
     verdict = judge(claim, found, _at(record.metrics, claim.ceiling), trained_less=less)
     why = claim.not_comparable or (_to_decide(claim, found, record) if verdict == "undecided" else "")
     return replace(blank, found=found, verdict=verdict, control=beside, runs=(record.key,), reason=why, command=None)
@@ -206,7 +207,7 @@ def _ours(claim: Claim, answer: Answer, runs: Sequence[Run]) -> Evidence:
 def measured(record: Record, answer: Answer) -> tuple[Measured | None, str]:
     """Return the number of an answer, or why there is none."""
     if answer.row == "speed":
-        if answer.field == "training_s" and record.cost.sittings > 1:
+        if answer.field == "training_s" and record.cost.lacks_seconds:
             return None, f"run {record.key} was resumed, and the seconds of sittings that were killed are not counted"
         value = record.metrics.get("speed", {}).get(answer.field)
         return (
@@ -283,6 +284,15 @@ def judge(claim: Claim, found: Measured, ceiling: float | None = None, *, traine
 def _sign(claim: Claim, low: float, high: float) -> Verdict:
     """Return whether an interval lies where a statement says."""
     bound = claim.printed
+    if claim.bound == "about":
+        floor, top = bound - claim.tolerance - _ROUNDING, bound + claim.tolerance + _ROUNDING
+        return (
+            "confirmed"
+            if floor <= low and high <= top
+            else "contradicted"
+            if high < floor or low > top
+            else "undecided"
+        )
     holds = {"above": low > bound, "below": high < bound, "at_most": high <= bound + _ROUNDING}[str(claim.bound)]
     fails = {"above": high <= bound, "below": low >= bound, "at_most": low > bound + _ROUNDING}[str(claim.bound)]
     return "confirmed" if holds else "contradicted" if fails else "undecided"
@@ -307,15 +317,17 @@ def _to_decide(claim: Claim, found: Measured, record: Record) -> str:
 
     Where all runs sample from one training, it is not paid again.
     """
-    low, high = found.ends
-    edges = [claim.printed] if claim.bound else [claim.printed - claim.tolerance, claim.printed + claim.tolerance]
-    distance, half = min(abs(found.mean - edge) for edge in edges), (high - low) / 2
-    if not distance or not half:
+    (low, high), mean = found.ends, found.mean
+    edges = {claim.printed - claim.tolerance, claim.printed + claim.tolerance}  # the same where there is no tolerance
+    crossed = [edge for edge in edges if low - _ROUNDING <= edge <= high + _ROUNDING]
+    sides = [((low if edge < mean else high) - mean, edge - mean) for edge in crossed]
+    if not sides or any(abs(distance) < _ROUNDING for _, distance in sides):
         return "the mean lies on the edge of the tolerance; more runs would not decide it"
-    runs = math.ceil(found.n * (half / distance) ** 2) + 1
-    stages = record.cost.stages
-    again = 1 - stages.get("training", 0.0) / sum(stages.values()) if record.parameters.get("trainings") == 1 else 1
-    minutes = (runs - found.n) * again * record.cost.cpu_s / 60 / found.n
+    runs = max(math.ceil(found.n * (side / distance) ** 2) for side, distance in sides) + 1
+    cost = record.cost
+    one_training = record.parameters.get("trainings") == 1 and cost.wall_s > 0
+    again = 1 - cost.stages.get("training", 0.0) / cost.wall_s if one_training else 1.0
+    minutes = (runs - found.n) * again * cost.cpu_s / 60 / found.n
     return f"about {runs:,} runs instead of {found.n} would decide it, {minutes:,.0f} CPU minutes more"
 
 

@@ -72,6 +72,6 @@ def efficiency_table(candidates: Sequence[Record]) -> Table:
         "cannot be compared as equal."
     )
     notes = runs_note(keys)
-    if resumed := [r.key for r in candidates if r.key in keys and r.cost.sittings > 1]:
+    if resumed := [r.key for r in candidates if r.key in keys and r.cost.lacks_seconds]:
         notes = (*notes, f"Resumed, so that seconds of a sitting killed in training are missing: {', '.join(resumed)}.")
     return Table(columns, tuple(rows), caption, notes)

@@ -21,7 +21,6 @@ Verdict = Literal[
     "not run",
 ]
 VERDICTS: tuple[Verdict, ...] = Verdict.__args__  # type: ignore[attr-defined]
-AS_PRINTED, OURS = "as printed", "ours"
 
 
 class _Model(BaseModel):
@@ -63,7 +62,7 @@ class Claim(_Model):
     digits: int
     unit: str
     better: Literal["higher", "lower"] | None = None
-    bound: Literal["above", "below", "at_most"] | None = None
+    bound: Literal["above", "below", "at_most", "about"] | None = None
     tolerance: float = Field(0.0, ge=0)
     tolerance_reason: str = ""
     ceiling: str | None = None

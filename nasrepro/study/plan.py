@@ -179,24 +179,25 @@ def keeps_the_name(entry: Planned, steps: int) -> bool:
 
 
 def cost_in_words(entry: Planned, runs: Sequence[Run]) -> str:
-    """Say what a run by a recipe would cost, at the speed of the run by it that has a record: training steps, and hours
-    of this study's two CPU cores."""
-    measured = next(
-        (r for p in load_plan() if p.recipe == entry.recipe and entry.recipe and (r := find(p, runs)) is not None), None
-    )
+    """Say what a run by a recipe would cost: training steps and samples, and their hours on the machine of the first
+    run by it that has a record (those of training only where its record has all of its seconds)."""
     cells = _CELLS.get(entry.experiment) or entry.resolved.get("cells")
     if not entry.recipe or cells is None:
         return "no committed run"
     p = entry.resolved
-    models = 2 if entry.experiment == "nb301" else 1
-    steps = models * p["trainings"] * p["epochs"] * math.ceil(int(cells * p["train_share"]) / p["batch_size"])
-    told = f"not run as printed: {steps:,} training steps"
-    if measured is None or measured[1].cost.sittings > 1:  # seconds of a killed sitting were once not counted
-        return told
-    speed = measured[1].metrics["speed"]
-    seconds = steps * speed["training_s"] / speed["training_steps"]
-    seconds += models * p["trainings"] * p["runs"] * p["queries"] * speed["seconds_per_architecture"]
-    return f"{told}, about {seconds / 3600:,.0f} h with its samples at the speed of run {measured[1].key}"
+    trainings = p["trainings"] * (2 if entry.experiment == "nb301" else 1)
+    steps = trainings * p["epochs"] * math.ceil(int(cells * p["train_share"]) / p["batch_size"])
+    samples = trainings * p["runs"] * p["queries"]
+    found = [r[1] for q in load_plan() if q.recipe == entry.recipe and (r := find(q, runs)) is not None]
+    short = {_training(r) for _, r in runs if r.cost.lacks_seconds}  # what shares such a training lacks them, too
+    whole = [r.metrics["speed"] for r in found if _training(r) not in short]
+    told = f"{steps:,} training steps"
+    if whole:
+        told += f" (about {steps * whole[0]['training_s'] / whole[0]['training_steps'] / 3600:,.1f} h)"
+    told += f" and {samples:,} samples"
+    if found:
+        told += f" (about {samples * found[0].metrics['speed']['seconds_per_architecture'] / 3600:,.1f} h)"
+    return f"not run as printed: {told}"
 
 
 def parts_of(record: Record) -> list[str]:
@@ -207,6 +208,10 @@ def parts_of(record: Record) -> list[str]:
 def trained_by(experiment: str, parameters: Mapping[str, Any]) -> str:
     """Return what tells the trained models of runs apart; runs that share them have it in common."""
     return f"{experiment} {sorted((k, v) for k, v in parameters.items() if k not in _AFTER_TRAINING)}"
+
+
+def _training(record: Record) -> str:
+    return trained_by(record.experiment, {**ADDED, **record.parameters})
 
 
 def plan_table(runs: Sequence[R]) -> Table:
@@ -230,7 +235,7 @@ def plan_table(runs: Sequence[R]) -> Table:
         found = [_record(run) for entry in entries if (run := find(entry, runs)) is not None]
         wall = cpu = 0.0
         for record in found:
-            model = trained_by(record.experiment, {**ADDED, **record.parameters})
+            model = _training(record)
             own = 1.0 if model not in seen else 1 - record.cost.stages.get("training", 0.0) / record.cost.wall_s
             seen.add(model)
             wall, cpu = wall + own * record.cost.wall_s, cpu + own * record.cost.cpu_s
@@ -247,7 +252,9 @@ def plan_table(runs: Sequence[R]) -> Table:
         "training that runs share counts where it comes first; of its CPU time, which no record states apart, it is "
         "taken to have the share that it has of the wall time."
     )
-    return Table(columns, tuple(rows), caption)
+    lacking = [r.key for r in map(_record, runs) if r.cost.lacks_seconds]
+    notes = (f"Resumed, so that seconds of killed sittings may be missing: {', '.join(lacking)}.",) if lacking else ()
+    return Table(columns, tuple(rows), caption, notes)
 
 
 def _literal(value: object) -> str:

@@ -64,10 +64,11 @@ class Stopwatch:
         if kept is not None and kept.is_file():
             try:
                 earlier = json.loads(kept.read_text())
-                self._wall -= float(earlier["wall_s"])
-                self._cpu -= float(earlier["cpu_s"])
+                wall, cpu = float(earlier["wall_s"]), float(earlier["cpu_s"])
             except (OSError, ValueError, KeyError, TypeError) as error:
                 log.warning("%s is damaged (%s): the seconds of the earlier sittings are not counted.", kept, error)
+            else:
+                self._wall, self._cpu = self._wall - wall, self._cpu - cpu
 
     def read(self) -> None:
         """Set the seconds to those spent so far."""

@@ -53,13 +53,22 @@ class Environment(_Model):
 
 
 class Cost(_Model):
-    """Seconds and memory. `stages` sums to about `wall_s`; both cover all sittings of a resumed run."""
+    """Seconds and memory. `stages` sums to about `wall_s`; both cover all sittings of a resumed run where `whole`.
+
+    Older records do not say `whole`: they lack the seconds of a sitting that was killed within a training.
+    """
 
     wall_s: float
     cpu_s: float
     peak_memory_mb: float
     stages: dict[str, float]
     sittings: int = Field(ge=1)
+    whole: bool = False
+
+    @property
+    def lacks_seconds(self) -> bool:
+        """Whether seconds of a killed sitting may be missing."""
+        return self.sittings > 1 and not self.whole
 
 
 class LabelCount(_Model):

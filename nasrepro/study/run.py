@@ -85,6 +85,7 @@ class RunContext:
     stages: dict[str, float] = field(default_factory=dict)
     cpu_stages: dict[str, float] = field(default_factory=dict)
     cpu_s: float = 0.0
+    whole: bool = True  # False where the seconds of a killed sitting are not kept
 
     def spent(self, kind: str, wall_s: float, cpu_s: float) -> None:
         """Add the cost of a stage."""
@@ -186,6 +187,7 @@ def run(
             peak_memory_mb=provenance.peak_memory_mb(),
             stages=context.stages,
             sittings=sittings,
+            whole=context.whole,
         ),
         labels=[LabelCount.model_validate(c) for c in context.ledger.counts()],
         metrics=outcome.metrics,

@@ -62,10 +62,11 @@ def _claim_row(answers: Sequence[Evidence], verdict: str | None) -> Row:
             told = f"{e.control[0]}: {_number(e.control[1], claim)}"
             controls.setdefault(told, []).append(e.method)
     several = len(controls) > 1
-    sign = {"above": "> ", "below": "< ", "at_most": "≤ "}.get(str(claim.bound), "")
+    sign = {"above": "> ", "below": "< ", "at_most": "≤ ", "about": "about "}.get(str(claim.bound), "")
     cells = (
         f"{claim.paper}, {claim.location}\n`{claim.id}`",
-        f"{sign}{claim.printed:.{claim.digits}f} {claim.unit}" + ("" if claim.bound else f"\n± {claim.tolerance:g}"),
+        f"{sign}{claim.printed:.{claim.digits}f} {claim.unit}"
+        + (f"\n± {claim.tolerance:g}" if claim.tolerance else ""),
         verdict or "compared",
         "\n".join(dict.fromkeys(printed)) or "another method's number",
         "\n".join(f"{told} ({', '.join(dict.fromkeys(of))})" if several else told for told, of in controls.items())
