@@ -67,7 +67,7 @@ def values(committed: Sequence[Run]) -> _Values:
         | _table5(committed)
         | _collapse(committed)
         | _letter(grouped, committed)
-        | _differences(grouped)
+        | _differences(grouped, committed)
     )
 
 
@@ -117,18 +117,22 @@ def _collapse(committed: Sequence[Run]) -> _Values:
         "evidence.nlp.uniqueness": (row.get("uniqueness") or {}).get("mean"),
         "evidence.table7.failed": failed.get("failed_runs"),
         "evidence.table7.runs": failed["runs"] * failed["trainings"] if failed else None,
+        **{f"evidence.table7.{name}": few[1].parameters[name] if few else None for name in ("epochs", "batch_size")},
     }
 
 
 def _letter(grouped: Mapping[str, Sequence[Evidence]], committed: Sequence[Run]) -> _Values:
     run = select(_LETTER, committed)
     row = (metric_row(run[1], "dinas", "paper") if run else None) or {}
-    control = (metric_row(run[1], "top_class", "paper") if run else None) or {}
+    beside = {
+        name: (metric_row(run[1], searcher, "paper") if run else None) or {}
+        for name, searcher in (("control", "top_class"), ("evolution", "evolution"))
+    }
     found: _Values = {}
     for field in ("best_valid", "test", "validity", "distinct_valid", "in_top_class"):
         for statistic in ("mean", "low", "high"):
             found[f"evidence.letter.{field}.{statistic}"] = (row.get(field) or {}).get(statistic)
-    found["evidence.letter.control"] = (control.get("best_valid") or {}).get("mean")
+    found |= {f"evidence.letter.{name}": (of.get("best_valid") or {}).get("mean") for name, of in beside.items()}
     for name in ("epochs", "runs", "queries"):
         found[f"evidence.letter.{name}"] = run[1].parameters[name] if run else None
     found["evidence.letter.failed"] = row.get("failed_runs")
@@ -139,7 +143,7 @@ def _letter(grouped: Mapping[str, Sequence[Evidence]], committed: Sequence[Run])
     return found
 
 
-def _differences(grouped: Mapping[str, Sequence[Evidence]]) -> _Values:
+def _differences(grouped: Mapping[str, Sequence[Evidence]], committed: Sequence[Run]) -> _Values:
     found: _Values = {}
     for name, answers in grouped.items():
         if ".doa." not in name:
@@ -153,4 +157,8 @@ def _differences(grouped: Mapping[str, Sequence[Evidence]]) -> _Values:
             f"{prefix}.printed": answers[0].claim.printed,
             f"{prefix}.verdict": verdict_of(answers),
         }
+    ablation = select("delta.table1.ablation", committed)
+    for budget in ("1pct", "10pct"):
+        row = (metric_row(ablation[1], "zen", budget) if ablation else None) or {}
+        found[f"evidence.doa.zen.{budget}"] = (row.get("tau") or {}).get("mean")
     return found
