@@ -45,7 +45,11 @@ def run(
         Path | None, typer.Option("--parameters-file", "-f", help="YAML file of parameters; -p goes before it.")
     ] = None,
     profile: Annotated[
-        str, typer.Option(help="smoke (seconds), laptop (minutes on 2 cores) or full (one GPU; longer, larger).")
+        str,
+        typer.Option(
+            help="smoke (seconds), laptop (minutes on 2 cores) or full (one GPU; longer, larger). With --all: of every run, "
+            "but that laptop makes those at full which the plan has at full."
+        ),
     ] = "laptop",
     fresh: Annotated[bool, typer.Option(help="Run anew although there is a record of yours or of the book.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",

@@ -20,17 +20,23 @@ def run_all(
     Args:
         screen: where to tell.
         paper: `dinas` or `delta`, None for both.
-        profile: of all runs.
+        profile: of all runs; with `laptop`, those that the plan has at `full` are made at `full`.
         device: torch device.
         again: make the runs, too, of which only the book has a record.
         as_printed: make the runs by the papers' recipes, which take hours, and not the others. Trials are never made.
 
     Raises:
+        ParameterError: an unknown paper, or a smoke of the runs by the recipes.
         MissingData: at the end, when runs had to be left out because files are missing; the message names them.
     """
     if paper not in (None, *PAPERS):
         raise ParameterError(
             f"There is no paper `{paper}`; there are dinas and delta.{did_you_mean(paper or '', PAPERS)}"
+        )
+    if as_printed and profile == "smoke":
+        raise ParameterError(
+            "--as-printed with --profile smoke is refused: a recipe says how long its run trains, hours under any "
+            "profile. Leave out --as-printed for a smoke of the other runs."
         )
     plan = [p for p in load_plan(paper) if bool(p.recipe) == as_printed and not p.trial]
     missing, began = [], time.monotonic()
@@ -40,7 +46,7 @@ def run_all(
             folder, record = run(
                 experiments.load(planned.experiment),
                 planned.given,
-                profile=profile if planned.profile == "laptop" else planned.profile,
+                profile=planned.profile if profile == "laptop" else profile,
                 committed=not again,
                 device=device,
             )

@@ -20,15 +20,23 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path, *, committed: bool = True) -> Any:
     """Return what a YAML file holds, parsed once in a process while the file stays as it is; not to be changed.
+
+    Args:
+        path: the file.
+        committed: whether it came with the repository, which can restore it; a user's own file has nothing behind it.
 
     Raises:
         CorruptData: the file is no YAML.
         OSError: it cannot be read.
     """
     state = path.stat()
-    return _parsed_yaml(path, state.st_mtime_ns, state.st_size)
+    try:
+        return _parsed_yaml(path, state.st_mtime_ns, state.st_size)
+    except CorruptData as error:
+        advice = f". Restore it: `git checkout {path.name}`." if committed else "."
+        raise CorruptData(f"{error}{advice}") from error
 
 
 @lru_cache(maxsize=32)
@@ -38,7 +46,7 @@ def _parsed_yaml(path: Path, _changed: int, _size: int) -> Any:
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CorruptData(f"{path} is no YAML: {error}. Restore it: `git checkout {path.name}`.") from error
+        raise CorruptData(f"{path} is no YAML: {error}") from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:

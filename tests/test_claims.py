@@ -260,6 +260,7 @@ def test_every_committed_run_by_a_recipe_equals_it_but_for_the_departures_that_a
             other = {k for k, v in recipe.items() if run[1].parameters[k] != v}
             assert other == set(entry.departures) - {"runs", "queries"}, entry.id
             assert run[1].code.git_dirty is False
+    assert any(plan.find(p, runs) for p in plan.load_plan() if p.recipe), "no run by a recipe was met"
 
 
 def test_claims_that_are_not_built_yet_carry_their_reason() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 from itertools import islice, pairwise
 from typing import Any
 
@@ -16,7 +17,7 @@ from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.errors import UnknownQuery
 from nasrepro.search.base import Proposal, spend
-from nasrepro.search.crossover import path_children, standard_children
+from nasrepro.search.crossover import made_of, path_children, standard_children
 from nasrepro.search.defaults import SEP_EVOLUTION, EvolutionConfig, ReinforceConfig
 from nasrepro.search.evolution import RegularisedEvolution
 from nasrepro.search.mutation import field_mutation
@@ -135,6 +136,12 @@ def test_a_path_child_lies_on_a_shortest_path(space: Any, rate: float):
             assert _distance(space, a, child) == math.ceil(rate * d)
             assert _distance(space, child, b) == d - math.ceil(rate * d)
     assert children > 200
+
+
+def test_as_many_edits_are_made_as_the_share_of_them_says_exactly():
+    wanted = {(k, n): math.ceil(Fraction(k, 100) * n) for k in range(101) for n in range(31)}
+    assert {(k, n): made_of(k / 100, n) for k, n in wanted} == wanted
+    assert wanted[28, 25] == 7 != math.ceil(0.28 * 25)
 
 
 @CODED

@@ -1,12 +1,18 @@
 """Permutation behaviour, masking and read-out of the denoiser."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
 
+from nasrepro.diffusion.denoiser import CONFIGS as NAMED
 from nasrepro.diffusion.denoiser import DEFAULT, PAPER, WHOLE_GRAPH, Denoiser, DenoiserConfig
+from nasrepro.errors import ParameterError
+from nasrepro.experiments.dinas import denoiser_config
 from nasrepro.graphs import Graphs, pair_indices
+from nasrepro.parameters.base import resolve
+from nasrepro.parameters.dinas import MATRIX_DENOISERS, NB201Parameters
 
 SMALL = {"layers": 2, "heads": 2, "node_dim": 16, "pair_dim": 8, "node_hidden": 16, "pair_hidden": 8}
 CONFIGS = {
@@ -135,3 +141,31 @@ def test_the_paper_configuration_has_the_published_size():
     network = Denoiser(PAPER, 7, (2,))
     assert network.core.layers[0].qkv.in_features == 512
     assert 8.0e6 < sum(p.numel() for p in network.parameters()) < 9.2e6
+
+
+SWITCHES = ("positions", "time_input", "residual", "linear_inputs")
+
+
+@pytest.mark.parametrize("name", NAMED)
+@torch.no_grad()
+def test_each_denoiser_runs_with_each_set_of_switches_that_it_may_have_and_refuses_the_others(name: str):
+    graphs, classes = _random_graphs(3, 6), torch.tensor([[0, 2]]).expand(3, -1)
+    for values in product((False, True), repeat=len(SWITCHES)):
+        given = dict(zip(SWITCHES, values, strict=True))
+        asked = resolve(NB201Parameters, {"denoiser": name} | (given | {"linear_inputs": False}), "laptop")
+        config = denoiser_config(asked.model_copy(update=given))
+        assert {s: getattr(config, s) for s in SWITCHES} == given
+        if given["linear_inputs"] and config.pairs == "upper":
+            with pytest.raises(ValueError, match="linear_inputs"):
+                _network(config)
+            with pytest.raises(ParameterError, match=r"Take denoiser=paper or matrix-channels or matrix-heads, or"):
+                resolve(NB201Parameters, {"denoiser": name} | given, "laptop")
+            continue
+        assert resolve(NB201Parameters, {"denoiser": name} | given, "laptop") == asked.model_copy(update=given)
+        logits = _network(config)(graphs, torch.full((3,), 0.5), classes)
+        assert logits.nodes.shape == (3, 6, K) and logits.pairs.shape == (3, 15, 2)
+        assert logits.nodes.isfinite().all() and logits.pairs.isfinite().all()
+
+
+def test_the_parameters_know_which_denoisers_have_full_pairs():
+    assert {name for name, config in NAMED.items() if config.pairs == "full"} == set(MATRIX_DENOISERS)

@@ -120,6 +120,54 @@ def test_an_architecture_does_not_depend_on_the_batch_it_is_drawn_in():
     assert not torch.equal(together.nodes, other.nodes)
 
 
+class _Counted:
+    """A predictor that notes the graphs that it is asked about, and says what it reads."""
+
+    def __init__(self, predict: Guided, reads_time: bool) -> None:
+        self.predict, self.reads_time = predict, reads_time
+        self.asked: list[Graphs] = []
+
+    def __call__(self, graphs: Graphs, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        self.asked.append(graphs)
+        return self.predict(graphs, t)
+
+
+def test_a_predictor_without_time_is_asked_about_changed_graphs_alone_and_the_samples_are_the_same():
+    """Asked about all graphs, as a predictor of the time is, or about those of which the last step changed a slot."""
+    model, _ = _train()
+    guided, n, steps = Guided(model.denoiser.eval(), [1], 2.0), 40, 10
+    always, changed = _Counted(guided, True), _Counted(guided, False)
+    first = sample(always, model.noise, range(n), seed=5, steps=steps, batch_size=20)
+    second = sample(changed, model.noise, range(n), seed=5, steps=steps, batch_size=20)
+    assert torch.equal(first.nodes, second.nodes) and torch.equal(first.pairs, second.pairs)
+    assert torch.equal(first.mask, second.mask)
+    assert [len(graphs) for graphs in always.asked] == [20] * (2 * steps)
+    moved = sum(
+        int(((a.nodes != b.nodes).any(1) | (a.pairs != b.pairs).any(1)).sum())
+        for batch in (always.asked[:steps], always.asked[steps:])
+        for a, b in pairwise(batch)
+    )
+    assert 0 < moved < n * (steps - 1)
+    assert sum(map(len, changed.asked)) == n + moved
+
+
+class _ByTime:
+    """A predictor of the time alone: before the middle the one class of every slot, after it the other."""
+
+    reads_time = True
+
+    def __call__(self, graphs: Graphs, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        k = (t < 0.5).long()
+        nodes, pairs = torch.eye(3)[k], torch.eye(2)[k]
+        return nodes[:, None].expand(-1, 4, -1), pairs[:, None].expand(-1, 6, -1)
+
+
+def test_a_predictor_that_reads_the_time_is_asked_again_about_a_graph_that_did_not_change():
+    model, _ = _train()
+    drawn = sample(_ByTime(), model.noise, range(8), seed=0, steps=10)
+    assert (drawn.nodes == 1).all() and (drawn.pairs == 1).all()
+
+
 def test_cells_of_several_sizes_are_drawn_in_the_shares_of_the_training_set():
     graphs, _ = _toy_data(60)
     mask = torch.arange(4) < torch.tensor([2, 3, 4, 4]).repeat(15)[:, None]

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, rankdata
 
 from nasrepro import experiments, paths
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.delta_data import CellPairs, DifferenceData, draw_edits, label
-from nasrepro.delta_predictor import AdditiveCode, CodeMeans, DifferencePredictor
+from nasrepro.delta_predictor import AdditiveCode, CodeMeans, DifferencePredictor, NormalScores
 from nasrepro.encodings.difference import code_numbers, signed_difference
 from nasrepro.encodings.fixed_form import Cells
 from nasrepro.errors import ParameterError
@@ -263,6 +263,18 @@ def test_scores_are_decided_by_the_training_labels_alone():
     np.testing.assert_allclose(one[1][0].labels, expected[:3])
     np.testing.assert_allclose(one[2][0].labels, expected[2:])
     np.testing.assert_allclose(one[1][1].labels, [(expected[1] + expected[2]) / 2, expected[3]])
+
+
+def test_the_score_of_any_label_is_the_interpolation_of_scores_by_definition_bit_for_bit():
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 7, 500, 3_000):
+        known = np.round(rng.normal(80, 10, n), 2)  # ties among the many
+        scores = norm.ppf((rankdata(known) - 0.5) / n)
+        levels, first = np.unique(known, return_index=True)
+        asked = np.concatenate([known, rng.normal(80, 20, 1_000), [known.min() - 1, known.max() + 1]])
+        found = NormalScores(known)
+        np.testing.assert_array_equal(found.of(asked), np.interp(asked, levels, scores[first]))
+        np.testing.assert_array_equal(found.of(known), found.forward(known))
 
 
 def test_the_shape_of_a_line_and_of_a_plateau():

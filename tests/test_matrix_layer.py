@@ -51,6 +51,21 @@ def test_tiled_attention_is_the_formula_forwards_and_backwards(monkeypatch, padd
         torch.testing.assert_close(mine, formula)
 
 
+def _dropped_by_lane(y: Tensor) -> Tensor:
+    """Return the share dropped by each of the four decisions of a random number, which runs on over the rows."""
+    return (y == 0).view(-1)[: y.numel() // 4 * 4].view(-1, 4).double().mean(0)
+
+
+def test_a_lane_that_drops_more_often_than_the_others_is_noticed():
+    """Its columns do not tell it, as rows of 1,001 elements mix the lanes."""
+    shares = torch.tensor([0.25, 0.05, 0.05, 0.05]).repeat(400 * 1001 // 4)
+    y = (torch.rand(shares.shape, generator=torch.Generator().manual_seed(0)) >= shares).view(400, 1001)
+    assert abs((y == 0).double().mean() - 0.1) < 0.01
+    columns = (y == 0).double().mean(0).view(-1)[:1000].view(-1, 4).mean(0)
+    assert (columns - 0.1).abs().max() < 5 * (0.1 * 0.9 / 100_000) ** 0.5
+    assert (_dropped_by_lane(y) - 0.1).abs().max() > 0.1
+
+
 def test_dropout_drops_as_often_as_asked_scales_what_is_left_and_does_nothing_in_evaluation():
     torch.manual_seed(0)
     layer, x = Dropout(0.1), torch.ones(400, 1001, requires_grad=True)
@@ -60,8 +75,8 @@ def test_dropout_drops_as_often_as_asked_scales_what_is_left_and_does_nothing_in
     assert abs(dropped - 0.1) < 4 * (0.1 * 0.9 / y.numel()) ** 0.5
     assert torch.equal(y.unique(), torch.tensor([0.0, 1 / (1 - 6554 / 2**16)]))
     assert torch.equal(x.grad, y.detach())
-    columns = (y == 0).double().mean(0).view(-1)[:1000].view(-1, 4).mean(0)  # the four decisions of a random number
-    assert (columns - 0.1).abs().max() < 5 * (0.1 * 0.9 / 100_000) ** 0.5
+    lanes = _dropped_by_lane(y)
+    assert (lanes - 0.1).abs().max() < 5 * (0.1 * 0.9 / 100_000) ** 0.5
     assert torch.equal(layer.eval()(x), x)
     assert not torch.equal(layer.train()(x), layer(x))
 

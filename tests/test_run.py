@@ -23,7 +23,8 @@ from nasrepro.diffusion.train import Step, TrainingConfig
 from nasrepro.errors import CorruptData, ParameterError, StorageError
 from nasrepro.experiments import training
 from nasrepro.parameters import resolved
-from nasrepro.parameters.base import Parameters, from_notebook, parse_assignments, resolve
+from nasrepro.parameters.base import Parameters, from_notebook, parse_assignments, read_parameters, resolve
+from nasrepro.storage import read_yaml
 from nasrepro.study import records
 from nasrepro.study.run import Experiment, Outcome, RunContext, deviation, publish, run
 
@@ -397,3 +398,13 @@ def test_the_cost_of_a_training_counts_the_sittings_that_were_killed(tmp_path: P
         trained()
     assert trained().stages["training"] >= 0.4
     assert len(list((tmp_path / "models").iterdir())) == 2, "the seconds of an unfinished training are not left behind"
+
+
+def test_only_a_file_of_the_repository_is_said_to_be_restored_from_it(tmp_path: Path):
+    path = tmp_path / "mine.yml"
+    path.write_text("epochs: [1\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match=r"mine\.yml cannot be read: .*is no YAML") as told:
+        read_parameters(path)
+    assert "git checkout" not in str(told.value)
+    with pytest.raises(CorruptData, match=r"is no YAML: (.|\n)*Restore it: `git checkout mine\.yml`\."):
+        read_yaml(path)

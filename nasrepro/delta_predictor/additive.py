@@ -181,6 +181,11 @@ class NormalScores:
         """Return scores of the labels given before."""
         return self._scores
 
+    def of(self, labels: np.ndarray) -> np.ndarray:
+        """Return scores of any labels: by linear interpolation between the labels given before, and beyond them the score
+        of the last."""
+        return np.interp(labels, self._y, self._x)
+
     def back(self, scores: np.ndarray) -> np.ndarray:
         """Return the labels of scores."""
         inside = np.interp(scores, self._x, self._y)

@@ -51,7 +51,7 @@ class DenoiserConfig:
             (upper pairs).
         positions: add sinusoids of the node index, which carries the direction of the edges.
         time_input: tell the network the time t (the public code does not).
-        residual: add the noisy graph, as one-hot vectors, to the logits (the public code; full pairs).
+        residual: add the noisy graph, as one-hot vectors, to the logits (the public code).
         linear_inputs: first layers are linear in one-hot vectors, with a bias, and the null token and the diagonal of
             the pair matrix are the zero vector (the public code; full pairs). Otherwise each class, the null token
             among them, has a row of its own, and the diagonal has zero features.
@@ -234,7 +234,7 @@ class Denoiser(nn.Module):
         most_nodes: N of the largest graphs; only a network with `graph_hidden` has to know.
 
     Raises:
-        ValueError: `graph_hidden` is set, and `most_nodes` is not.
+        ValueError: `graph_hidden` is set, and `most_nodes` is not; or `linear_inputs` with upper pairs.
     """
 
     def __init__(
@@ -243,6 +243,8 @@ class Denoiser(nn.Module):
         super().__init__()
         if config.graph_hidden and not most_nodes:
             raise ValueError("a network that acts on whole graphs needs most_nodes, the size of the largest")
+        if config.linear_inputs and config.pairs != "full":
+            raise ValueError("linear_inputs needs full pairs: upper pairs have no diagonal and no FiLM")
         self.config, self.node_classes, self.condition_classes = config, node_classes, tuple(condition_classes)
         d, p = config.node_dim, config.pair_dim
         self.splits = [d, p, FILM if config.pairs == "full" else 0]

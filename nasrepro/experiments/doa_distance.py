@@ -31,12 +31,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, rankdata
 
 from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.delta_data import CellPairs, DifferenceData, draw_edits, label
-from nasrepro.delta_predictor import AdditiveDifference, DifferencePredictor, GPPotential, MLPConfig, MLPDifference
+from nasrepro.delta_predictor import (
+    AdditiveDifference,
+    DifferencePredictor,
+    GPPotential,
+    MLPConfig,
+    MLPDifference,
+    NormalScores,
+)
 from nasrepro.encodings.path_profile import path_profile
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.doa import data_files
@@ -114,20 +120,14 @@ def _trial(p: DistanceParameters, ledger: Ledger, task: PredictionTask, trial: i
 def _as_scores(
     data: Mapping[int, tuple[DifferenceData, DifferenceData]],
 ) -> dict[int, tuple[DifferenceData, DifferenceData]]:
-    """Return the data with labels as normal scores, (rank - 1/2) / count through the inverse of the normal distribution
-    function, with the ranks that the distinct training cells have among themselves.
-
-    Test labels go through the same map: by linear interpolation between training labels, and beyond them they have the
-    score of the last.
-    """
+    """Return the data with labels as the normal scores that the distinct training cells have among themselves; test
+    labels go through the same map."""
     cells = np.concatenate([np.asarray(train.cells) for train, _ in data.values()])
     labels = np.concatenate([train.labels for train, _ in data.values()])
-    known = labels[np.unique(cells, return_index=True)[1]]
-    scores = norm.ppf((rankdata(known) - 0.5) / len(known))
-    levels, first = np.unique(known, return_index=True)
+    scores = NormalScores(labels[np.unique(cells, return_index=True)[1]])
 
     def scored(part: DifferenceData) -> DifferenceData:
-        return DifferenceData(part.cells, part.ends, np.interp(part.labels, levels, scores[first]))
+        return DifferenceData(part.cells, part.ends, scores.of(part.labels))
 
     return {k: (scored(train), scored(test)) for k, (train, test) in data.items()}
 

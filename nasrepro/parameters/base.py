@@ -103,7 +103,7 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
 def read_parameters(path: Path) -> dict[str, Any]:
     """Return the parameters of a YAML file, as papermill's `-f` takes it; raise `ParameterError` where it has none."""
     try:
-        found = read_yaml(path)
+        found = read_yaml(path, committed=False)
     except OSError as error:
         raise ParameterError(f"The parameters file {path} cannot be read: {error.strerror}.") from None
     except CorruptData as error:
@@ -132,6 +132,8 @@ def from_notebook(namespace: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _explain(model: type[Parameters], error: Mapping[str, Any]) -> str:
+    if not error["loc"] and error["type"] == "value_error":  # parameters that do not go together; the model says why
+        return str(error["ctx"]["error"])
     name = ".".join(str(part) for part in error["loc"]) or "parameters"
     if error["type"] == "extra_forbidden":
         known = sorted(model.model_fields)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nasrepro.parameters.base import Parameters
 
 # The paper's number of epochs in batches that keep a GPU busy; `full` profiles begin with it. The recipe of the paper
 # to the letter is `data/paper/dinas_recipe.yml`.
 GPU_RECIPE = {"epochs": 100, "batch_size": 1024, "reverse_steps": 50}
+# The denoisers of N x N matrices of pair features, which alone may have `linear_inputs`.
+MATRIX_DENOISERS = ("paper", "matrix-channels", "matrix-heads")
 
 
 class DinasParameters(Parameters):
@@ -74,6 +76,15 @@ class DinasParameters(Parameters):
         10, ge=1, le=1000, description="the distinct protocol draws at most this many times `queries` samples"
     )
     seed: int = Field(0, ge=0, description="master seed")
+
+    @model_validator(mode="after")
+    def _linear_inputs_need_a_matrix(self) -> Self:
+        if self.linear_inputs and self.denoiser not in MATRIX_DENOISERS:
+            raise ValueError(
+                f"linear_inputs=True is refused with denoiser={self.denoiser}: its pairs have no diagonal. "
+                f"Take denoiser={' or '.join(MATRIX_DENOISERS)}, or leave linear_inputs False."
+            )
+        return self
 
 
 class NB201Parameters(DinasParameters):

@@ -46,11 +46,16 @@ def path_children(space: Any, a: Any, b: Any, rate: float, rng: np.random.Genera
         raise UnknownQuery(f"There is no edit path in the space {space.name}; there is in nb101, nb201, tnb101-micro.")
 
 
+def made_of(rate: float, edits: int) -> int:
+    """Return ceil(rate x edits), of the rate as it is written: 0.28 x 25 is 7, though its floating point is above."""
+    return math.ceil(round(rate * edits, 9))
+
+
 def _slot_children(
     a: tuple[int, ...], b: tuple[int, ...], rate: float, rng: np.random.Generator
 ) -> Iterator[tuple[int, ...]]:
     differing = [k for k, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
-    count = math.ceil(rate * len(differing))
+    count = made_of(rate, len(differing))
     while 0 < count < len(differing):
         taken = set(rng.choice(differing, count, replace=False).tolist())
         yield tuple(y if k in taken else x for k, (x, y) in enumerate(zip(a, b, strict=True)))
@@ -60,7 +65,7 @@ def _graph_children(
     space: NB101Space, a: Cell, b: Cell, rate: float, rng: np.random.Generator
 ) -> Iterator[Cell | None]:
     path = edit_path(a.nodes, a.adjacency, b.nodes, b.adjacency)
-    start, count = to_frame(a.nodes, a.adjacency), math.ceil(rate * len(path))
+    start, count = to_frame(a.nodes, a.adjacency), made_of(rate, len(path))
     while 0 < count < len(path):
         graph = start
         for edit in shuffled(path, rng)[:count]:

@@ -5,7 +5,6 @@ A book build can be green and empty, or show figures that a screen reader cannot
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from html.parser import HTMLParser
@@ -151,8 +150,3 @@ def _page_defects(page: _Page, path: Path) -> Iterator[str]:
 def _leads_somewhere(page: Path, link: str) -> bool:
     target = unquote(urlsplit(link).path)
     return not target or (page.parent / target).exists()
-
-
-def read_expected(path: Path) -> dict[str, list[str]]:
-    """Read the list of expected tables and figures that the assembly of a book writes."""
-    return json.loads(path.read_text(encoding="utf-8"))

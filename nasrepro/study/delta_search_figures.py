@@ -55,7 +55,6 @@ _LINES: dict[str, tuple[str, Any, str]] = {  # colour, line pattern, marker
 }
 _BANDS = ("delta_literal", "evolution_sep")
 _VARIANTS = ("delta_literal", "delta_sensible", "delta_retrain")
-_RIVALS = ("evolution_sep", "local_search", "plain_ranking", "plain_sensible")
 _ALPHA = 0.05
 
 
