@@ -47,8 +47,8 @@ def run(
     profile: Annotated[
         str,
         typer.Option(
-            help="smoke (seconds), laptop (minutes on 2 cores) or full (one GPU; longer, larger). With --all: of every run, "
-            "but that laptop makes those at full which the plan has at full."
+            help="smoke (seconds), laptop (minutes on 2 cores) or full (one GPU; longer, larger). With --all: of every "
+            "run, but that laptop makes those at full which the plan has at full."
         ),
     ] = "laptop",
     fresh: Annotated[bool, typer.Option(help="Run anew although there is a record of yours or of the book.")] = False,

@@ -182,8 +182,8 @@ class NormalScores:
         return self._scores
 
     def of(self, labels: np.ndarray) -> np.ndarray:
-        """Return scores of any labels: by linear interpolation between the labels given before, and beyond them the score
-        of the last."""
+        """Return scores of any labels: by linear interpolation between the labels given before, and beyond them the
+        score of the last."""
         return np.interp(labels, self._y, self._x)
 
     def back(self, scores: np.ndarray) -> np.ndarray:

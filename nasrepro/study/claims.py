@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
@@ -28,6 +28,7 @@ from nasrepro.study.statistics import Summary
 
 FETCH_TEST = "nasrepro data fetch nb201-test"
 _NO_VERDICT = ("not run", "not comparable", "undecided (trained less)")  # of a reading that decides nothing
+Word = TypeVar("Word", bound=str)
 _ROUNDING = 1e-6  # so that means of the same labels in another order are equal, and a tolerance includes its ends
 
 
@@ -54,8 +55,13 @@ def _load(path: Path, _changed: int) -> tuple[Claim, ...]:
     return claims
 
 
-def claims_of(pattern: Mapping[str, Any]) -> Iterator[Claim]:
-    """Yield the claims of a pattern: one of each printed number of its file, or one alone."""
+def claims_of(pattern: Mapping[str, Any], folder: Path | None = None) -> Iterator[Claim]:
+    """Yield the claims of a pattern: one of each printed number of its file, or one alone.
+
+    Args:
+        pattern: an entry of `data/claims.yml`.
+        folder: where the printed numbers are, by default `data/paper`.
+    """
     fields = {k: v for k, v in pattern.items() if k not in ("file", "where", "columns", "let", "printed", "also")}
     if "file" not in pattern:
         yield Claim.model_validate(
@@ -63,7 +69,7 @@ def claims_of(pattern: Mapping[str, Any]) -> Iterator[Claim]:
         )
         return
     made = 0
-    for names in _printed(pattern):
+    for names in _printed(pattern, folder or paths.data_dir() / "paper"):
         for name, value in pattern.get("let", {}).items():
             names[name] = str(_filled(value, names))
         claim = {k: v for k, v in ((k, _filled(v, names)) for k, v in fields.items()) if v is not None}
@@ -79,9 +85,9 @@ def claims_of(pattern: Mapping[str, Any]) -> Iterator[Claim]:
         raise ValueError(f"the pattern {pattern['id']} fits no row of {pattern['file']}")
 
 
-def _printed(pattern: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def _printed(pattern: Mapping[str, Any], folder: Path) -> Iterator[dict[str, str]]:
     """Yield the columns of each row of a pattern's file, and of each of its printed numbers, as text."""
-    with (paths.data_dir() / "paper" / pattern["file"]).open(encoding="utf-8", newline="") as stream:
+    with (folder / pattern["file"]).open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
             wanted = pattern.get("where", {}).items()
             if any(row[k] not in (v if isinstance(v, list) else [v]) for k, v in wanted):
@@ -341,10 +347,14 @@ def _at(metrics: Mapping[str, Any], path: str | None) -> float | None:
 
 def verdict_of(evidence: Iterable[Evidence]) -> Verdict | None:
     """Return the verdict on one claim from its answers: that of its readings, None where no answer is as printed."""
-    said = [e.verdict for e in evidence if e.verdict is not None]
-    decided = [v for v in said if v not in _NO_VERDICT]
+    return decided([e.verdict for e in evidence if e.verdict is not None])
+
+
+def decided(said: Sequence[Word]) -> Word | None:
+    """Return what several verdicts on one claim come to: one that decides before one that does not."""
+    of_use = [v for v in said if v not in _NO_VERDICT]
     less = [v for v in said if v == "undecided (trained less)"]
-    return (decided or less or said or [None])[0]
+    return next(iter(of_use or less or said), None)
 
 
 def by_claim(evidence: Iterable[Evidence]) -> dict[str, list[Evidence]]:

@@ -23,6 +23,7 @@ HERE = "here"  # stands for the commit that holds this version of the file, whic
 REPEAT = "Run `python -m nasrepro.study.generations` in a checkout with its whole history."
 FIXED = ("printed", "unit", "direction", "tolerance")  # fields of a claim that results may never move
 OURS = "ours, no verdict"  # since verdicts are of runs as printed alone
+OWN = "ours"  # in the place of a reading: ours is named by its settings, and they are what changes
 STATED, WITHDRAWN = "stated", "withdrawn"  # in the place of a field, where a whole claim came or went
 _PLACE = ("benchmark", "space", "dataset", "device", "latency")  # parameters that say where a run takes place
 _SAME = (*_PLACE, "percentile", "queries", "cells", "protocol", "lower_percentiles")  # and of what its number is
@@ -46,9 +47,9 @@ class Entry(_Model):
         added: the commit that put it into the tree.
         removed: the commit that took it out, None while it is there.
         lost: the commit by which it had ceased to answer any claim, None while it answers one or where it never did.
-        after: the key of the run that `changed` compares it with, None for the first of its place.
+        after: the key of the run that `changed` compares it with, None for the first of its place or reading.
         changed: parameter (or `method_version`) -> its value in that run and here.
-        answers: claim -> the verdicts that it was given, each once.
+        answers: claim -> reading of the paper, or `OWN` -> the verdicts that it was given, each once.
         numbers: for a record that answered none: claim -> the number that it would have taken, or field -> mean.
     """
 
@@ -64,7 +65,7 @@ class Entry(_Model):
     lost: str | None = None
     after: str | None = None
     changed: dict[str, Pair] = {}
-    answers: dict[str, list[Told]] = {}
+    answers: dict[str, dict[str, list[Told]]] = {}
     numbers: dict[str, float] = {}
 
 
@@ -139,7 +140,12 @@ class Life:
     added: str
     removed: str | None = None
     lost: str | None = None
-    answers: dict[str, list[Told]] = field(default_factory=dict)
+    answers: dict[str, dict[str, list[Told]]] = field(default_factory=dict)
+
+    @property
+    def answered(self) -> set[tuple[str, str]]:
+        """The claims that it answered, each with the reading."""
+        return {(claim, reading) for claim, readings in self.answers.items() for reading in readings}
 
 
 def entries(found: Sequence[Life]) -> list[Entry]:
@@ -172,7 +178,8 @@ def entries(found: Sequence[Life]) -> list[Entry]:
 
 
 def _base(life: Life, known: Sequence[Life]) -> Life | None:
-    """Return the run to compare with: what answered before it; for others the nearest of their place that answered."""
+    """Return the run to compare with: what gave the same answer before it; for others the nearest of their place that
+    answered."""
     place = {name: life.record["parameters"].get(name) for name in _PLACE}
     same = [
         other
@@ -183,7 +190,7 @@ def _base(life: Life, known: Sequence[Life]) -> Life | None:
     ]
     earlier = [other for other in same if other.record["created"] < life.record["created"]]
     if life.answers:
-        return next((o for o in reversed(earlier) if o.answers.keys() & life.answers.keys()), None)
+        return next((o for o in reversed(earlier) if o.answered & life.answered), None)
     told = [o for o in earlier if o.answers] or [o for o in same if o.answers] or earlier[-1:]
     return min(reversed(told), key=lambda o: len(_differences(o.record, life.record)), default=None)
 

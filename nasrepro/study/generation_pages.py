@@ -6,12 +6,25 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from nasrepro.parameters.base import ADDED
 from nasrepro.study import claims
 from nasrepro.study.fragments import Fragments, table
-from nasrepro.study.generation_file import FIXED, HERE, OURS, STATED, Change, Entry, History, Pair, load, part_of
+from nasrepro.study.generation_file import (
+    FIXED,
+    HERE,
+    OURS,
+    OWN,
+    STATED,
+    Change,
+    Entry,
+    History,
+    Pair,
+    Told,
+    load,
+    part_of,
+)
 from nasrepro.study.records import Run
 from nasrepro.study.rendering import Column, Row, Table
 
@@ -23,7 +36,28 @@ PARTS = (
 )
 _FIRST = "first"
 _VERDICTS = ("better", "reproduced", "worse", "not comparable")
-Group = list[tuple[str, Entry]]  # claims with the run that answered each
+Live = Mapping[tuple[str, str, str], str]  # claim, reading, key -> the verdict that the committed records give now
+
+
+class Answered(NamedTuple):
+    """A claim, the reading in which it was answered, and the run that did."""
+
+    claim: str
+    reading: str
+    run: Entry
+
+    @property
+    def first(self) -> Told:
+        """What was said when the run first answered."""
+        return self.run.answers[self.claim][self.reading][0]
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """Its name among what is said now."""
+        return self.claim, self.reading, self.run.key
+
+
+Group = list[Answered]
 
 
 def write(out: Fragments, committed: Sequence[Run]) -> None:
@@ -60,8 +94,8 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
     }
     for part in PARTS:
         groups = _groups(history, part)
-        found[f"generations.{part}.earlier"] = max((n for _, n in groups), default=1) - 1
-        first, now = Counter(_first(groups)), Counter(v for (c, _), v in live.items() if part_of(c) == part)
+        found[f"generations.{part}.earlier"] = max((n for *_, n in groups), default=1) - 1
+        first, now = Counter(_first(history, groups)), Counter(_now(live, part))
         for verdict in _VERDICTS:
             name = verdict.replace(" ", "-")
             found |= {
@@ -82,17 +116,18 @@ def title(part: str) -> str:
     return others.get(name, name) + f" ({known[paper]})"
 
 
-def generation_table(history: History, part: str, live: Mapping[tuple[str, str], str]) -> Table:
+def generation_table(history: History, part: str, live: Live) -> Table:
     """Return the generations of a table or figure, the earliest first.
 
     Args:
         history: the file.
         part: as in `PARTS`.
-        live: (claim, key) -> the verdict that the committed records give now.
+        live: what the committed records say now.
     """
     groups = _groups(history, part)
     columns = (
         Column("Generation"),
+        Column("Answer"),
         Column("Finished (UTC)"),
         Column("Runs", numeric=True),
         Column("What changed"),
@@ -100,26 +135,28 @@ def generation_table(history: History, part: str, live: Mapping[tuple[str, str],
         Column("Verdict then"),
         Column("Until"),
     )
-    several = len({experiment for experiment, _ in groups}) > 1
+    several = len({experiment for experiment, _, _ in groups}) > 1
     rows = []
-    for (experiment, n), group in groups.items():
-        runs = list({id(e): e for _, e in group}.values())
+    for (experiment, reading, n), group in groups.items():
+        runs = _runs([group])
+        later = _runs(g for (x, r, m), g in groups.items() if (x, r) == (experiment, reading) and m > n)
         cells = (
             f"{n}, `{experiment}`" if several else f"{n}",
+            OWN if reading == OWN else f"as printed: {reading}",
             _when(runs),
             f"{len(runs)}",
-            _what(runs, [e for (x, m), g in groups.items() if x == experiment and m > n for _, e in g], n),
+            _what(runs, later, n),
             _ours(history, group),
             _verdicts(group, live),
             _until(history, group, live),
         )
-        rows.append(Row(cells, "ours" if any((c, e.key) in live for c, e in group) else ""))
+        rows.append(Row(cells, "ours" if any(one.name in live for one in group) else ""))
     more = [e for e in history.records if part in e.parts and not e.answers and not e.removed]
     counted = ", ".join(f"{k} `{x}`" for x, k in Counter(e.experiment for e in more).items())
     notes = [f"Beside them, runs that never answered a claim here (trials, variations, searches): {counted}."] * bool(
         more
     )
-    seeds = sorted({f"{e.seed}" for g in groups.values() for _, e in g})
+    seeds = sorted({f"{e.seed}" for e in _runs(groups.values())})
     notes += [f"Seed of every run in this table: {', '.join(seeds)}."] if seeds and seeds != ["None"] else []
     caption = f"{title(part)}: the runs that have answered its claims, one row a generation."
     return Table(columns, tuple(rows), caption, tuple(notes))
@@ -146,7 +183,7 @@ def dropped_table(history: History, parts: Sequence[str]) -> Table:
     return Table(columns, tuple(rows), caption)
 
 
-def summary_table(history: History, live: Mapping[tuple[str, str], str]) -> Table:
+def summary_table(history: History, live: Live) -> Table:
     """Return a row for each table and figure: how often it was made anew, and how its verdicts moved."""
     columns = (
         Column("Part"),
@@ -159,16 +196,16 @@ def summary_table(history: History, live: Mapping[tuple[str, str], str]) -> Tabl
     rows = []
     for part in PARTS:
         groups = _groups(history, part)
-        told = list({id(e): e for g in groups.values() for _, e in g}.values())
+        told = _runs(groups.values())
         other = [e for e in history.records if part in e.parts and not e.answers]
-        first = _first(groups)
-        now = [verdict for (c, _), verdict in live.items() if part_of(c) == part]
+        first, now = _first(history, groups), _now(live, part)
         counts = (f"{len(runs)} ({sum(bool(e.removed) for e in runs)})" for runs in (told, other))
-        most = max((n for _, n in groups), default=0)
+        most = max((n for *_, n in groups), default=0)
         rows.append(Row((title(part), f"{most}", _tally(first), _tally(now), *counts)))
     caption = (
-        "How often the runs behind each table and figure were made anew: the most generations of any of its claims, "
-        "the runs, and the first and the present verdicts on the claims that a run answers."
+        "How often the runs behind each table and figure were made anew: the most generations of any answer to one of "
+        "its claims, the runs, and the first and the present verdicts on the claims that a run answers, one a claim, "
+        "as on the front page."
     )
     failed = [f"`{c[:7]}`: the claims of that commit could not be read ({why})." for c, why in history.failed.items()]
     return Table(columns, tuple(rows), caption, tuple(failed))
@@ -218,32 +255,56 @@ def selection_table(history: History) -> Table:
     return Table(columns, tuple(rows), caption, notes)
 
 
-def _live(committed: Sequence[Run]) -> dict[tuple[str, str], str]:
-    """Return (claim, key) -> what is said now: the verdict of a run as printed, none of ours."""
-    said: dict[tuple[str, str], str] = {}
-    for e in claims.evaluate(committed):
-        if e.runs:
-            said.setdefault((e.claim.id, e.runs[0]), e.verdict or OURS)
-    return said
+def _live(committed: Sequence[Run]) -> Live:
+    """Return what is said now: the verdict of a run as printed, none of ours."""
+    return {
+        (e.claim.id, OWN if e.method == OWN else e.reading, e.runs[0]): e.verdict or OURS
+        for e in claims.evaluate(committed)
+        if e.runs
+    }
 
 
-def _groups(history: History, part: str) -> dict[tuple[str, int], Group]:
-    """Return (experiment, generation) -> claims of a part with the run that answered each; counted claim by claim."""
-    answering: dict[str, list[Entry]] = {}
+def _groups(history: History, part: str) -> dict[tuple[str, str, int], Group]:
+    """Return (experiment, reading, generation) -> the answers to claims of a part; counted answer by answer, ours
+    first: readings that stand side by side are no generations of each other."""
+    answering: dict[tuple[str, str], list[Entry]] = {}
     for entry in history.records:
-        for claim in entry.answers:
-            if part_of(claim) == part:
-                answering.setdefault(claim, []).append(entry)
-    groups: dict[tuple[str, int], Group] = {}
-    for claim, told in answering.items():
+        for claim in (c for c in entry.answers if part_of(c) == part):
+            for reading in entry.answers[claim]:
+                answering.setdefault((claim, reading), []).append(entry)
+    groups: dict[tuple[str, str, int], Group] = {}
+    for (claim, reading), told in answering.items():
         for n, entry in enumerate(sorted(told, key=lambda e: e.created), 1):
-            groups.setdefault((entry.experiment, n), []).append((claim, entry))
-    return dict(sorted(groups.items()))
+            groups.setdefault((entry.experiment, reading, n), []).append(Answered(claim, reading, entry))
+    return dict(sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] != OWN, item[0])))
 
 
-def _first(groups: Mapping[tuple[str, int], Group]) -> list[str]:
-    """Return the verdict that each claim was given first."""
-    return [entry.answers[claim][0][0] for (_, n), group in groups.items() if n == 1 for claim, entry in group]
+def _runs(groups: Iterable[Group]) -> list[Entry]:
+    """Return the runs of some groups, each once."""
+    return list({id(one.run): one.run for group in groups for one in group}.values())
+
+
+def _first(history: History, groups: Mapping[tuple[str, str, int], Group]) -> list[str]:
+    """Return the verdict that each claim was given first, one a claim."""
+    said: dict[str, dict[str, list[str]]] = {}  # claim -> date -> verdicts of its readings
+    for one in (one for group in groups.values() for one in group):
+        verdict, _, commit = one.first
+        date = history.commits[commit][0] if commit != HERE else "here"  # sorts after all dates
+        said.setdefault(one.claim, {}).setdefault(date, []).append(verdict)
+    return [_one(dates[min(dates)]) for dates in said.values()]
+
+
+def _now(live: Live, part: str) -> list[str]:
+    """Return the present verdict on each claim of a part that a run answers, one a claim."""
+    said: dict[str, list[str]] = {}
+    for (claim, _, _), verdict in live.items():
+        if part_of(claim) == part:
+            said.setdefault(claim, []).append(verdict)
+    return [_one(verdicts) for verdicts in said.values()]
+
+
+def _one(said: Sequence[str]) -> str:
+    return claims.decided([v for v in said if v != OURS]) or OURS
 
 
 def _when(runs: Sequence[Entry]) -> str:
@@ -275,7 +336,7 @@ def _ours(history: History, group: Group) -> str:
     """Return our numbers: one by one where a field has one claim, else their distances from the printed values."""
     texts = []
     for name, claimed in _by_field(group).items():
-        numbers = {claim: entry.answers[claim][0][1] for claim, entry in claimed}
+        numbers = {one.claim: one.first[1] for one in claimed}
         known = {claim: ours for claim, ours in numbers.items() if ours is not None}
         if not known:
             texts.append(f"{name}: no value")
@@ -289,24 +350,24 @@ def _ours(history: History, group: Group) -> str:
     return "; ".join(texts)
 
 
-def _verdicts(group: Group, live: Mapping[tuple[str, str], str]) -> str:
+def _verdicts(group: Group, live: Live) -> str:
     """Return the verdicts then and, where they are others now, the present ones."""
     texts = []
     fields = _by_field(group)
     parts = fields if any(len(claimed) > 1 for claimed in fields.values()) else {"": group}
     for name, claimed in parts.items():
-        then = _tally(entry.answers[claim][0][0] for claim, entry in claimed)
-        now = _tally(live[claim, entry.key] for claim, entry in claimed if (claim, entry.key) in live)
+        then = _tally(one.first[0] for one in claimed)
+        now = _tally(live[one.name] for one in claimed if one.name in live)
         told = f"{then}, now {now}" if now not in ("none", then) else then
         texts.append(f"{name}: {told}" if name else told)
     return "; ".join(texts)
 
 
-def _until(history: History, group: Group, live: Mapping[tuple[str, str], str]) -> str:
-    if all((claim, entry.key) in live for claim, entry in group):
+def _until(history: History, group: Group, live: Live) -> str:
+    if all(one.name in live for one in group):
         return "answers now"
     texts = []
-    for lost, removed in dict.fromkeys((e.lost, e.removed) for c, e in group if (c, e.key) not in live):
+    for lost, removed in dict.fromkeys((one.run.lost, one.run.removed) for one in group if one.name not in live):
         told = _commit(history, lost) if lost else "answers no claim now"
         texts.append(told + (f"; taken out by `{removed[:7]}`" if removed and removed != lost else ""))
     return "; ".join(texts)
@@ -314,8 +375,8 @@ def _until(history: History, group: Group, live: Mapping[tuple[str, str], str]) 
 
 def _by_field(group: Group) -> dict[str, Group]:
     fields: dict[str, Group] = {}
-    for claim, entry in group:
-        fields.setdefault(claim.rpartition(".")[2], []).append((claim, entry))
+    for one in group:
+        fields.setdefault(one.claim.rpartition(".")[2], []).append(one)
     return fields
 
 

@@ -21,6 +21,8 @@ from nasrepro.storage import write_atomically
 from nasrepro.study.generation_file import (
     FIXED,
     HERE,
+    OURS,
+    OWN,
     STATED,
     WITHDRAWN,
     Change,
@@ -28,6 +30,7 @@ from nasrepro.study.generation_file import (
     History,
     Life,
     Pair,
+    Told,
     entries,
     part_of,
     save,
@@ -35,6 +38,7 @@ from nasrepro.study.generation_file import (
 from nasrepro.study.repository import Commit, Name, Repository
 
 SELECTION = ("experiment", "match", "at_least", "profiles", "select", "not_comparable", "not_run")
+UNNAMED = ""  # the reading of a verdict from before there were readings
 
 
 def lives(repository: Repository, commits: Sequence[Commit]) -> dict[Name, Life]:
@@ -59,7 +63,7 @@ def collect(root: Path) -> History:
     known = {c.name: c for c in commits}
     found = lives(repository, commits)
     said: dict[tuple[str, ...], list[dict[str, Any]] | str] = {}
-    answers: dict[str, dict[str, Name]] = {}  # commit -> claim -> what answers it
+    answers: dict[str, dict[tuple[str, str], Name]] = {}  # commit -> claim and reading -> what answers it
     ever: dict[str, set[str]] = {}  # commit -> claims that had been answered up to it
     failed: dict[str, str] = {}
     printed: dict[str, float] = {}
@@ -71,26 +75,67 @@ def collect(root: Path) -> History:
         results = said.get(c.state, [])
         if isinstance(results, str):
             failed[c.name], results = results, []
-        by_key = {Path(name[0]).parent.name: name for name in repository.records(c)}
-        answers[c.name] = {r["id"]: by_key[r["runs"][0]] for r in results if r["runs"]}
-        ever[c.name] = set(answers[c.name]).union(*(ever[p] for p in c.parents))
+        answers[c.name] = answered(results, repository.records(c), c.name, found)
+        now = {claim for claim, _ in answers[c.name]}
+        ever[c.name] = now.union(*(ever[p] for p in c.parents))
         printed |= {r["id"]: r["printed"] for r in results}
-        for r in (r for r in results if r["runs"]):
-            told = found[answers[c.name][r["id"]]].answers.setdefault(r["id"], [])
-            number = None if r["ours"] is None else round(r["ours"], 6)
-            if (r["verdict"], number) not in [one[:2] for one in told]:
-                told.append((r["verdict"], number, c.name))
         for name in {name for p in c.parents for name in answers[p].values()} - set(answers[c.name].values()):
             found[name].lost = found[name].lost or c.name
         had = set().union(*(ever[p] for p in c.parents))
-        selection += changes(repository, c, [known[p] for p in c.parents], had, set(answers[c.name]), found)
+        selection += changes(repository, c, [known[p] for p in c.parents], had, now, found)
     for name in answers[commits[-1].name].values():
         found[name].lost = None
     sys.stderr.write("\n")
+    name_readings(list(found.values()))
     records = entries(list(found.values()))
     subjects = {c: repository.git("log", "-1", "--format=%s", c).strip() for c in _named(records, selection, failed)}
     told_of = {c: (known[c].date, subject) for c, subject in subjects.items()}
     return History(commits=told_of, failed=failed, printed=printed, selection=selection, records=records)
+
+
+def answered(
+    results: Sequence[Mapping[str, Any]], present: set[Name], commit: str, found: Mapping[Name, Life]
+) -> dict[tuple[str, str], Name]:
+    """Return which record answers which claim in which reading (`UNNAMED` before there were readings), and note what
+    a commit says of each record in its life."""
+    by_key = {Path(name[0]).parent.name: name for name in present}
+    answers: dict[tuple[str, str], Name] = {}
+    for r in (r for r in results if r["runs"]):
+        reading = UNNAMED if "method" not in r else OWN if r["method"] == OWN else r["reading"]
+        name = answers[r["id"], reading] = by_key[r["runs"][0]]
+        number = None if r["ours"] is None else round(r["ours"], 6)
+        _tell(
+            found[name].answers.setdefault(r["id"], {}).setdefault(reading, []), (r["verdict"] or OURS, number, commit)
+        )
+    return answers
+
+
+def _tell(told: list[Told], new: Told) -> None:
+    if new[:2] not in [one[:2] for one in told]:
+        told.append(new)
+
+
+def name_readings(found: Sequence[Life]) -> None:
+    """Give the answers from before there were readings to the reading that goes on with them.
+
+    That is the one that the same run answers, with the same number if there are several; else ours, which had the
+    verdicts until then; else the first.
+    """
+    for claim in {claim for life in found for claim in life.answers}:
+        told = [life.answers[claim] for life in found if claim in life.answers]
+        known = dict.fromkeys(r for one in told for r in one if r != UNNAMED)
+        numbers = [{r: {n for _, n, _ in said} for r, said in one.items()} for one in told if UNNAMED in one]
+
+        def fits(reading: str, numbers: Sequence[Mapping[str, set[float | None]]] = numbers) -> tuple[int, bool, bool]:
+            same = [one for one in numbers if reading in one]
+            return sum(bool(one[reading] & one[UNNAMED]) for one in same), bool(same), reading == OWN
+
+        goes_on = max(known, key=fits, default=OWN)
+        for one in (one for one in told if UNNAMED in one):
+            before, after = one.pop(UNNAMED), one.pop(goes_on, [])
+            for new in after:
+                _tell(before, new)
+            one[goes_on] = before
 
 
 def _kept_verdicts(repository: Repository, c: Commit) -> list[dict[str, Any]] | str:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ import yaml
 
 from nasrepro.errors import NasreproError
 from nasrepro.study.claims import claims_of
-from nasrepro.study.generation_file import HERE, OURS, REPEAT
+from nasrepro.study.generation_file import HERE, REPEAT
 
-_CODE = tuple(f"nasrepro/study/{name}.py" for name in ("claims", "records", "parameters", "statistics"))
-_STATE = ("data/records", "data/claims.yml", *_CODE)  # what a verdict depends on
+_RECORDS, _STATED, _PAPER = "data/records", "data/claims.yml", "data/paper"
+_CODE = tuple(f"nasrepro/study/{name}.py" for name in ("claims", "evidence", "records", "parameters", "statistics"))
 # since there is a room of parameters, the plan says which run answers
 _PLAN = ("data/plan.yml", "nasrepro/study/plan.py", "nasrepro/parameters")
+STATE = (_RECORDS, _STATED, _PAPER, *_CODE, *_PLAN)  # what a verdict depends on
 _CLAIMS = "from nasrepro.cli import main; main()"
 
 Name = tuple[str, str]  # a version of a record: its path and the hash of its content
@@ -39,6 +40,21 @@ class Commit:
     date: str
     state: tuple[str, ...]
 
+    @property
+    def records(self) -> str:
+        """The hash of the folder of records, "" where there is none."""
+        return self.state[STATE.index(_RECORDS)]
+
+    @property
+    def claims(self) -> str:
+        """The hash of the claims, "" where there are none."""
+        return self.state[STATE.index(_STATED)]
+
+    @property
+    def paper(self) -> str:
+        """The hash of the folder of printed numbers, "" where there is none."""
+        return self.state[STATE.index(_PAPER)]
+
 
 class Repository:
     """What this module asks of git; raises `NasreproError` where there is no checkout with its whole history."""
@@ -46,7 +62,7 @@ class Repository:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._records: dict[str, set[Name]] = {"": set()}
-        self._claims: dict[str, dict[str, Any]] = {"": {}}
+        self._claims: dict[tuple[str, str], dict[str, Any]] = {}
         try:
             shallow = self.git("rev-parse", "--is-shallow-repository").strip()
         except (OSError, subprocess.CalledProcessError) as error:
@@ -79,66 +95,65 @@ class Repository:
             yield Commit(HERE, tree, (name,), "9999", here)
 
     def _state(self, tree: str) -> tuple[str, ...]:
-        asked = self.git("ls-tree", tree, *_STATE, *_PLAN).splitlines()
+        asked = self.git("ls-tree", tree, *STATE).splitlines()
         found = {line.split("\t")[1]: line.split()[2] for line in asked}
-        of_plan = _PLAN if _PLAN[-1] in found else ()
-        return tuple(found.get(name, "") for name in (*_STATE, *of_plan))
+        unused = _PLAN if _PLAN[-1] not in found else ()
+        return tuple("" if name in unused else found.get(name, "") for name in STATE)
 
     def records(self, commit: Commit) -> set[Name]:
         """Return the versions of records that are in the tree of a commit."""
-        folder = commit.state[0]
+        folder = commit.records
         if folder not in self._records:
             lines = [line.split("\t") for line in self.git("ls-tree", "-r", folder).splitlines()]
             self._records[folder] = {(p, told.split()[2]) for told, p in lines if p.endswith("/record.json")}
         return self._records[folder]
 
     def claims(self, commit: Commit) -> Mapping[str, dict[str, Any]]:
-        """Return the claims of a commit by their ids."""
-        blob = commit.state[1]
-        if blob not in self._claims:
-            content = yaml.safe_load(self.git("cat-file", "blob", blob))
-            self._claims[blob] = (
-                {claim["id"]: claim for claim in content["claims"]} if "claims" in content else _of_patterns(content)
-            )
-        return self._claims[blob]
+        """Return the claims of a commit by their ids, with the printed numbers that its own files have."""
+        if not commit.claims:
+            return {}
+        key = commit.claims, commit.paper
+        if key not in self._claims:
+            content = yaml.safe_load(self.git("cat-file", "blob", commit.claims))
+            if "claims" in content:  # they had their numbers themselves
+                self._claims[key] = {claim["id"]: claim for claim in content["claims"]}
+            else:
+                with tempfile.TemporaryDirectory() as folder:
+                    self._unpack(commit.paper, folder)
+                    self._claims[key] = _of_patterns(content, Path(folder))
+        return self._claims[key]
+
+    def _unpack(self, tree: str, folder: str, *wanted: str) -> None:
+        """Write the files of a tree to a folder."""
+        command = ["git", "archive", "--format=tar", tree, *(("--", *wanted) if wanted else ())]
+        archive = subprocess.run(command, cwd=self.root, capture_output=True, check=True).stdout
+        with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
+            packed.extractall(folder, filter="data")
 
     def verdicts(self, tree: str) -> list[dict[str, Any]] | str:
         """Return what `nasrepro claims --json` says in a commit, run by its own code, or the head of its error."""
         wanted = ("pyproject.toml", "nasrepro", "data", ":(exclude,glob)data/records/**/*.parquet")
-        command = ["git", "archive", "--format=tar", tree, "--", *wanted]
-        archive = subprocess.run(command, cwd=self.root, capture_output=True, check=True).stdout
         with tempfile.TemporaryDirectory() as folder:
-            with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
-                packed.extractall(folder, filter="data")
+            self._unpack(tree, folder, *wanted)
             env = os.environ | {"PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
             command = [sys.executable, "-c", _CLAIMS, "claims", "--json"]
             done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
             if done.returncode:
                 return done.stderr.replace(folder, "").strip().split("\n")[0]
         found: list[dict[str, Any]] = json.loads(done.stdout)
-        return found if not found or "method" not in found[0] else _one_a_claim(found)
+        return found
 
 
-def _of_patterns(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the claims that patterns make, with the names of the fields that claims had before there were patterns."""
-    direction = {"higher": "higher", "lower": "lower", "above": "higher", "below": "lower", "at_most": "lower"}
+def _of_patterns(content: Mapping[str, Any], printed: Path) -> dict[str, dict[str, Any]]:
+    """Return the claims that patterns make of the files of a folder, with the fields that claims had before."""
+    direction = {"above": "higher", "below": "lower", "at_most": "lower"}
     return {
         c.id: {
             "printed": c.printed,
             "unit": c.unit,
             "tolerance": c.tolerance,
-            "direction": direction[str(c.better or c.bound)],
+            "direction": direction.get(word := str(c.better or c.bound), word),
         }
         for pattern in content["patterns"]
-        for c in claims_of(pattern)
+        for c in claims_of(pattern, printed)
     }
-
-
-def _one_a_claim(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return one answer of each claim, ours where there is one: what has answered a claim in all commits."""
-    found: dict[str, dict[str, Any]] = {}
-    for answer in answers:
-        told = {**answer, "verdict": answer["verdict"] or OURS}
-        if answer["id"] not in found or answer["method"] == "ours":
-            found[answer["id"]] = told
-    return list(found.values())
