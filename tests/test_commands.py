@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from nasrepro import paths
 from nasrepro.parameters import NAMES, model_of, resolved
-from nasrepro.parameters.base import ADDED, parse_assignments
-from nasrepro.study import fragments, records
+from nasrepro.parameters.base import ADDED, option, parse_assignments, read_parameters
+from nasrepro.study import records
 from nasrepro.study.fragments import run_command
+from nasrepro.study.plan import Planned, load_plan
 from nasrepro.study.records import Record
 
 COMMITTED = [record for _, record in records.find(paths.records_dir())]
@@ -28,8 +29,16 @@ def _told(command: str) -> tuple[str, dict[str, Any], str]:
     """Return what a command names: experiment, what it gives, profile."""
     words = shlex.split(command)
     assert words[:2] == ["nasrepro", "run"] and words[-2] == "--profile"
-    assert set(words[3:-2:2]) <= {"-p"}
-    return words[2], parse_assignments(words[4:-2:2]), words[-1]
+    file = words[3:5] if words[3] == "-f" else []
+    options = words[3 + len(file) : -2]
+    assert set(options[::2]) <= {"-p"}
+    given = read_parameters(paths.data_dir().parent / file[1]) if file else {}
+    return words[2], given | parse_assignments(options[1::2]), words[-1]
+
+
+@pytest.mark.parametrize("planned", load_plan(), ids=lambda p: p.id)
+def test_the_command_of_every_run_of_the_plan_names_it(planned: Planned):
+    assert _told(planned.command) == (planned.experiment, planned.given, planned.profile)
 
 
 @pytest.mark.parametrize("record", COMMITTED, ids=lambda r: f"{r.experiment}/{r.key}")
@@ -46,9 +55,9 @@ def test_the_command_of_every_committed_record_names_its_run(record: Record):
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(_VALUES, st.lists(_VALUES, max_size=4)))
 def test_a_value_is_read_back_as_it_was(value: object):
-    (word,) = shlex.split(shlex.quote(fragments._literal(value)))
-    assert parse_assignments([f"x={word}"]) == {"x": value}
-    assert type(parse_assignments([f"x={word}"])["x"]) is type(value)
+    flag, word = shlex.split(option("x", value))
+    assert flag == "-p" and parse_assignments([word]) == {"x": value}
+    assert type(parse_assignments([word])["x"]) is type(value)
 
 
 def _changed(record: Record, **parameters: Any) -> Record:

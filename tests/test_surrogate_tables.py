@@ -99,7 +99,7 @@ def _recipe(record: Record) -> list[Any]:
 def test_the_setting_is_what_the_rule_chooses_from_the_trials(name: str) -> None:
     """The largest guidance scale with at least 95 % valid samples, or the one with the most."""
     run = _committed(name)
-    below = select_all(f"dinas.table3.{name}.trials.", COMMITTED)
+    below = select_all(f"dinas.table3.{name}.trials", COMMITTED)
     trials = [r for _, r in below.values() if _recipe(r) == _recipe(run[1])]
     validity = {r.parameters["guidance_scale"]: metric_row(r, "dinas", "paper")["validity"]["mean"] for r in trials}  # type: ignore[index]
     assert len(validity) >= 3

@@ -3,6 +3,7 @@ starts."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -98,6 +99,14 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
         except yaml.YAMLError as error:
             raise ParameterError(f"The value of `-p {text}` cannot be read: {str(error).splitlines()[0]}.") from None
     return out
+
+
+def option(name: str, value: object) -> str:
+    """Return the text of the command line that gives a parameter its value, as `parse_assignments` reads it: in YAML
+    (1.0e-05, for 1e-05 would be a text there), quoted for the shell."""
+    literal: str = yaml.safe_dump(value, default_flow_style=True, width=float("inf"))
+    literal = literal.removesuffix("\n").removesuffix("\n...")
+    return f"-p {name}={shlex.quote(literal)}"
 
 
 def read_parameters(path: Path) -> dict[str, Any]:

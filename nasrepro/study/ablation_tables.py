@@ -112,7 +112,7 @@ def varied(name: str, candidates: Sequence[Record]) -> list[Record]:
     base = base_record(candidates)
     if base is None:
         return []
-    may, below = ABLATIONS[name].parameters, "dinas.table8.d" if name == "classes" else f"dinas.ablations.{name}."
+    may, below = ABLATIONS[name].parameters, "dinas.table8" if name == "classes" else f"dinas.ablations.{name}"
     rows = [r for r in select_all(below, candidates).values() if r.parameters["denoiser"] != "paper"]
     if name == "public-code" and (other := select("dinas.ablations.attention.matrix-channels", candidates)) is not None:
         rows.append(other)  # the network that its residual and its inputs are tried with
@@ -197,7 +197,7 @@ def settings_table(candidates: Sequence[Record]) -> Table:
     )
     base, free = base_record(candidates), {*_MODEL, "dataset"}
     fixed, rows = _setting(base, free) if base else None, []
-    for record in {**select_all("dinas.table2.", candidates), **select_all("dinas.ablations.", candidates)}.values():
+    for record in {**select_all("dinas.table2", candidates), **select_all("dinas.ablations", candidates)}.values():
         p, row = record.parameters, metric_row(record, "dinas", "paper")
         if row is None or record.experiment != "nb201" or _setting(record, free) != fixed:
             continue

@@ -227,7 +227,7 @@ def trial_table(candidates: Iterable[Record]) -> Table:
     names = ("device", "latency", "denoiser", "epochs", "batch_size", "time_input", "reverse_steps", "guidance_scale")
     trials = {
         tuple(record.parameters[name] for name in names): record
-        for record in select_all("dinas.table4.trials.", list(candidates)).values()
+        for record in select_all("dinas.table4.trials", list(candidates)).values()
     }
     rows = [
         Row(

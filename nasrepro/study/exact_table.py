@@ -60,7 +60,7 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
 
 def _by_class(candidates: Sequence[Record]) -> dict[str, Record]:
     """Return the run of each wanted class."""
-    return {_class(record): record for record in select_all("dinas.exact.", candidates).values()}
+    return {_class(record): record for record in select_all("dinas.exact", candidates).values()}
 
 
 def _class(record: Record) -> str:

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import html
 import json
-import shlex
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from nasrepro.parameters import resolved
-from nasrepro.parameters.base import ADDED
+from nasrepro.parameters.base import ADDED, option
 from nasrepro.study.figures import Figure
 from nasrepro.study.records import Record
 from nasrepro.study.tables import Table
@@ -93,7 +91,7 @@ def run_command(record: Record) -> str:
     # what a run had before there was a parameter may not be what its profile says of it today
     given = {n: v for n, v in ADDED.items() if n in usual} | record.parameters
     told = {n: v for n, v in given.items() if n in _PLACE or usual.get(n, _UNKNOWN) != v}
-    options = [f"-p {n}={shlex.quote(_literal(v))}" for n, v in told.items()]
+    options = [option(n, v) for n, v in told.items()]
     return " ".join(["nasrepro run", record.experiment, *options, "--profile", record.profile])
 
 
@@ -101,12 +99,6 @@ def run_command(record: Record) -> str:
 def profile_parameters(experiment: str, profile: str) -> dict[str, Any]:
     """Return the value of each parameter of an experiment under a profile."""
     return resolved(experiment, {}, profile).model_dump(mode="json")
-
-
-def _literal(value: object) -> str:
-    """Return a value as the command line reads it, which is as YAML: 1.0e-05, for 1e-05 would be a text there."""
-    text: str = yaml.safe_dump(value, default_flow_style=True, width=float("inf"))
-    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def provenance(record: Record) -> str:

@@ -177,7 +177,7 @@ def tried_table(committed: Sequence[Run]) -> Table:
     )
     known = [record for _, record in committed]
     rows, keys = [], []
-    trials = list(select_all("dinas.full-profile.trials.", known).values())
+    trials = list(select_all("dinas.full-profile.trials", known).values())
     for planned in (p for p in load_plan("dinas") if p.part.startswith("Table") and not p.recipe and not p.trial):
         usual = find(planned, known)
         tried = [r for r in trials if usual is not None and _tried(r, usual)]

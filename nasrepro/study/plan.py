@@ -6,9 +6,7 @@ exactly those of the plan's entry. A smoke run, a trial or a run with another se
 
 from __future__ import annotations
 
-import json
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -19,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from nasrepro import paths
 from nasrepro.errors import CorruptData, ParameterError, did_you_mean
 from nasrepro.parameters import resolved
-from nasrepro.parameters.base import ADDED
+from nasrepro.parameters.base import ADDED, option
 from nasrepro.storage import read_yaml
 from nasrepro.study.records import Record, Run
 from nasrepro.study.rendering import Column, Row, Table, duration
@@ -80,7 +78,7 @@ class Planned(BaseModel):
         """The command that makes the run."""
         given = self.parameters | self.departures
         file = [f"-f {(Path('data') / 'paper' / self.recipe).as_posix()}"] if self.recipe else []
-        options = [f"-p {name}={_literal(value)}" for name, value in given.items()]
+        options = [option(name, value) for name, value in given.items()]
         return " ".join(["nasrepro run", self.experiment, *file, *options, "--profile", self.profile])
 
 
@@ -132,10 +130,12 @@ def select(part: str, among: Sequence[R]) -> R | None:
     return find(planned(part), among)
 
 
-def select_all(prefix: str, among: Sequence[R]) -> dict[str, R]:
-    """Return the runs of the parts below one (`dinas.table4.` has `dinas.table4.fpga.1`), by id, in the order of the
-    plan; parts without a record are left out."""
-    below = [p for p in load_plan() if p.id.startswith(prefix)]
+def select_all(part: str, among: Sequence[R]) -> dict[str, R]:
+    """Return the runs of a part and of those below it (`dinas.table4` has `dinas.table4.fpga.1`), by id, in the order
+    of the plan; parts without a record are left out. Raises `ParameterError` where the plan has no such part."""
+    below = [p for p in load_plan() if f"{p.id}.".startswith(f"{part}.")]
+    if not below:
+        raise ParameterError(f"The plan has no run of `{part}`.")
     return {p.id: found for p in below if (found := find(p, among)) is not None}
 
 
@@ -255,7 +255,3 @@ def plan_table(runs: Sequence[R]) -> Table:
     lacking = [r.key for r in map(_record, runs) if r.cost.lacks_seconds]
     notes = (f"Resumed, so that seconds of killed sittings may be missing: {', '.join(lacking)}.",) if lacking else ()
     return Table(columns, tuple(rows), caption, notes)
-
-
-def _literal(value: object) -> str:
-    return shlex.quote(value if isinstance(value, str) else json.dumps(value))

@@ -85,7 +85,7 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
         for field in ("training_s", "training_steps", "seconds_per_architecture"):
             found[f"{prefix}.speed.{field}"] = metrics.get("speed", {}).get(field)
         if benchmark == "nb301":
-            more = select("dinas.table3.nb301.more-labels", committed)
+            more = select("dinas.table3.nb301.varied.cells", committed)
             row = (metric_row(more[1], "dinas", "paper") if more else None) or {}
             found |= {f"{prefix}.more_labels.{field}": _mean(row, field) for field in _FIELDS}
             misread = metrics.get("misreading") or {}

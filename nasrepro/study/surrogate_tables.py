@@ -89,8 +89,9 @@ def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
 
 def others(benchmark: str, runs: Sequence[Run]) -> list[Record]:
     """Return the records that vary the guidance scale, or the number of labels, alone."""
-    parts = ("guidance-", "more-labels")
-    found = [r for part in parts for _, r in select_all(f"dinas.table3.{benchmark}.{part}", runs).values()]
+    if benchmark == "nlp":
+        return []  # the plan has none
+    found = [r for _, r in select_all(f"dinas.table3.{benchmark}.varied", runs).values()]
     return sorted(found, key=lambda r: [r.parameters.get(name, 0) for name in _VARIED])
 
 
@@ -193,7 +194,7 @@ def scale_table(benchmark: str, runs: Sequence[Run]) -> Table:
     names = ("wanted_share", "denoiser", "epochs", "batch_size", "time_input", "reverse_steps", "guidance_scale")
     trials = {
         tuple({**ADDED, **record.parameters}[name] for name in names): record
-        for _, record in select_all(f"dinas.table3.{benchmark}.trials.", runs).values()
+        for _, record in select_all(f"dinas.table3.{benchmark}.trials", runs).values()
     }
     rows = []
     for (share, denoiser, epochs, batch, time_input, steps, scale), record in sorted(trials.items()):
