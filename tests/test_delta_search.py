@@ -180,8 +180,7 @@ def test_the_counts_of_committed_records_are_those_of_their_curves():
             assert row["evaluations_to_level"] == counted["evaluations_to_level"]
             assert delta_claims.others_as_fast(row["evaluations_to_level"], name) == counted["as_fast"]
             for count in delta_claims.COUNTS:
-                if (record.method_version, count) != (2, "as_fast"):  # version 2 counted those that never get there
-                    assert row[count]["mean"] == counted[count], (record.key, name, count)
+                assert row[count]["mean"] == counted[count], (record.key, name, count)
         p = record.parameters
         if (p["training_labels"], p["queries"]) == (100, 500):
             found[p["benchmark"]] = counts["delta_literal"]["as_fast"]

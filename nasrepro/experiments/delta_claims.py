@@ -6,6 +6,7 @@ labels (`counted`), what each method has. The counts need mean curves alone, so 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
@@ -14,12 +15,12 @@ import pandas as pd
 from scipy import stats
 
 from nasrepro.experiments.delta_contestants import METHODS
+from nasrepro.parameters.delta import OTHER_LINES
 from nasrepro.study.statistics import holm, mean_difference
-from nasrepro.study.training_sets import OTHERS, others_as_fast
 
 EVALUATIONS, LABELS = "evaluations", "labels"
 LITERAL = "delta_literal"
-PRINTED = OTHERS
+PRINTED = OTHER_LINES
 CONTROLS = (*PRINTED, "plain_ranking")  # what Delta-NAS as printed is held against, counted as the paper counts
 RIVALS = ("evolution_sep", "local_search", "plain_ranking", "plain_sensible")
 VARIANTS = ("delta_literal", "delta_sensible", "delta_retrain")
@@ -93,6 +94,19 @@ def claim_counts(means: pd.DataFrame) -> dict[str, dict[str, Any]]:
             "evaluations_to_level": of,
         }
     return out
+
+
+def others_as_fast(evaluations_to_level: Mapping[str, float | None], name: str) -> int:
+    """Return how many of the paper's other lines reach the level, and after no more evaluations than a variant.
+
+    Args:
+        evaluations_to_level: evaluations of the variant and of the other lines, None for one that never gets there: it
+            is as fast as nobody, not even as a variant that does not get there either.
+        name: the variant.
+    """
+    own = evaluations_to_level[name]
+    others = [found for other in PRINTED if (found := evaluations_to_level[other]) is not None]
+    return sum(own is None or found <= own for found in others)
 
 
 def recorded_means(curves: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,9 @@ from pydantic import Field
 
 from nasrepro.parameters.base import Parameters
 
+# The lines of Figures 4 and 5 beside Delta-NAS, by the names of our methods.
+OTHER_LINES = ("evolution_sep", "evolution_crossover", "evolution", "random", "reinforce")
+
 
 class TheoryParameters(Parameters):
     """Parameters of `nasrepro run theory`."""

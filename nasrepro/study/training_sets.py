@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nasrepro.parameters.delta import OTHER_LINES
 from nasrepro.study.claims import metric_row
 from nasrepro.study.delta_search_figures import BENCHMARKS, METHODS, PARTS
 from nasrepro.study.fragments import Fragments, command, provenance, table
@@ -25,7 +26,6 @@ SETS = {
     "10pct": "10 % of the space",
     "zen": "Zen-scores, no label",
 }
-OTHERS = ("evolution_sep", "evolution_crossover", "evolution", RANDOM, "reinforce")  # the other lines of the paper
 
 
 def part_of(benchmark: str, name: str) -> str:
@@ -53,7 +53,7 @@ def accuracy_table(shown: Mapping[str, Record]) -> Table:
     )
     rows = []
     trained = [(name, record, method) for name, record in shown.items() for method in (LITERAL, PLAIN)]
-    for name, record, method in [*trained, *(("", first, method) for method in OTHERS)]:
+    for name, record, method in [*trained, *(("", first, method) for method in OTHER_LINES)]:
         row = metric_row(record, method, EVALUATIONS)
         if row is None:
             continue
@@ -95,7 +95,7 @@ def claims_table(shown: Mapping[str, Record]) -> Table:
     for name, record in shown.items():
         row = metric_row(record, LITERAL, "claims")
         assert row is not None
-        counts = (f"{count:.0f}" for count in _counts(row).values())
+        counts = (f"{row[count]['mean']:.0f}" for count in ("as_accurate", "as_close", "as_fast"))
         aheads = (with_interval(row[f"{measure}_ahead"], 3) for measure in ("accuracy", "distance"))
         rows.append(Row((SETS[name], *counts, *aheads, *(_ahead(record, r) for r in (RANDOM, PLAIN))), "ours"))
     caption = (
@@ -106,26 +106,6 @@ def claims_table(shown: Mapping[str, Record]) -> Table:
         "two-sided Mann-Whitney test, Holm-adjusted over all rivals of the row."
     )
     return Table(columns, tuple(rows), caption)
-
-
-def others_as_fast(evaluations_to_level: Mapping[str, float | None], name: str) -> int:
-    """Return how many of the paper's other lines reach the level, and after no more evaluations than a variant.
-
-    Args:
-        evaluations_to_level: evaluations of the variant and of the other lines, None for one that never gets there: it
-            is as fast as nobody, not even as a variant that does not get there either.
-        name: the variant.
-    """
-    own = evaluations_to_level[name]
-    others = [found for other in OTHERS if (found := evaluations_to_level[other]) is not None]
-    return sum(own is None or found <= own for found in others)
-
-
-def _counts(row: Mapping[str, Any]) -> dict[str, float]:
-    """Return how many others are not behind, of a row of claims. Who is as fast is counted here: records of method
-    version 2 count those that never get there."""
-    fast = others_as_fast(row["evaluations_to_level"], LITERAL)
-    return {"as_accurate": row["as_accurate"]["mean"], "as_close": row["as_close"]["mean"], "as_fast": fast}
 
 
 def _against(record: Record, rival: str) -> dict[str, Any]:
@@ -177,13 +157,13 @@ def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
 
             for field in ("training_labels", "runs"):
                 out[f"{key}.{field}"] = record.parameters[field] if record else None
-            for method in (LITERAL, PLAIN, *OTHERS):
+            for method in (LITERAL, PLAIN, *OTHER_LINES):
                 row = (metric_row(record, method, EVALUATIONS) if record else None) or {}
                 put(f"{key}.{method}.test", row.get(f"test_{record.metrics['checkpoints'][-1]}") if record else None)
                 put(f"{key}.{method}.training_test", row.get("training_test"))
             row = (metric_row(record, LITERAL, "claims") if record else None) or {}
             for field in ("as_accurate", "as_close", "as_fast"):
-                out[f"{key}.{field}"] = _counts(row)[field] if row else None
+                out[f"{key}.{field}"] = row[field]["mean"] if row else None
             for field in ("accuracy_ahead", "distance_ahead"):
                 put(f"{key}.{field}", row.get(field))
             for rival in (RANDOM, PLAIN):
