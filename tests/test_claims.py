@@ -328,3 +328,21 @@ def test_a_pattern_that_fits_no_row_is_refused(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump({"patterns": [pattern | {"where": {"method": "DINAS"}}]}))
     with pytest.raises(CorruptData, match="fits no row"):
         load_claims(path)
+
+
+def test_how_many_runs_would_decide_is_how_much_narrower_the_interval_has_to_be(tmp_path: Path) -> None:
+    """Half of .07 about a mean .02 from the edge: 12.25 times the runs, and one more, at a minute of CPU each."""
+    claim, found = _claim(printed=91.61, tolerance=0.05), Measured(91.64, (91.57, 91.71), 10)
+    record = records.load(fake_nb201_record(tmp_path))
+    cost = {"cpu_s": 600.0, "wall_s": 1000.0, "stages": {"training": 500.0, "sampling": 500.0}}
+    for trainings, minutes in ((3, 114), (1, 57)):
+        run = record.model_copy(
+            update={
+                "cost": record.cost.model_copy(update=cost),
+                "parameters": record.parameters | {"trainings": trainings},
+            }
+        )
+        told = claims._to_decide(claim, found, run)
+        assert told == f"about 124 runs instead of 10 would decide it, {minutes} CPU minutes more"
+    on_the_edge = claims._to_decide(claim, Measured(91.66, (91.6, 91.72), 10), record)
+    assert on_the_edge == "the mean lies on the edge of the tolerance; more runs would not decide it"

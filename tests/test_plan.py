@@ -121,7 +121,7 @@ def test_a_batch_makes_its_runs_at_the_profile_that_is_asked_for(tmp_path: Path,
     for profile in ("smoke", "laptop", "full"):
         made.clear()
         cli_batch.run_all(screen, paper=None, profile=profile, device="cpu", again=True)
-        assert {p for _, p in made} == {profile}
+        assert {p for _, p in made} == ({"laptop", "full"} if profile == "laptop" else {profile})
         cases = {"laptop": "full"}
         at_full = [Planned(id="y", paper="delta", part="y", experiment="theory", profile="full")]
         with monkeypatch.context() as patch:
@@ -133,3 +133,34 @@ def test_a_batch_makes_its_runs_at_the_profile_that_is_asked_for(tmp_path: Path,
     with pytest.raises(ParameterError, match="--as-printed with --profile smoke is refused"):
         cli_batch.run_all(screen, paper=None, profile="smoke", device="cpu", again=True, as_printed=True)
     assert made == []
+
+
+def test_a_run_by_a_recipe_keeps_the_name_from_40_percent_of_the_epochs_or_40_000_steps_on():
+    def entry(**departures: Any) -> Planned:
+        return Planned(
+            id="a", paper="dinas", part="Table 2", experiment="nb201", recipe="dinas_recipe.yml", departures=departures
+        )  # fmt: skip
+
+    assert plan.departures(entry(epochs=40)) == {"epochs": (100, 40)}
+    assert [plan.keeps_the_name(entry(epochs=e), 10) for e in (39, 40)] == [False, True]
+    assert [plan.keeps_the_name(entry(epochs=5), steps) for steps in (39_999, 40_000)] == [False, True]
+    assert plan.keeps_the_name(entry(runs=3), 10)
+
+
+def test_the_cost_of_what_was_not_run_is_told_from_the_speed_of_the_run_by_the_same_recipe(tmp_path: Path):
+    """100 epochs of 967 batches, or 10 runs of 192 samples; hours of training only where no second may be missing."""
+    entry = next(p for p in load_plan() if p.id == "dinas.table2.cifar100.as-printed")
+    ran = next(p for p in load_plan() if p.id == "dinas.table2.cifar10.as-printed")
+    record = records.load(fake_nb201_record(tmp_path, **ran.resolved))
+    p = entry.resolved
+    steps, samples = p["epochs"] * 967, p["runs"] * 192
+    plain = f"not run as printed: {steps:,} training steps and {samples:,} samples"
+    assert plan.cost_in_words(entry, []) == plain
+    speed = {"training_s": 7200.0, "training_steps": steps, "seconds_per_architecture": 3600 / samples}
+    for sittings, whole, hours in ((1, False, " (about 2.0 h)"), (2, True, " (about 2.0 h)"), (2, False, "")):
+        cost = record.cost.model_copy(update={"sittings": sittings, "whole": whole})
+        run = (tmp_path, record.model_copy(update={"cost": cost, "metrics": record.metrics | {"speed": speed}}))
+        told = plan.cost_in_words(entry, [run])
+        assert told == plain.replace(" and ", f"{hours} and ") + " (about 1.0 h)"
+    other = next(p for p in load_plan() if p.recipe is None)
+    assert plan.cost_in_words(other, []) == "no committed run"
