@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from nasrepro import paths
-from nasrepro.study import records
-from nasrepro.study.claims import metric_row
+from nasrepro.files import paths
+from nasrepro.runs import records
+from nasrepro.runs.claims import metric_row
 
 STEPS = 500  # of the paper's sampler
 LINES: list[str] = []
@@ -32,7 +32,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
             terminalreporter.write_line(line)
     if not SECONDS:
         return
-    from nasrepro.experiments.nb201 import NB201Parameters
+    from nasrepro.experiments.dinas.nb201 import NB201Parameters
     from nasrepro.parameters.base import resolve
 
     steps = resolve(NB201Parameters, {}, "laptop").reverse_steps

@@ -8,7 +8,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from nasrepro.spaces.edit_distance import Packed, edit_distance, edit_distances, edit_path, pack
+from nasrepro.spaces.nb101.graph_edits import Packed, edit_distance, edit_distances, edit_path, pack
 
 PAIRS = 2000
 NETWORKX_PAIRS = 60

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from nasrepro.diffusion.denoiser import CONFIGS, Denoiser
+from nasrepro.diffusion.guidance import Guided
 from nasrepro.diffusion.model import NoiseModel
 from nasrepro.diffusion.noise import diffuse
 from nasrepro.diffusion.sample import sample
 from nasrepro.diffusion.train import graph_loss
 from nasrepro.graphs import Graphs
-from nasrepro.guidance import Guided
 from nasrepro.spaces.nb201 import NB201
 
 BATCHES = (1, 16, 192)

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nasrepro import experiments, paths
+from nasrepro import experiments
 from nasrepro.errors import MissingData, NasreproError
+from nasrepro.files import paths
+from nasrepro.files.storage import write_atomically
 from nasrepro.parameters.base import RUN_OPTIONS, from_notebook, resolve
-from nasrepro.storage import write_atomically
-from nasrepro.study.records import Record
-from nasrepro.study.run import Experiment, run
+from nasrepro.runs.records import Record
+from nasrepro.runs.run import Experiment, run
 
 
 def run_here(experiment: str, namespace: Mapping[str, Any]) -> tuple[Path, Record]:

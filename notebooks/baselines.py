@@ -41,7 +41,8 @@ folder, record = run_here("baselines", globals())
 # ## Result
 
 # %%
-from nasrepro.study import surrogate_tables, tables
+from nasrepro.report import overview as tables
+from nasrepro.report.dinas import table_3 as surrogate_tables
 
 surrogate_tables.searchers_table(record)
 

@@ -100,7 +100,7 @@ import numpy as np
 import torch
 
 from nasrepro.benchmarks.ledger import Ledger
-from nasrepro.guidance import Guided, percentile_discretiser, read_classes, threshold_discretiser
+from nasrepro.diffusion.guidance import Guided, percentile_discretiser, read_classes, threshold_discretiser
 
 ledger = Ledger()
 conditions = [next(c for c in benchmark.columns() if c.metric == name) for name in (p.accuracy, p.cost)]

@@ -40,7 +40,8 @@ folder, record = run_here("code_alone", globals())
 # ## Result
 
 # %%
-from nasrepro.study import code_alone_table, tables
+from nasrepro.report import overview as tables
+from nasrepro.report.delta import code_alone as code_alone_table
 
 code_alone_table.code_table(record)
 

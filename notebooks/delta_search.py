@@ -43,7 +43,8 @@ folder, record = run_here("delta_search", globals())
 # ## Edit distance to the optimum (Figures 4a, 5a)
 
 # %%
-from nasrepro.study import delta_search_figures, tables
+from nasrepro.report import overview as tables
+from nasrepro.report.delta import figure_4_5 as delta_search_figures
 
 delta_search_figures.distance_figure(folder, record)
 

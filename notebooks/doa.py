@@ -43,7 +43,8 @@ folder, record = run_here("doa", globals())
 # ## Result
 
 # %%
-from nasrepro.study import doa_tables, tables
+from nasrepro.report import overview as tables
+from nasrepro.report.delta import difference as doa_tables
 
 doa_tables.run_tables(record)[0]
 

@@ -41,7 +41,8 @@ folder, record = run_here("doa_distance", globals())
 # ## Result
 
 # %%
-from nasrepro.study import doa_tables, tables
+from nasrepro.report import overview as tables
+from nasrepro.report.delta import difference as doa_tables
 
 shown = doa_tables.run_tables(record)
 shown[0]

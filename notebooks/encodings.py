@@ -53,7 +53,8 @@ folder, record = run_here("encodings", globals())
 # ## Result
 
 # %%
-from nasrepro.study import encoding_tables, tables
+from nasrepro.report import overview as tables
+from nasrepro.report.delta import table_1 as encoding_tables
 
 encoding_tables.run_table(record)
 

@@ -42,7 +42,8 @@ folder, record = run_here("exact_denoiser", globals())
 # ## Result
 
 # %%
-from nasrepro.study import exact_table, tables
+from nasrepro.report import overview as tables
+from nasrepro.report.dinas import exact_denoiser as exact_table
 
 exact_table.run_table(record)
 

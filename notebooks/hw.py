@@ -70,7 +70,9 @@ folder, record = run_here("hw", globals())
 # ## Result
 
 # %%
-from nasrepro.study import constraint_table, figures, tables
+from nasrepro.report import overview as tables
+from nasrepro.report import search_figures as figures
+from nasrepro.report.dinas import table_4 as constraint_table
 
 constraint_table.run_table(record)
 

@@ -65,8 +65,10 @@ folder, record = run_here("hw_joint", globals())
 # ## Result
 
 # %%
-from nasrepro import paths
-from nasrepro.study import constraint_table, records, tables
+from nasrepro.files import paths
+from nasrepro.report import overview as tables
+from nasrepro.report.dinas import table_4 as constraint_table
+from nasrepro.runs import records
 
 separate = [found for _, found in records.find(paths.records_dir(), "hw")]
 constraint_table.joint_table([*separate, record])

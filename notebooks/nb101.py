@@ -69,7 +69,9 @@ folder, record = run_here("nb101", globals())
 # ## Result
 
 # %%
-from nasrepro.study import figures, search_tables, tables
+from nasrepro.report import overview as tables
+from nasrepro.report import search_figures as figures
+from nasrepro.report.dinas import table_1_2 as search_tables
 
 search_tables.search_table("nb101", record)
 

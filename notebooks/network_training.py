@@ -61,7 +61,8 @@ folder, record = run_here("network_training", globals())
 # ## Result
 
 # %%
-from nasrepro.study import network_table, tables
+from nasrepro.report import overview as tables
+from nasrepro.report.dinas import table_5 as network_table
 
 network_table.group_table(record)
 

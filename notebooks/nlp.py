@@ -68,7 +68,9 @@ folder, record = run_here("nlp", globals())
 # ## Result
 
 # %%
-from nasrepro.study import figures, surrogate_tables, tables
+from nasrepro.report import overview as tables
+from nasrepro.report import search_figures as figures
+from nasrepro.report.dinas import table_3 as surrogate_tables
 
 surrogate_tables.run_table(record)
 

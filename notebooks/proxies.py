@@ -37,7 +37,8 @@ folder, record = run_here("proxies", globals())
 # ## Result
 
 # %%
-from nasrepro.study import encoding_tables, tables
+from nasrepro.report import overview as tables
+from nasrepro.report.delta import table_1 as encoding_tables
 
 encoding_tables.zen_table(record)
 

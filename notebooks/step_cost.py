@@ -36,7 +36,8 @@ folder, record = run_here("step_cost", globals())
 # ## Result
 
 # %%
-from nasrepro.study import full_profile, tables
+from nasrepro.report import overview as tables
+from nasrepro.report.dinas import full_profile
 
 full_profile.step_table([(folder, record)])
 

@@ -37,7 +37,8 @@ folder, record = run_here("theory", globals())
 # ## Result
 
 # %%
-from nasrepro.study import tables, theory_tables
+from nasrepro.report import overview as tables
+from nasrepro.report.delta import theorems as theory_tables
 
 theory_tables.theorem_rows(folder, record)
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from nasrepro.parameters import resolved
+from nasrepro.runs import records
+from nasrepro.runs.records import Code, Cost, DataFile, Environment, LabelCount, Record
+from nasrepro.runs.statistics import summarise
 from nasrepro.spaces.nb201 import NB201
-from nasrepro.study import records
-from nasrepro.study.records import Code, Cost, DataFile, Environment, LabelCount, Record
-from nasrepro.study.statistics import summarise
 
 OPTIMA = {"cifar10": (91.607, 94.37), "cifar100": (73.493, 73.51), "imagenet16-120": (46.733, 47.31)}
 SEARCHERS = ("dinas", "random", "evolution", "top_class")

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 from factories import fake_nb201_record
 
-from nasrepro import paths
-from nasrepro.study import plan, records
-from nasrepro.study.ablation_tables import ABLATIONS, ablation_table, base_record, curve, settings_table, varied
-from nasrepro.study.claims import load_claims
-from nasrepro.study.class_table import class_table, printed_table8
-from nasrepro.study.comparison import _groups, best_values, equivalence_table
-from nasrepro.study.efficiency_table import efficiency_table, printed_table6
-from nasrepro.study.records import Record
+from nasrepro.files import paths
+from nasrepro.report.dinas.ablations import ABLATIONS, ablation_table, base_record, curve, settings_table, varied
+from nasrepro.report.dinas.statistics import _groups, best_values, equivalence_table
+from nasrepro.report.dinas.table_6 import efficiency_table
+from nasrepro.report.dinas.table_8 import class_table
+from nasrepro.runs import plan, records
+from nasrepro.runs.claims import load_claims
+from nasrepro.runs.printed import printed
+from nasrepro.runs.records import Record
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_the_curve_has_the_numbers_of_the_records(known: list[Record]) -> None:
 def test_table_8_is_claimed_as_it_is_printed_and_shows_the_runs_that_answer(known: list[Record]) -> None:
     claimed = {c.id: c.printed for c in load_claims()}
     table = class_table(known)
-    for row, entry in zip(table.rows, printed_table8().to_dict("records"), strict=True):
+    for row, entry in zip(table.rows, printed("dinas_table8").to_dict("records"), strict=True):
         for short, column in (("val", "valid"), ("test", "test")):
             assert claimed[f"dinas.table8.d{entry['classes']}.{short}"] == entry[column]
         assert (row.cells[3] == "not run") == (entry["classes"] > 3)
@@ -84,7 +85,7 @@ def test_table_8_is_claimed_as_it_is_printed_and_shows_the_runs_that_answer(know
 
 def test_costs_say_not_run_where_nothing_was_run_and_steps_per_second_elsewhere(known: list[Record]) -> None:
     table = efficiency_table(known)
-    assert len(table.rows) == len(printed_table6())
+    assert len(table.rows) == len(printed("dinas_table6"))
     by_title = {row.cells[0]: row.cells for row in table.rows}
     assert by_title["NAS-Bench-101"][3] == "not run"
     assert by_title["NAS-Bench-201"][3] != "not run"

@@ -16,12 +16,14 @@ import pytest
 from conformance import BenchmarkLaws
 from test_tfrecord import framed
 
-from nasrepro.benchmarks import nb101, nb101_files, registry, safe_pickle
+from nasrepro.benchmarks import nb101, registry
 from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.nb101 import N_IMAGES, NB101Benchmark
+from nasrepro.benchmarks.raw import nb101 as nb101_files
+from nasrepro.benchmarks.raw import safe_pickle
 from nasrepro.errors import CorruptData, UnknownQuery
-from nasrepro.spaces.nb101 import NB101
-from nasrepro.spaces.nb101_parameters import trainable_parameters, vertex_channels
+from nasrepro.spaces.nb101.parameters import trainable_parameters, vertex_channels
+from nasrepro.spaces.nb101.space import NB101
 
 ROWS = np.arange(NB101.size)
 

@@ -15,11 +15,14 @@ import pytest
 from conformance import BenchmarkLaws
 from typer.testing import CliRunner
 
-from nasrepro import benchmarks, cli_data, tables
-from nasrepro.benchmarks import nb201, nb201_files, registry
+from nasrepro import benchmarks
+from nasrepro.benchmarks import nb201, registry
 from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.nb201 import DATASETS, NB201Benchmark
+from nasrepro.benchmarks.raw import nb201 as nb201_files
+from nasrepro.cli import data as cli_data
 from nasrepro.errors import CorruptData, InvalidArchitecture, MissingData, UnknownQuery
+from nasrepro.files import cached_tables as tables
 from nasrepro.spaces.nb201 import NB201
 
 IMAGES = {"cifar10": (25_000, 10_000), "cifar100": (5_000, 5_000), "imagenet16-120": (3_000, 3_000)}  # valid, test
@@ -149,7 +152,7 @@ def test_twelve_epoch_values_lie_on_the_grid_that_their_seed_count_says(mirror: 
 
 @pytest.mark.mirror
 def test_the_published_index_is_the_order_of_the_package(mirror: Path, bench: NB201Benchmark):
-    from nasrepro.benchmarks.safe_pickle import load_frame
+    from nasrepro.benchmarks.raw.safe_pickle import load_frame
 
     frame = load_frame(mirror / "nb201_mini_12epochs.pd")
     assert frame["arch"].tolist() == list(range(5**6))
@@ -258,7 +261,7 @@ def test_without_test_data_the_message_names_the_command_and_validation_still_wo
 
 @pytest.mark.mirror
 def test_checksums_name_the_raw_files_of_the_columns(mirror: Path, bench: NB201Benchmark):
-    from nasrepro.storage import sha256_of
+    from nasrepro.files.storage import sha256_of
 
     sums = bench.checksums([_column("imagenet16-120", "test"), _column("cifar10", "valid", 12)])
     assert set(sums) == {
@@ -318,7 +321,7 @@ def test_a_table_of_other_raw_bytes_is_not_read(no_mirror: Path, tmp_path: Path,
         cell["val_acc"] = [value / 2 for value in cell["val_acc"]]
     path = tmp_path / "other.pkl"
     path.write_bytes(pickle.dumps(raw))
-    from nasrepro.storage import sha256_of
+    from nasrepro.files.storage import sha256_of
 
     other = registry.entry(name).model_copy(update={"sha256": sha256_of(path), "bytes": path.stat().st_size})
     monkeypatch.setattr(registry, "_member", lambda _: path)

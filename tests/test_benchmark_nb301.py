@@ -15,8 +15,7 @@ import pytest
 from conformance import BenchmarkLaws
 from scipy.stats import kendalltau
 
-from nasrepro.benchmarks import nb301_ensemble, nb301_files, registry
-from nasrepro.benchmarks import nb301_yahpo as yahpo
+from nasrepro.benchmarks import registry
 from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.nb301 import (
     ACCURACY,
@@ -30,9 +29,12 @@ from nasrepro.benchmarks.nb301 import (
     NB301Benchmark,
     misreading_effect,
 )
+from nasrepro.benchmarks.raw import nb301 as nb301_files
+from nasrepro.benchmarks.surrogates import nb301_ensemble
+from nasrepro.benchmarks.surrogates import nb301_yahpo as yahpo
 from nasrepro.errors import CorruptData, MissingData, UnknownQuery
-from nasrepro.spaces.darts import NB301, NO_NUMBERING, cells_of, numberings, slots_of
-from nasrepro.spaces.darts_genotype import OPERATIONS, Cell, Pair, sorted_slots
+from nasrepro.spaces.darts.genotype import OPERATIONS, Cell, Pair, sorted_slots
+from nasrepro.spaces.darts.space import NB301, NO_NUMBERING, cells_of, numberings, slots_of
 
 SKIPS: Cell = tuple((source, OPERATIONS.index("skip_connect")) for _ in range(4) for source in (0, 1))
 CONVOLUTIONS: Cell = tuple((source, OPERATIONS.index("sep_conv_3x3")) for _ in range(4) for source in (0, 1))

@@ -12,15 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nasrepro.benchmarks import nlp_features, nlp_files
-from nasrepro.benchmarks.archives import json_files
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.nlp import LOGS, NLPBenchmark, parameters
-from nasrepro.benchmarks.nlp_files import ALL_RECIPES, PROXIES, row_of_recipe
+from nasrepro.benchmarks.raw import nlp as nlp_files
+from nasrepro.benchmarks.raw.archives import json_files
+from nasrepro.benchmarks.raw.nlp import ALL_RECIPES, PROXIES, row_of_recipe
+from nasrepro.benchmarks.surrogates import nlp_features
 from nasrepro.errors import CorruptData, InvalidArchitecture, UnknownQuery
-from nasrepro.spaces.nlp import NLP
-from nasrepro.spaces.nlp_cell import LINEAR, N_INPUTS, SIGM, SUM, TANH, Cell, reordered
-from nasrepro.spaces.nlp_recipes import locate, published_recipes
+from nasrepro.spaces.nlp.cell import LINEAR, N_INPUTS, SIGM, SUM, TANH, Cell, reordered
+from nasrepro.spaces.nlp.recipes import locate, published_recipes
+from nasrepro.spaces.nlp.space import NLP
 from tests.conformance import BenchmarkLaws
 
 LOSS, PERPLEXITY, DIVERGED = (Column("ptb", m, "test", 50, MEAN) for m in ("loss", "perplexity", "diverged"))

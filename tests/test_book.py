@@ -16,13 +16,15 @@ import pytest
 from bs4 import BeautifulSoup
 from factories import fake_nb201_record
 
-from nasrepro import experiments, paths
+from nasrepro import experiments
+from nasrepro.files import paths
 from nasrepro.parameters.base import resolve
-from nasrepro.study import book, claims, records
-from nasrepro.study.bookcheck import check_built, toc_pages
-from nasrepro.study.fragments import profile_parameters, run_command, table
-from nasrepro.study.listings import definitions
-from nasrepro.study.rendering import Column, Row, Table
+from nasrepro.report import book
+from nasrepro.report.bookcheck import check_built, toc_pages
+from nasrepro.report.fragments import profile_parameters, run_command, table
+from nasrepro.report.listings import definitions
+from nasrepro.report.rendering import Column, Row, Table
+from nasrepro.runs import claims, records
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -99,8 +101,8 @@ def test_the_front_page_shows_each_verdict_as_text(built: Built):
 def test_each_yaml_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from collections import Counter
 
-    from nasrepro import storage
-    from nasrepro.study import claims, plan
+    from nasrepro.files import storage
+    from nasrepro.runs import claims, plan
 
     for cached in (storage._parsed_yaml, plan._parsed, claims._load):  # an earlier test may have read them
         cached.cache_clear()
@@ -174,7 +176,7 @@ def test_a_reference_to_nothing_fails_the_build(tmp_path, monkeypatch, sentence,
 
 def test_assembly_needs_no_torch_and_no_records(tmp_path):
     script = (
-        "import sys; from pathlib import Path; from nasrepro.study import book; root = Path(sys.argv[1]); "
+        "import sys; from pathlib import Path; from nasrepro.runs import book; root = Path(sys.argv[1]); "
         "book.assemble(root / 'src', root / 'none', root / 'none'); print('torch' in sys.modules)"
     )
     done = subprocess.run(

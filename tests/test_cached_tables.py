@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nasrepro import tables
-from nasrepro.tables import cached_table, fingerprint
+from nasrepro.files import cached_tables as tables
+from nasrepro.files.cached_tables import cached_table, fingerprint
 
 FRAME = pd.DataFrame({"row": [0, 1, 2], "value": [0.5, 1.5, float("nan")]})
 

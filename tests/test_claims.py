@@ -10,21 +10,12 @@ import pytest
 import yaml
 from factories import OPTIMA, fake_nb201_record
 
-from nasrepro import paths
 from nasrepro.errors import CorruptData
-from nasrepro.study import claims, plan, records
-from nasrepro.study.claims import (
-    by_claim,
-    claims_json,
-    evaluate,
-    judge,
-    load_claims,
-    stands,
-    verdict_of,
-)
-from nasrepro.study.constraint_table import printed_table4, settings
-from nasrepro.study.evidence import VERDICTS, Answer, Claim, Evidence, Measured
-from nasrepro.study.search_tables import printed
+from nasrepro.files import paths
+from nasrepro.runs import claims, plan, records
+from nasrepro.runs.claims import by_claim, claims_json, evaluate, judge, load_claims, stands, verdict_of
+from nasrepro.runs.evidence import VERDICTS, Answer, Claim, Evidence, Measured
+from nasrepro.runs.printed import hardware_settings, printed
 
 KEYS = [
     "id", "method", "reading", "printed", "ours", "ci95", "n", "verdict", "control", "departures", "runs", "statement",
@@ -46,7 +37,7 @@ def committed() -> list[Evidence]:
 
 
 def test_every_number_of_table_2_is_claimed_as_it_is_printed() -> None:
-    values = printed(2).set_index(["method", "dataset", "split"])["value"]
+    values = printed("dinas_table2").set_index(["method", "dataset", "split"])["value"]
     expected = {
         f"dinas.table2.{d}.{short}": values["DiNAS", d, split]
         for d in OPTIMA
@@ -57,12 +48,12 @@ def test_every_number_of_table_2_is_claimed_as_it_is_printed() -> None:
 
 def test_every_number_of_tables_1_and_4_is_claimed_as_it_is_printed() -> None:
     claimed = {c.id: c.printed for c in load_claims()}
-    first = printed(1).set_index(["method", "split"])["value"]
+    first = printed("dinas_table1").set_index(["method", "split"])["value"]
     assert claimed["dinas.table1.val"] == first["DiNAS", "valid"]
     assert claimed["dinas.table1.test"] == first["DiNAS", "test"]
-    fourth = printed_table4().set_index(["device", "latency_ms", "method"])
-    assert len(settings()) == 12
-    for device, bound in settings():
+    fourth = printed("dinas_table4").set_index(["device", "latency_ms", "method"])
+    assert len(hardware_settings()) == 12
+    for device, bound in hardware_settings():
         for field in ("val", "feasibility"):
             assert claimed[f"dinas.table4.{device}.{bound}.{field}"] == fourth.loc[(device, bound, "DiNAS"), field]
 
@@ -76,12 +67,12 @@ def test_a_statement_repeats_the_number_as_it_is_printed_and_nothing_is_left_to_
 
 
 def test_tolerances_are_smaller_than_what_separates_random_search_from_the_claim() -> None:
-    values = printed(2).set_index(["method", "dataset", "split"])["value"]
+    values = printed("dinas_table2").set_index(["method", "dataset", "split"])["value"]
     for dataset in OPTIMA:
         claim = _claim(f"dinas.table2.{dataset}.val")
         gap = claim.printed - values["Random search", dataset, "valid"]
         assert 0 < claim.tolerance < gap / 5
-    fourth = printed_table4().set_index(["device", "latency_ms", "method"])["val"]
+    fourth = printed("dinas_table4").set_index(["device", "latency_ms", "method"])["val"]
     six = _claim("dinas.table4.edgegpu.6.val")
     assert abs(fourth["edgegpu", 6, "Random search"] - six.printed) > six.tolerance
 

@@ -34,12 +34,12 @@ from nasrepro.classification.recipe import (
 )
 from nasrepro.classification.train import Processes, errors, prefetched
 from nasrepro.errors import CorruptData, MissingData, NasreproError, ParameterError, StorageError, TrainingDiverged
+from nasrepro.files.tensors import read_tensors, write_tensors
 from nasrepro.proxies import complexity
 from nasrepro.proxies.networks import build
 from nasrepro.proxies.networks.darts import DARTSNetwork
-from nasrepro.spaces.darts import NB301
-from nasrepro.spaces.darts_genotype import DARTS_V2
-from nasrepro.tensors import read_tensors, write_tensors
+from nasrepro.spaces.darts.genotype import DARTS_V2
+from nasrepro.spaces.darts.space import NB301
 
 TINY = Recipe(
     channels=4, n_cells=3, stem="cifar", epochs=3, batch_size=32, learning_rate=0.1, warmup_epochs=1,

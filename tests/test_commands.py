@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasrepro import paths
+from nasrepro.files import paths
 from nasrepro.parameters import NAMES, model_of, resolved
 from nasrepro.parameters.base import ADDED, option, parse_assignments, read_parameters
-from nasrepro.study import records
-from nasrepro.study.fragments import run_command
-from nasrepro.study.plan import Planned, load_plan
-from nasrepro.study.records import Record
+from nasrepro.report.fragments import run_command
+from nasrepro.runs import records
+from nasrepro.runs.plan import Planned, load_plan
+from nasrepro.runs.records import Record
 
 COMMITTED = [record for _, record in records.find(paths.records_dir())]
 _TEXTS = ["record:nb301", "darts-v2;a|b: c", "true", "1e-3", "null", "", " x y ", "it's", "[1, 2]", "#5", "ü"]

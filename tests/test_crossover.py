@@ -23,10 +23,10 @@ from nasrepro.search.evolution import RegularisedEvolution
 from nasrepro.search.mutation import field_mutation
 from nasrepro.search.random_search import RandomSearch
 from nasrepro.search.reinforce import Reinforce
-from nasrepro.spaces.darts import NB301
+from nasrepro.spaces.darts.space import NB301
 from nasrepro.spaces.fixed_code import changed_fields, fixed_code
-from nasrepro.spaces.nb101 import NB101
-from nasrepro.spaces.nb101_neighbours import neighbour_rows
+from nasrepro.spaces.nb101.neighbours import neighbour_rows
+from nasrepro.spaces.nb101.space import NB101
 from nasrepro.spaces.nb201 import NB201
 from nasrepro.spaces.transnas import TNB101_MICRO
 

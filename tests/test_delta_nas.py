@@ -12,12 +12,12 @@ from scipy import stats
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
+from nasrepro.delta.search import DeltaNAS, ScoreGain
 from nasrepro.search.base import Proposal, spend
 from nasrepro.search.defaults import DELTA_LITERAL, DELTA_SENSIBLE, DeltaConfig
-from nasrepro.search.delta_nas import DeltaNAS, ScoreGain
 from nasrepro.search.random_search import RandomSearch
 from nasrepro.spaces.fixed_code import fixed_code
-from nasrepro.spaces.nb101 import NB101
+from nasrepro.spaces.nb101.space import NB101
 from nasrepro.spaces.nb201 import NB201
 
 VALID = Column("cifar10", "accuracy", "valid", 200, MEAN)

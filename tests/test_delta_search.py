@@ -11,26 +11,30 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nasrepro import experiments, paths
+from nasrepro import experiments
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
-from nasrepro.delta_data import DifferenceData, draw_among
-from nasrepro.delta_predictor import AdditiveDifference, TreePotential
+from nasrepro.delta.additive import AdditiveDifference, TreePotential
+from nasrepro.delta.pairs import DifferenceData, draw_among
+from nasrepro.delta.relearning import RelearntDifference
 from nasrepro.errors import ParameterError
-from nasrepro.experiments import delta_claims, delta_contestants, delta_search
-from nasrepro.experiments.delta_contestants import METHODS, TABLE, Trained
+from nasrepro.experiments.delta import contestants as delta_contestants
+from nasrepro.experiments.delta import delta_claims, delta_search
+from nasrepro.experiments.delta.contestants import METHODS, TABLE, Trained
+from nasrepro.files import paths
+from nasrepro.report.delta import figure_4_5 as delta_search_figures
+from nasrepro.report.delta import training_sets
+from nasrepro.report.fragments import Fragments
+from nasrepro.runs import records
+from nasrepro.runs.claims import metric_row
+from nasrepro.runs.records import Record
+from nasrepro.runs.run import run
 from nasrepro.search.base import Proposal
-from nasrepro.search.delta_learning import RelearntDifference
-from nasrepro.search.ranking import Ranking
+from nasrepro.search.model_based import Ranking
 from nasrepro.spaces.fixed_code import fixed_code
-from nasrepro.spaces.nb101 import NB101
+from nasrepro.spaces.nb101.space import NB101
 from nasrepro.spaces.nb201 import NB201
-from nasrepro.study import delta_search_figures, records, training_sets
-from nasrepro.study.claims import metric_row
-from nasrepro.study.fragments import Fragments
-from nasrepro.study.records import Record
-from nasrepro.study.run import run
 
 VALID = Column("cifar10", "accuracy", "valid", 200, MEAN)
 TRAINED = [name for name, method in METHODS.items() if method.predictor not in ("", TABLE)]

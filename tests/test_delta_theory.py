@@ -10,8 +10,8 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from nasrepro import delta_theory as theory
-from nasrepro.delta_theory import NB101_FORM, NB201_FORM, READINGS, FixedForm, block, cell, codes, neighbours, pairs
+from nasrepro.delta import theory as theory
+from nasrepro.delta.theory import NB101_FORM, NB201_FORM, READINGS, FixedForm, block, cell, codes, neighbours, pairs
 from nasrepro.errors import ParameterError
 from nasrepro.spaces.nb201 import NB201
 
@@ -182,8 +182,9 @@ def test_what_cannot_be_counted_is_refused():
 
 def test_the_experiment_tabulates_what_the_functions_count(tmp_path):
     from nasrepro import experiments
-    from nasrepro.study import records, theory_tables
-    from nasrepro.study.run import run
+    from nasrepro.report.delta import theorems as theory_tables
+    from nasrepro.runs import records
+    from nasrepro.runs.run import run
 
     folder, record = run(experiments.load("theory"), {}, profile="smoke", root=tmp_path, device="cpu")
     assert (record.metrics["nb201"]["pairs"], record.metrics["nb201"]["codes"]) == (375_000, 120)

@@ -9,7 +9,7 @@ import torch
 from nasrepro.diffusion.denoiser import CONFIGS as NAMED
 from nasrepro.diffusion.denoiser import DEFAULT, PAPER, WHOLE_GRAPH, Denoiser, DenoiserConfig
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.dinas import denoiser_config
+from nasrepro.experiments.dinas.generation import denoiser_config
 from nasrepro.graphs import Graphs, pair_indices
 from nasrepro.parameters.base import resolve
 from nasrepro.parameters.dinas import MATRIX_DENOISERS, NB201Parameters

@@ -10,28 +10,20 @@ from scipy.stats import binomtest
 
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
-from nasrepro.delta_data import CellPairs, DifferenceData, draw_edits, draw_pairs, label, take
-from nasrepro.delta_predictor import (
-    AdditiveDifference,
-    CodeMeans,
-    GPPotential,
-    MLPConfig,
-    MLPDifference,
-    NetworkPotential,
-    TreePotential,
-    gp_difference,
-    strong_difference,
-)
-from nasrepro.delta_predictor.base import chain_edits
-from nasrepro.encodings.difference import VIEWS, code_numbers, difference_encoding, signed_difference
-from nasrepro.encodings.fixed_form import fixed_form
+from nasrepro.delta.additive import AdditiveDifference, GPPotential, TreePotential, gp_difference, strong_difference
+from nasrepro.delta.code_means import CodeMeans
+from nasrepro.delta.encoding import VIEWS, code_numbers, difference_encoding, signed_difference
+from nasrepro.delta.network import MLPConfig, MLPDifference, NetworkPotential
+from nasrepro.delta.pairs import CellPairs, DifferenceData, draw_edits, draw_pairs, label, take
+from nasrepro.delta.predictor import chain_edits
+from nasrepro.encodings.aligned_form import fixed_form
 from nasrepro.encodings.path_profile import path_profile
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.nb201 import column
+from nasrepro.experiments.dinas.nb201 import column
 from nasrepro.predictors.gaussian_process import GaussianProcess, _rbf
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
-from nasrepro.spaces.darts import NB301
-from nasrepro.spaces.nb101 import NB101
+from nasrepro.spaces.darts.space import NB301
+from nasrepro.spaces.nb101.space import NB101
 from nasrepro.spaces.nb201 import NB201
 from nasrepro.spaces.transnas import TNB101_MACRO, TNB101_MICRO
 

@@ -11,13 +11,13 @@ from scipy import stats
 
 from nasrepro.diffusion.denoiser import DEFAULT, PAPER, WHOLE_GRAPH, Denoiser, DenoiserConfig, Logits
 from nasrepro.diffusion.exact import ExactDenoiser
+from nasrepro.diffusion.guidance import Guided
 from nasrepro.diffusion.model import DiffusionModel, NoiseModel
 from nasrepro.diffusion.noise import cosine_schedule, diffuse, posterior, reverse_times
 from nasrepro.diffusion.sample import sample
 from nasrepro.diffusion.train import TrainingConfig, graph_loss, train
 from nasrepro.errors import CorruptData, TrainingDiverged
 from nasrepro.graphs import Graphs, pair_indices
-from nasrepro.guidance import Guided
 
 SMALL = {"layers": 1, "heads": 2, "node_dim": 8, "pair_dim": 4, "node_hidden": 8, "pair_hidden": 4}
 TINY = replace(DEFAULT, **SMALL)

@@ -11,21 +11,28 @@ import pandas as pd
 import pytest
 from scipy.stats import norm, rankdata
 
-from nasrepro import experiments, paths
+from nasrepro import experiments
 from nasrepro.benchmarks.ledger import Ledger
-from nasrepro.delta_data import CellPairs, DifferenceData, draw_edits, label
-from nasrepro.delta_predictor import AdditiveCode, CodeMeans, DifferencePredictor, NormalScores
-from nasrepro.encodings.difference import code_numbers, signed_difference
-from nasrepro.encodings.fixed_form import Cells
+from nasrepro.delta.additive import NormalScores
+from nasrepro.delta.code_means import AdditiveCode, CodeMeans
+from nasrepro.delta.encoding import code_numbers, signed_difference
+from nasrepro.delta.pairs import CellPairs, DifferenceData, draw_edits, label
+from nasrepro.delta.predictor import DifferencePredictor
+from nasrepro.encodings.aligned_form import Cells
 from nasrepro.errors import ParameterError
-from nasrepro.experiments import code_alone, difference, doa, doa_ablation, doa_distance
-from nasrepro.experiments.prediction_tasks import PredictionTask, prediction_tasks
+from nasrepro.experiments.delta import code_alone, doa, doa_ablation, doa_distance
+from nasrepro.experiments.delta import judging as difference
+from nasrepro.experiments.delta.prediction_tasks import PredictionTask, prediction_tasks
+from nasrepro.files import paths
 from nasrepro.parameters.delta import DistanceParameters
+from nasrepro.report.delta import code_alone as code_alone_table
+from nasrepro.report.delta import difference as doa_tables
+from nasrepro.report.delta import figure_3 as distance_shape
+from nasrepro.runs import plan, records
+from nasrepro.runs.claims import metric_row
+from nasrepro.runs.records import Record
+from nasrepro.runs.run import run
 from nasrepro.spaces.nb201 import NB201
-from nasrepro.study import code_alone_table, distance_shape, doa_tables, plan, records
-from nasrepro.study.claims import metric_row
-from nasrepro.study.records import Record
-from nasrepro.study.run import run
 
 SMALL = {"1pct": 24, "10pct": 48}
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nasrepro.errors import InvalidArchitecture
-from nasrepro.spaces.edit_distance import (
+from nasrepro.spaces.nb101.graph_edits import (
     EMPTY,
     Edit,
     Frame,

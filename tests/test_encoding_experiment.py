@@ -16,13 +16,14 @@ from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.remembered import Remembered
 from nasrepro.benchmarks.tabular import TabularBenchmark
-from nasrepro.experiments.encoding_study import EncodingStudy, _differences
-from nasrepro.experiments.encodings import METHODS, EncodingParameters, ridge
-from nasrepro.predictors.ranking import MLP, RankingConfig, RankingEnsemble
+from nasrepro.experiments.delta.encoding_trials import EncodingStudy, _differences
+from nasrepro.experiments.delta.encodings import METHODS, EncodingParameters, ridge
+from nasrepro.predictors.ranking_networks import MLP, RankingConfig, RankingEnsemble
+from nasrepro.report.delta import table_1 as encoding_tables
+from nasrepro.runs.claims import load_claims
+from nasrepro.runs.printed import printed
+from nasrepro.runs.run import RunContext, run
 from nasrepro.seeding import derive
-from nasrepro.study import encoding_tables
-from nasrepro.study.claims import load_claims
-from nasrepro.study.run import RunContext, run
 
 TINY = {"trials": 2, "pairs": 20, "test_cells": 40, "epochs": 2, "flan_epochs": 1, "flan_large_epochs": 1}
 
@@ -130,7 +131,7 @@ def test_ridge_tends_to_least_squares() -> None:
 
 
 def test_every_printed_number_is_claimed() -> None:
-    frame = encoding_tables.printed_table1()
+    frame = printed("delta_table1")
     assert len(frame) == 56 and not frame.duplicated(["space", "encoding", "budget"]).any()
     claimed = {c.id: c for c in load_claims() if c.id.startswith("delta.table1.")}
     for row in frame[frame["encoding"] != "doa"].itertuples():
@@ -145,7 +146,7 @@ def test_a_table_without_a_record_has_every_printed_number_and_says_what_is_miss
     table = encoding_tables.encoding_table(space, [])
     assert len(table.rows) == 7 + len(encoding_tables.PRACTITIONERS)
     shown = [cell for row in table.rows[:7] for cell in (row.cells[1], row.cells[4])]
-    assert sorted(map(float, shown)) == sorted(encoding_tables.printed_table1().query("space == @space")["tau"])
+    assert sorted(map(float, shown)) == sorted(printed("delta_table1").query("space == @space")["tau"])
     assert all(row.cells[2] == "not run" for row in table.rows)
 
 

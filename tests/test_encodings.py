@@ -13,7 +13,7 @@ from nasrepro.encodings.structure import operation_kinds, structure_features, st
 from nasrepro.encodings.tabular import TabularFeatures, tabular_features
 from nasrepro.graphs import Graphs
 from nasrepro.spaces import SPACES, load
-from nasrepro.spaces.darts import DARTS_CELL
+from nasrepro.spaces.darts.space import DARTS_CELL
 from nasrepro.spaces.nb201 import NB201
 
 CLASSES = ("output", "input", "nor_conv_3x3", "avg_pool_3x3", "skip_connect", "none", "input_1")

@@ -16,11 +16,11 @@ from nasrepro.diffusion.exact import ExactDenoiser
 from nasrepro.diffusion.model import NoiseModel
 from nasrepro.diffusion.noise import diffuse, transition
 from nasrepro.diffusion.sample import sample
-from nasrepro.experiments import exact_denoiser, hw, nb201
+from nasrepro.experiments.dinas import exact_denoiser, hw, nb201
 from nasrepro.graphs import Graphs
-from nasrepro.study import exact_table
-from nasrepro.study.records import Record
-from nasrepro.study.run import RunContext, run
+from nasrepro.report.dinas import exact_denoiser as exact_table
+from nasrepro.runs.records import Record
+from nasrepro.runs.run import RunContext, run
 
 K, T = 3, 100
 

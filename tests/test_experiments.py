@@ -10,24 +10,29 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nasrepro import experiments, paths
+from nasrepro import experiments
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.constraints import Constraint
 from nasrepro.benchmarks.hw_nb201 import HWNB201Benchmark, device_column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
+from nasrepro.diffusion.guidance import threshold_discretiser
 from nasrepro.errors import MissingData, ParameterError
-from nasrepro.experiments import hw as hardware
-from nasrepro.experiments import hw_joint
-from nasrepro.experiments.dinas import DinasParameters, Generation, Sampler
-from nasrepro.experiments.hw import ACCURACY
-from nasrepro.guidance import threshold_discretiser
+from nasrepro.experiments.dinas import hw as hardware
+from nasrepro.experiments.dinas import hw_joint
+from nasrepro.experiments.dinas.generation import DinasParameters, Generation, Sampler
+from nasrepro.experiments.dinas.hw import ACCURACY
+from nasrepro.files import paths
+from nasrepro.report import cards
+from nasrepro.report.dinas import table_1_2 as search_tables
+from nasrepro.report.dinas import table_4 as constraint_table
+from nasrepro.runs import records
+from nasrepro.runs.claims import metric_row
+from nasrepro.runs.printed import hardware_settings
+from nasrepro.runs.protocols import labels_before, recorded_labels_before
+from nasrepro.runs.records import Record
+from nasrepro.runs.run import RunContext, run
 from nasrepro.search.random_search import RandomSearch
-from nasrepro.study import cards, constraint_table, records, search_tables
-from nasrepro.study.claims import metric_row
-from nasrepro.study.protocols import labels_before, recorded_labels_before
-from nasrepro.study.records import Record
-from nasrepro.study.run import RunContext, run
 
 
 def _run(name: str, root: Path, **given: Any) -> tuple[Path, Record]:
@@ -88,7 +93,7 @@ def test_table_4_says_not_run_where_there_is_no_record():
 
 def test_table_4_says_in_how_many_settings_the_controls_are_ahead():
     committed = [r for _, r in records.find(paths.records_dir())]
-    found = [constraint_table.record_of(d, b, committed) for d, b in constraint_table.settings()]
+    found = [constraint_table.record_of(d, b, committed) for d, b in hardware_settings()]
     shown = [r for r in found if r is not None]
     means = [[metric_row(r, s, "paper")["val"]["mean"] for s in ("dinas", "random", "top_class")] for r in shown]  # type: ignore[index]
     table = constraint_table.constraint_table(committed, "val")
@@ -100,7 +105,7 @@ def test_table_4_says_in_how_many_settings_the_controls_are_ahead():
 def test_table_4_shows_the_records_that_answer_its_claims():
     committed = [r for _, r in records.find(paths.records_dir())]
     table = constraint_table.constraint_table(committed, "feasibility")
-    for (device, bound), row in zip(constraint_table.settings(), table.rows, strict=True):
+    for (device, bound), row in zip(hardware_settings(), table.rows, strict=True):
         record = constraint_table.record_of(device, bound, committed)
         if record is not None:
             dinas = metric_row(record, "dinas", "paper")
@@ -335,7 +340,7 @@ def test_one_model_of_all_settings_sees_each_cell_as_it_is_there(
     assert len(seen) == 2 and len(set(drawn)) == len(drawn) == 2 * 12 * 2
     cells, ties = np.arange(5**6), 0
     accuracy = NB201Benchmark().query_many(cells, ACCURACY)
-    for s, (device, bound) in enumerate(constraint_table.settings()):
+    for s, (device, bound) in enumerate(hardware_settings()):
         latency = HWNB201Benchmark().query_many(cells, device_column("imagenet16-120", f"{device}_latency"))
         within, cut = latency <= float(bound), record.metrics["cuts"][s]
         ties += (accuracy[within] == cut).any()

@@ -13,9 +13,11 @@ import pytest
 from factories import fake_nb201_record
 
 from nasrepro.errors import InvalidArchitecture, NasreproError
+from nasrepro.report import drawing
+from nasrepro.report import search_figures as figures
+from nasrepro.report.drawing import Figure
+from nasrepro.runs import records
 from nasrepro.spaces.nb201 import NB201
-from nasrepro.study import drawing, figures, records
-from nasrepro.study.drawing import Figure
 
 ARCH = "|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|skip_connect~0|nor_conv_3x3~1|avg_pool_3x3~2|"
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import kendalltau
 from sklearn.ensemble import ExtraTreesRegressor
 
-from nasrepro.benchmarks import forest
+from nasrepro.benchmarks.surrogates import forest
 from nasrepro.seeding import derive
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from factories import fake_nb201_record
 
-from nasrepro.study import records
-from nasrepro.study.full_profile import amounts, full_table, paper_recipe, printed_step, values
-from nasrepro.study.records import Record
+from nasrepro.report.dinas.full_profile import amounts, full_table, paper_recipe, printed_step, values
+from nasrepro.runs import records
+from nasrepro.runs.records import Record
 
 
 def _known(root: Path) -> list[Record]:
@@ -87,7 +87,7 @@ def test_the_recipe_of_the_paper_fits_every_dinas_experiment():
 
 def test_operations_are_counted_without_views_and_products_exactly():
     torch = pytest.importorskip("torch")
-    from nasrepro.experiments.step_cost import one_more
+    from nasrepro.experiments.dinas.step_cost import one_more
 
     a, b = torch.ones(3, 5), torch.ones(7, 5)
     assert one_more(lambda n: [(a @ b.t()).reshape(7, 3) + 1 for _ in range(n)]) == (2, pytest.approx(2 * 3 * 5 * 7e-9))
@@ -97,7 +97,7 @@ def test_operations_are_counted_without_views_and_products_exactly():
 def test_a_larger_batch_is_more_arithmetic_in_as_many_operations():
     pytest.importorskip("torch")
     from nasrepro import experiments
-    from nasrepro.experiments.step_cost import count
+    from nasrepro.experiments.dinas.step_cost import count
     from nasrepro.parameters.base import resolve
     from nasrepro.spaces.nb201 import NB201
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import check_grad
 
 from nasrepro.predictors.gaussian_process import GaussianProcess
-from nasrepro.search.practitioner import spread_out
+from nasrepro.search.gaussian_process import spread_out
 
 
 def _kernel(a: np.ndarray, b: np.ndarray, scales: np.ndarray) -> np.ndarray:

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from nasrepro import paths
 from nasrepro.errors import CorruptData, NasreproError
-from nasrepro.study import records
-from nasrepro.study.fragments import Fragments
-from nasrepro.study.generation_file import FIXED, HERE, OURS, OWN, Change, Entry, History, Life, load, part_of, save
-from nasrepro.study.generation_pages import PARTS, generation_table, selection_table, values, write
-from nasrepro.study.generations import changes, lives, name_readings
-from nasrepro.study.repository import Repository
+from nasrepro.files import paths
+from nasrepro.report.fragments import Fragments
+from nasrepro.report.history.collect import changes, lives, name_readings
+from nasrepro.report.history.file import FIXED, HERE, OURS, OWN, Change, Entry, History, Life, load, part_of, save
+from nasrepro.report.history.pages import PARTS, generation_table, selection_table, values, write
+from nasrepro.report.history.repository import Repository
+from nasrepro.runs import records
 
 ROOT = Path(__file__).resolve().parent.parent
-AGAIN = "run `python -m nasrepro.study.generations` and commit data/generations.json"
+AGAIN = "run `python -m nasrepro.report.history.collect` and commit data/generations.json"
 FIRST_OF_TABLE_4 = "8508c37514"
 
 

@@ -6,15 +6,9 @@ import torch
 from scipy.stats import chisquare
 
 from nasrepro.diffusion.denoiser import DEFAULT, Denoiser, Logits
+from nasrepro.diffusion.guidance import Discretiser, Guided, percentile_discretiser, read_classes, threshold_discretiser
 from nasrepro.diffusion.train import drop_conditions, favour
 from nasrepro.graphs import Graphs
-from nasrepro.guidance import (
-    Discretiser,
-    Guided,
-    percentile_discretiser,
-    read_classes,
-    threshold_discretiser,
-)
 
 
 class _Labels:

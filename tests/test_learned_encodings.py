@@ -16,8 +16,8 @@ from nasrepro.encodings.path import path_encoding
 from nasrepro.encodings.tabular import tabular_features
 from nasrepro.encodings.zero_cost import zero_cost
 from nasrepro.graphs import Graphs
-from nasrepro.spaces.darts import DARTS_CELL, NB301
-from nasrepro.spaces.nb101 import NB101
+from nasrepro.spaces.darts.space import DARTS_CELL, NB301
+from nasrepro.spaces.nb101.space import NB101
 from nasrepro.spaces.nb201 import NB201
 
 ROWS = np.random.default_rng(0).permutation(NB201.size)[:400]

@@ -17,7 +17,7 @@ from nasrepro import experiments
 from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.ledger import PURPOSES, Ledger
 from nasrepro.errors import CorruptData
-from nasrepro.study.records import LabelCount
+from nasrepro.runs.records import LabelCount
 
 SIZE = 50
 A, B = (Column(dataset, "accuracy", "valid", 200, "mean") for dataset in ("cifar10", "cifar100"))

@@ -10,17 +10,20 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from nasrepro import experiments, paths
+from nasrepro import experiments
 from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, NB301Benchmark
 from nasrepro.errors import InvalidArchitecture, MissingData, ParameterError
-from nasrepro.experiments import chosen_cells, network_training
-from nasrepro.spaces.darts import NB301
-from nasrepro.spaces.darts_genotype import DARTS_V2
-from nasrepro.study import network_table, records
-from nasrepro.study.claims import load_claims, metric_row
-from nasrepro.study.fragments import Fragments, run_command
-from nasrepro.study.records import Record
-from nasrepro.study.run import run
+from nasrepro.experiments.dinas import chosen_cells, network_training
+from nasrepro.files import paths
+from nasrepro.report.dinas import table_5 as network_table
+from nasrepro.report.fragments import Fragments, run_command
+from nasrepro.runs import records
+from nasrepro.runs.claims import load_claims, metric_row
+from nasrepro.runs.printed import printed
+from nasrepro.runs.records import Record
+from nasrepro.runs.run import run
+from nasrepro.spaces.darts.genotype import DARTS_V2
+from nasrepro.spaces.darts.space import NB301
 
 
 def _run(root: Path, **given: Any) -> tuple[Path, Record]:
@@ -132,7 +135,7 @@ def test_the_full_profile_is_the_stated_recipe():
 
 def test_printed_numbers_are_claimed():
     claimed = {c.id: c for c in load_claims() if c.id.startswith("dinas.table5.")}
-    dinas = network_table.printed_table5().set_index("method").loc["DiNAS"]
+    dinas = printed("dinas_table5").set_index("method").loc["DiNAS"]
     names = {"top1": "top1_error", "top5": "top5_error", "queries": "queries", "search-time": "search_gpu_hours"}
     assert {f"dinas.table5.{k}": dinas[v] for k, v in names.items()} == {k: c.printed for k, c in claimed.items()}
     assert all(c.not_run for c in claimed.values())

@@ -22,22 +22,23 @@ from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, NB301Benchmark
 from nasrepro.benchmarks.nlp import NLPBenchmark
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.baselines import SEARCHERS
-from nasrepro.experiments.dinas import Generation
-from nasrepro.experiments.surrogates import best_of_runs, variety
+from nasrepro.experiments.dinas.baselines import SEARCHERS
+from nasrepro.experiments.dinas.generation import Generation
+from nasrepro.experiments.dinas.surrogates import best_of_runs, variety
+from nasrepro.report.dinas import table_3 as surrogate_tables
+from nasrepro.runs import records
+from nasrepro.runs.claims import metric_row
+from nasrepro.runs.novelty import novelty, uniqueness
+from nasrepro.runs.protocols import PAPER, is_cell, run_rows
+from nasrepro.runs.records import Record
+from nasrepro.runs.run import run
 from nasrepro.search.base import Proposal, spend
 from nasrepro.search.dinas import CellPairs
 from nasrepro.search.random_search import TopClassDraw
 from nasrepro.spaces.base import SearchSpace
-from nasrepro.spaces.darts import DARTS_CELL, NB301, NB301Space
+from nasrepro.spaces.darts.space import DARTS_CELL, NB301, NB301Space
 from nasrepro.spaces.nb201 import NB201
-from nasrepro.spaces.nlp import NLP
-from nasrepro.study import records, surrogate_tables
-from nasrepro.study.claims import metric_row
-from nasrepro.study.novelty import novelty, uniqueness
-from nasrepro.study.protocols import PAPER, is_cell, run_rows
-from nasrepro.study.records import Record
-from nasrepro.study.run import run
+from nasrepro.spaces.nlp.space import NLP
 
 VALID = Column("cifar10", "accuracy", "valid", 200, "mean")
 NAMES = st.lists(st.sampled_from("abcdef"), max_size=12)

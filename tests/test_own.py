@@ -24,9 +24,9 @@ from nasrepro.errors import (
     StorageError,
     UnknownQuery,
 )
+from nasrepro.files.storage import sha256_of
 from nasrepro.spaces.graph_edit_distance import graph_edit_distance
 from nasrepro.spaces.own import MAX_NODES, Cell, OwnSpace, check_form
-from nasrepro.storage import sha256_of
 
 ROOT = Path(__file__).resolve().parent.parent
 ACCURACY = MetricSpec(unit="%", higher_is_better=True, epochs=10)
@@ -226,7 +226,7 @@ def test_the_edit_distance_is_the_least_over_all_matchings():
 
 
 def test_the_edit_distance_between_seven_nodes_agrees_with_the_search_over_all_permutations():
-    from nasrepro.spaces.edit_distance import edit_distance
+    from nasrepro.spaces.nb101.graph_edits import edit_distance
 
     rng = np.random.default_rng(1)
     for _ in range(40):

@@ -24,17 +24,20 @@ from nasrepro.diffusion.denoiser import CONFIGS, DenoiserConfig
 from nasrepro.diffusion.train import TrainingConfig
 from nasrepro.encodings.flan import PUBLISHED, FLANConfig
 from nasrepro.errors import ParameterError
-from nasrepro.experiments import dinas, doa, doa_ablation, encoding_study, hw, hw_joint, nb301, nlp, step_cost, tabular
-from nasrepro.experiments.dinas import denoiser_config, training_config
-from nasrepro.experiments.encoding_study import EncodingStudy
+from nasrepro.experiments.delta import doa, doa_ablation
+from nasrepro.experiments.delta import encoding_trials as encoding_study
+from nasrepro.experiments.delta.encoding_trials import EncodingStudy
+from nasrepro.experiments.dinas import generation as dinas
+from nasrepro.experiments.dinas import hw, hw_joint, nb301, nlp, step_cost, tabular
+from nasrepro.experiments.dinas.generation import denoiser_config, training_config
 from nasrepro.parameters import NAMES, model_of, resolved
 from nasrepro.parameters.base import Parameters
 from nasrepro.parameters.delta import EncodingParameters
 from nasrepro.parameters.dinas import DinasParameters
+from nasrepro.runs.run import RunContext
 from nasrepro.seeding import derive
 from nasrepro.spaces.nb201 import NB201
-from nasrepro.spaces.nlp import NLP
-from nasrepro.study.run import RunContext
+from nasrepro.spaces.nlp.space import NLP
 
 FAMILY = ("nb201", "hw", "hw_joint", "nb101", "nb301", "nlp")
 TRAINING = tuple(field.name for field in fields(TrainingConfig))
@@ -391,7 +394,7 @@ def test_every_parameter_is_read_by_its_experiment(name: str):
 def test_the_recipe_of_a_network_has_every_parameter_of_its_name():
     """By name, so a renamed one would be dropped: all are parameters but the stem, which the data decide, and the
     momentum, which is a constant."""
-    from nasrepro.experiments.network_training import _recipe
+    from nasrepro.experiments.dinas.network_training import _recipe
     from nasrepro.parameters.dinas import NetworkTrainingParameters
 
     names = set(Recipe.__dataclass_fields__) - {"stem", "momentum"}

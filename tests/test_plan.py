@@ -12,11 +12,12 @@ import yaml
 from factories import fake_nb201_record
 from rich.console import Console
 
-from nasrepro import paths
 from nasrepro.errors import CorruptData, ParameterError
+from nasrepro.files import paths
 from nasrepro.parameters import resolved
-from nasrepro.study import plan, records
-from nasrepro.study.plan import Planned, find, load_plan, plan_table, select, trained_by
+from nasrepro.report.plan_table import plan_table
+from nasrepro.runs import plan, records
+from nasrepro.runs.plan import Planned, find, load_plan, select, trained_by
 
 
 def test_every_planned_run_has_parameters_that_its_experiment_takes_and_no_run_is_planned_twice():
@@ -90,7 +91,7 @@ def test_a_plan_that_is_none_is_refused(tmp_path: Path):
 
 def test_a_batch_makes_what_is_missing_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("torch")
-    from nasrepro import cli_batch
+    from nasrepro.cli import batch as cli_batch
 
     monkeypatch.setenv("NASREPRO_RUNS", str(tmp_path))
     planned = Planned(id="x", paper="delta", part="Theorems 1-5", experiment="theory", parameters={"largest": 4})
@@ -107,7 +108,7 @@ def test_a_batch_makes_what_is_missing_once(tmp_path: Path, monkeypatch: pytest.
 def test_a_batch_makes_its_runs_at_the_profile_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A planned `full` is made under `laptop`, where all runs are as planned; a smoke batch starts no full run."""
     pytest.importorskip("torch")
-    from nasrepro import cli_batch
+    from nasrepro.cli import batch as cli_batch
 
     made: list[tuple[str, str]] = []
 

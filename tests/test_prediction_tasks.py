@@ -9,7 +9,7 @@ import pytest
 
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.prediction_tasks import Cells, PredictionTask, prediction_tasks
+from nasrepro.experiments.delta.prediction_tasks import Cells, PredictionTask, prediction_tasks
 
 
 def ids(task: PredictionTask, cells: Cells) -> list[object]:

@@ -9,7 +9,7 @@ from scipy.stats import kendalltau
 
 from nasrepro.predictors import Predictor
 from nasrepro.predictors.practitioner import BoostedTrees, GPPredictor, normal_scores
-from nasrepro.predictors.ranking import MLP, MLPPredictor, RankingConfig, RankingEnsemble
+from nasrepro.predictors.ranking_networks import MLP, MLPPredictor, RankingConfig, RankingEnsemble
 
 FAST = RankingConfig(epochs=30)
 

@@ -26,9 +26,9 @@ from nasrepro.proxies.networks.darts import DARTSNetwork, drop_path
 from nasrepro.proxies.networks.nb101 import NB101Cell
 from nasrepro.proxies.networks.operations import CellNetwork, DenseCell, FactorizedReduce
 from nasrepro.proxies.zen import zen
-from nasrepro.spaces import darts_genotype
-from nasrepro.spaces.darts import NB301
-from nasrepro.spaces.nb101 import Cell
+from nasrepro.spaces.darts import genotype as darts_genotype
+from nasrepro.spaces.darts.space import NB301
+from nasrepro.spaces.nb101.space import Cell
 from nasrepro.spaces.nb201 import NB201
 from nasrepro.spaces.transnas import TNB101_MACRO, TNB101_MICRO
 

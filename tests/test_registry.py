@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from nasrepro import benchmarks, cli_data
-from nasrepro.benchmarks import registry, safe_pickle
+from nasrepro import benchmarks
+from nasrepro.benchmarks import registry
+from nasrepro.benchmarks.raw import safe_pickle
+from nasrepro.cli import data as cli_data
 from nasrepro.errors import CorruptData, MissingData, StorageError, UnknownQuery
 
 CSV = "nb201_test_cifar10.csv"

@@ -16,17 +16,18 @@ import pandas as pd
 import pytest
 from pydantic import Field
 
-from nasrepro import experiments, paths
+from nasrepro import experiments
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.diffusion.denoiser import DenoiserConfig
 from nasrepro.diffusion.train import Step, TrainingConfig
 from nasrepro.errors import CorruptData, ParameterError, StorageError
-from nasrepro.experiments import training
+from nasrepro.experiments.dinas import trained_models as training
+from nasrepro.files import paths
+from nasrepro.files.storage import read_yaml
 from nasrepro.parameters import resolved
 from nasrepro.parameters.base import Parameters, from_notebook, parse_assignments, read_parameters, resolve
-from nasrepro.storage import read_yaml
-from nasrepro.study import records
-from nasrepro.study.run import Experiment, Outcome, RunContext, deviation, publish, run
+from nasrepro.runs import records
+from nasrepro.runs.run import Experiment, Outcome, RunContext, deviation, publish, run
 
 ROOT = Path(__file__).parent.parent
 SMOKE = {"epochs": 1, "queries": 8, "runs": 2}
@@ -208,7 +209,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, monkeypatch):
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    from nasrepro.storage import write_atomically
+    from nasrepro.files.storage import write_atomically
 
     write_atomically(tmp_path / "x", b"old")
     monkeypatch.setattr(os, "fsync", full)
@@ -255,7 +256,7 @@ def test_deviation_sees_every_number_and_leaves_times_out():
 
 def _command(*args: str, runs: Path, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "nasrepro.cli", *args],
+        [sys.executable, "-m", "nasrepro.cli.app", *args],
         capture_output=True, text=True, timeout=300, cwd=ROOT, env=os.environ | {"NASREPRO_RUNS": str(runs)} | env,
     )  # fmt: skip
 
@@ -283,7 +284,7 @@ def test_a_usage_error_shows_no_traceback(tmp_path: Path):
 def test_ctrl_c_says_how_to_go_on_and_the_repeated_command_does(tmp_path: Path):
     arguments = ["run", "nb201", "--profile", "smoke", *(x for k, v in SMOKE.items() for x in ("-p", f"{k}={v}"))]
     process = subprocess.Popen(
-        [sys.executable, "-m", "nasrepro.cli", *arguments],
+        [sys.executable, "-m", "nasrepro.cli.app", *arguments],
         cwd=ROOT, stderr=subprocess.PIPE, text=True, env=os.environ | {"NASREPRO_RUNS": str(tmp_path)},
     )  # fmt: skip
     while not any(tmp_path.glob("nb201/*/sittings")):
@@ -309,7 +310,7 @@ from pathlib import Path
 for name in ("papermill", "jupytext", "xgboost", "matplotlib", "nbformat", "IPython"):
     sys.modules[name] = None
 from nasrepro import experiments
-from nasrepro.study.run import run
+from nasrepro.runs.run import run
 run(experiments.load("nb201"), json.loads(sys.argv[2]), profile="smoke", root=Path(sys.argv[1]), checkpoint_every_s=0.0)
 """
 

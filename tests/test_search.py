@@ -9,12 +9,12 @@ from scipy import stats
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
+from nasrepro.runs.protocols import DISTINCT, PAPER, run_rows
 from nasrepro.search.base import Proposal, spend
 from nasrepro.search.defaults import EvolutionConfig
 from nasrepro.search.evolution import RegularisedEvolution
 from nasrepro.search.random_search import RandomSearch, TopClassDraw
 from nasrepro.spaces.nb201 import NB201
-from nasrepro.study.protocols import DISTINCT, PAPER, run_rows
 
 VALID = Column("cifar10", "accuracy", "valid", 200, MEAN)
 

@@ -17,7 +17,8 @@ from nasrepro.encodings.adjacency import adjacency_encoding
 from nasrepro.encodings.tabular import tabular_features
 from nasrepro.graphs import Graphs
 from nasrepro.predictors.gaussian_process import GaussianProcess
-from nasrepro.search import bananas, bayesian, practitioner
+from nasrepro.search import bananas, bayesian
+from nasrepro.search import gaussian_process as practitioner
 from nasrepro.search.bananas import BANANAS
 from nasrepro.search.base import Proposal, Searcher, spend
 from nasrepro.search.bayesian import BayesianOptimisation, expected_improvement, normal_scores
@@ -31,9 +32,9 @@ from nasrepro.search.defaults import (
 )
 from nasrepro.search.ensemble import Ensemble
 from nasrepro.search.evolution import RegularisedEvolution
+from nasrepro.search.gaussian_process import PractitionerGP, log_distance
 from nasrepro.search.local_search import LocalSearch
 from nasrepro.search.mutation import mutant, new_mutants
-from nasrepro.search.practitioner import PractitionerGP, log_distance
 from nasrepro.search.random_search import RandomSearch
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 from nasrepro.spaces.nb201 import NB201

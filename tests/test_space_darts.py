@@ -18,9 +18,9 @@ from scipy.stats import chisquare
 
 from nasrepro.errors import InvalidArchitecture
 from nasrepro.graphs import Graphs
-from nasrepro.spaces import darts_genotype
-from nasrepro.spaces.darts import DARTS_CELL, NB301, NO_NUMBERING, NODE_CLASSES, cells_of, numberings, slots_of
-from nasrepro.spaces.darts_genotype import OPERATIONS, Cell
+from nasrepro.spaces.darts import genotype as darts_genotype
+from nasrepro.spaces.darts.genotype import OPERATIONS, Cell
+from nasrepro.spaces.darts.space import DARTS_CELL, NB301, NO_NUMBERING, NODE_CLASSES, cells_of, numberings, slots_of
 
 POOL, AVG, SKIP, SEP3, SEP5, DIL3, DIL5 = range(7)
 # DARTS_V2, the second-order cell of the DARTS paper (figures 4 and 5).

@@ -20,9 +20,9 @@ from scipy import stats
 
 from nasrepro.errors import InvalidArchitecture
 from nasrepro.graphs import Graphs
-from nasrepro.spaces.nb101 import NB101, NODE_CLASSES, Cell
-from nasrepro.spaces.nb101_enumeration import MAX_EDGES, OPERATIONS, cells, classes, edge_bit, rows_of, used_vertices
-from nasrepro.spaces.nb101_neighbours import edit_count, fixed_form_edits, neighbour_rows
+from nasrepro.spaces.nb101.enumeration import MAX_EDGES, OPERATIONS, cells, classes, edge_bit, rows_of, used_vertices
+from nasrepro.spaces.nb101.neighbours import edit_count, fixed_form_edits, neighbour_rows
+from nasrepro.spaces.nb101.space import NB101, NODE_CLASSES, Cell
 
 INPUT, POOL, CONV1, CONV3, OUTPUT = range(5)
 NAMES = NODE_CLASSES
@@ -384,7 +384,7 @@ def test_graph_edit_distance_counts_substitutions_and_edges():
 
 def test_the_space_is_usable_without_torch():
     code = (
-        "import sys; from nasrepro.spaces.nb101 import NB101, Cell; "
+        "import sys; from nasrepro.spaces.nb101.space import NB101, Cell; "
         "NB101.check(Cell((0, 4), ((0, 1),))); print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

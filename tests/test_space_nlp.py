@@ -14,15 +14,15 @@ import pytest
 import torch
 from scipy.stats import chi2
 
-from nasrepro import tables
-from nasrepro.benchmarks.archives import json_files
+from nasrepro.benchmarks.raw.archives import json_files
 from nasrepro.errors import InvalidArchitecture
+from nasrepro.files import cached_tables as tables
 from nasrepro.graphs import Graphs
-from nasrepro.spaces import nlp_recipes
 from nasrepro.spaces.canonical import canonical_order
-from nasrepro.spaces.nlp import NLP, NLPSpace
-from nasrepro.spaces.nlp_cell import ARITIES, BLEND, LINEAR, N_INPUTS, PROD, SIGM, SUM, TANH, Cell, reordered
-from nasrepro.spaces.nlp_recipes import HIDDEN_SIZES, N_RECIPES, draw_recipe, locate, published_recipes
+from nasrepro.spaces.nlp import recipes as nlp_recipes
+from nasrepro.spaces.nlp.cell import ARITIES, BLEND, LINEAR, N_INPUTS, PROD, SIGM, SUM, TANH, Cell, reordered
+from nasrepro.spaces.nlp.recipes import HIDDEN_SIZES, N_RECIPES, draw_recipe, locate, published_recipes
+from nasrepro.spaces.nlp.space import NLP, NLPSpace
 from tests.conformance import SpaceLaws
 
 ALL = NLPSpace(max_operations=17)

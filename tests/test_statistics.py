@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nasrepro.study.statistics import (
+from nasrepro.runs.statistics import (
     Summary,
     best_so_far,
     critical_difference,

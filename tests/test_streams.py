@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from nasrepro.benchmarks.nb201 import NB201Benchmark
-from nasrepro.experiments import baselines, nb201
-from nasrepro.experiments.dinas import Generation
+from nasrepro.experiments.dinas import baselines, nb201
+from nasrepro.experiments.dinas.generation import Generation
 from nasrepro.parameters import resolved
 from nasrepro.parameters.dinas import BaselineParameters, NB201Parameters
-from nasrepro.study.run import RunContext
+from nasrepro.runs.run import RunContext
 
 _QUERIES, _RUNS = 12, 2
 

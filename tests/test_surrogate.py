@@ -7,8 +7,15 @@ import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import multivariate_normal
 
-from nasrepro.benchmarks import surrogate
-from nasrepro.benchmarks.surrogate import CrossValidation, Kernel, Surrogate, choose_kernel, cross_validate, fitted
+from nasrepro.benchmarks.surrogates import nb301 as surrogate
+from nasrepro.benchmarks.surrogates.nb301 import (
+    CrossValidation,
+    Kernel,
+    Surrogate,
+    choose_kernel,
+    cross_validate,
+    fitted,
+)
 
 KERNEL = Kernel(length=1.5, linear=0.3, noise=0.05)
 

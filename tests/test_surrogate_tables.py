@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 
-from nasrepro import paths
+from nasrepro.files import paths
 from nasrepro.parameters.base import ADDED
-from nasrepro.study import exact_table, records, surrogate_pages, variety_tables
-from nasrepro.study import surrogate_tables as shown
-from nasrepro.study.claims import load_claims, metric_row
-from nasrepro.study.fragments import Fragments
-from nasrepro.study.plan import select, select_all
-from nasrepro.study.records import Record, Run
+from nasrepro.report.dinas import exact_denoiser as exact_table
+from nasrepro.report.dinas import surrogate_pages
+from nasrepro.report.dinas import table_3 as shown
+from nasrepro.report.dinas import table_7 as variety_tables
+from nasrepro.report.fragments import Fragments
+from nasrepro.runs import records
+from nasrepro.runs.claims import load_claims, metric_row
+from nasrepro.runs.plan import select, select_all
+from nasrepro.runs.printed import printed
+from nasrepro.runs.records import Record, Run
 
 COMMITTED = list(records.find(paths.records_dir()))
 
@@ -46,11 +50,11 @@ def test_a_half_of_table_3_has_records_of_dinas_and_the_searches_or_says_not_run
 def test_every_number_of_tables_3_6_and_7_is_claimed_as_it_is_printed_and_none_is_comparable() -> None:
     claims = {c.id: c for c in load_claims()}
     expected = {}
-    for _, row in shown.printed("table3").query("method == 'DiNAS'").iterrows():
+    for _, row in printed("dinas_table3").query("method == 'DiNAS'").iterrows():
         expected[f"dinas.table3.{row.benchmark}.val"] = row.val
-    for _, row in shown.printed("table6_novelty").iterrows():
+    for _, row in printed("dinas_table6_novelty").iterrows():
         expected |= {f"dinas.table6.{row.benchmark}.{f}": row[f] for f in ("novelty", "uniqueness")}
-    for _, row in shown.printed("table7").iterrows():
+    for _, row in printed("dinas_table7").iterrows():
         expected |= {f"dinas.table7.{int(row.cells)}.{f}": row[f] for f in ("val", "novelty", "uniqueness")}
     assert {i: c.printed for i, c in claims.items() if i in expected} == expected
     assert len(expected) == 15 and all(claims[i].not_comparable for i in expected)

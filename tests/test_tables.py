@@ -8,9 +8,12 @@ import pytest
 from bs4 import BeautifulSoup
 from factories import OPTIMA, fake_nb201_record
 
-from nasrepro.study import claims, records, search_tables, tables
-from nasrepro.study.records import Record
-from nasrepro.study.rendering import Column, Row, Table, duration, with_interval
+from nasrepro.report import overview as tables
+from nasrepro.report.dinas import table_1_2 as search_tables
+from nasrepro.report.rendering import Column, Row, Table, duration, with_interval
+from nasrepro.runs import claims, records
+from nasrepro.runs.printed import printed
+from nasrepro.runs.records import Record
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +28,7 @@ def untested(tmp_path_factory: pytest.TempPathFactory) -> Record:
 
 
 def test_printed_table_has_all_cells_once() -> None:
-    frame = search_tables.printed(2)
+    frame = printed("dinas_table2")
     assert len(frame) == 8 * 3 * 2
     assert not frame.duplicated(["method", "dataset", "split"]).any()
     assert set(frame.loc[frame["value"].isna(), "method"]) == {"GANAS"}
@@ -34,7 +37,7 @@ def test_printed_table_has_all_cells_once() -> None:
 
 @pytest.mark.parametrize("dataset", OPTIMA)
 def test_no_printed_value_exceeds_the_printed_optimum(dataset: str) -> None:
-    frame = search_tables.printed(2).query("dataset == @dataset")
+    frame = printed("dinas_table2").query("dataset == @dataset")
     for _, part in frame.groupby("split"):
         optimum = part.loc[part["method"] == "Optimum", "value"].iloc[0]
         assert part["value"].max() == optimum

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nasrepro.benchmarks import tfrecord
-from nasrepro.benchmarks.tfrecord import crc32c, masked, protobuf_fields, records
+from nasrepro.benchmarks.raw import tfrecord
+from nasrepro.benchmarks.raw.tfrecord import crc32c, masked, protobuf_fields, records
 from nasrepro.errors import CorruptData
 
 

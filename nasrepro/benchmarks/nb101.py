@@ -29,10 +29,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nasrepro.benchmarks import nb101_files as files
 from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
+from nasrepro.benchmarks.raw import nb101 as files
 from nasrepro.benchmarks.tabular import Field, Source, TabularBenchmark
-from nasrepro.spaces.nb101 import NB101, Cell
+from nasrepro.spaces.nb101.space import NB101, Cell
 
 DATASET = "cifar10"
 EPOCHS = files.EPOCHS

@@ -38,8 +38,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nasrepro.benchmarks import nb201_files as files
 from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
+from nasrepro.benchmarks.raw import nb201 as files
 from nasrepro.benchmarks.tabular import Field, Source, TabularBenchmark
 from nasrepro.spaces.nb201 import NB201, Arch
 

@@ -34,15 +34,17 @@ from typing import Any
 import numpy as np
 from scipy.stats import kendalltau
 
-from nasrepro.benchmarks import nb301_ensemble, registry, surrogate
-from nasrepro.benchmarks import nb301_files as files
+from nasrepro.benchmarks import registry
 from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
 from nasrepro.benchmarks.listed import Computed, ListedBenchmark, Listing
-from nasrepro.benchmarks.surrogate import CrossValidation, Surrogate
+from nasrepro.benchmarks.raw import nb301 as files
+from nasrepro.benchmarks.surrogates import nb301 as surrogate
+from nasrepro.benchmarks.surrogates import nb301_ensemble
+from nasrepro.benchmarks.surrogates.nb301 import CrossValidation, Surrogate
 from nasrepro.benchmarks.tabular import Field, Source
 from nasrepro.seeding import numpy_stream
-from nasrepro.spaces.darts import NB301
-from nasrepro.spaces.darts_genotype import Pair
+from nasrepro.spaces.darts.genotype import Pair
+from nasrepro.spaces.darts.space import NB301
 
 DATASET = files.DATASET
 EPOCHS = 100

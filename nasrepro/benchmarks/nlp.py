@@ -39,14 +39,14 @@ from functools import cached_property, partial
 import numpy as np
 import pandas as pd
 
-from nasrepro.benchmarks import nlp_files as files
 from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
 from nasrepro.benchmarks.listed import Computed, ListedBenchmark, Listing
-from nasrepro.benchmarks.nlp_surrogate import NLPSurrogate
+from nasrepro.benchmarks.raw import nlp as files
+from nasrepro.benchmarks.surrogates.nlp import NLPSurrogate
 from nasrepro.benchmarks.tabular import Field, Source
-from nasrepro.spaces.nlp import NLP, NLPSpace
-from nasrepro.spaces.nlp_cell import LINEAR, WORD, Cell
-from nasrepro.spaces.nlp_recipes import published_recipes
+from nasrepro.spaces.nlp.cell import LINEAR, WORD, Cell
+from nasrepro.spaces.nlp.recipes import published_recipes
+from nasrepro.spaces.nlp.space import NLP, NLPSpace
 
 PTB, WIKITEXT = "ptb", "wikitext-2"
 EPOCHS = files.EPOCHS

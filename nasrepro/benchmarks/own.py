@@ -37,14 +37,14 @@ import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from nasrepro.benchmarks import own_files as files
 from nasrepro.benchmarks import tabular
 from nasrepro.benchmarks.base import TRAINED, Column, Metric, by_name
+from nasrepro.benchmarks.raw import own as files
 from nasrepro.benchmarks.tabular import Source, TabularBenchmark
 from nasrepro.errors import ParameterError, did_you_mean
+from nasrepro.files.storage import write_atomically
 from nasrepro.spaces.base import FiniteSpace
 from nasrepro.spaces.own import Cell, OwnSpace
-from nasrepro.storage import write_atomically
 
 _SPEC_FORMATS = (".yml", ".yaml", ".json")
 _EXAMPLE = '`accuracy: {unit: "%", higher_is_better: true, epochs: 200}`'

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from nasrepro import paths
 from nasrepro.errors import CorruptData, MissingData, StorageError, UnknownQuery, did_you_mean
-from nasrepro.storage import read_yaml, sha256_of
+from nasrepro.files import paths
+from nasrepro.files.storage import read_yaml, sha256_of
 
 
 class Entry(BaseModel):

@@ -18,8 +18,8 @@ import pandas as pd
 from nasrepro.benchmarks import registry
 from nasrepro.benchmarks.base import Benchmark, Column, Optimum, Result
 from nasrepro.errors import CorruptData, InvalidArchitecture, UnknownQuery
+from nasrepro.files.cached_tables import cached_table, fingerprint
 from nasrepro.spaces.base import FiniteSpace
-from nasrepro.tables import cached_table, fingerprint
 
 A = TypeVar("A")
 

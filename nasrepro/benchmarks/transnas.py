@@ -37,8 +37,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nasrepro.benchmarks.archives import json_files
 from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
+from nasrepro.benchmarks.raw.archives import json_files
 from nasrepro.benchmarks.tabular import Field, Source, TabularBenchmark
 from nasrepro.errors import CorruptData, InvalidArchitecture
 from nasrepro.spaces.edge_cell import Arch

@@ -24,13 +24,13 @@ from nasrepro.classification.images import Images
 from nasrepro.classification.recipe import Recipe, check_side
 from nasrepro.classification.train import Epoch, Processes, train
 from nasrepro.errors import CorruptData, NasreproError, ParameterError, StorageError, TrainingDiverged
+from nasrepro.files.storage import write_atomically
+from nasrepro.files.tensors import write_tensors
 from nasrepro.proxies import complexity
 from nasrepro.proxies.networks import build
 from nasrepro.proxies.networks.darts import DARTSNetwork
 from nasrepro.seeding import derive
-from nasrepro.spaces.darts import NB301
-from nasrepro.storage import write_atomically
-from nasrepro.tensors import write_tensors
+from nasrepro.spaces.darts.space import NB301
 
 _FAILURE = ".error.json"
 

@@ -21,9 +21,9 @@ from torch.nn.parallel import DistributedDataParallel
 from nasrepro.classification.images import Images
 from nasrepro.classification.recipe import Objective, Recipe, drop_path_probability, learning_rate, topk_wrong
 from nasrepro.errors import CorruptData, ParameterError, TrainingDiverged
+from nasrepro.files.tensors import read_tensors, write_tensors
 from nasrepro.proxies.networks.darts import DARTSNetwork
 from nasrepro.seeding import derive
-from nasrepro.tensors import read_tensors, write_tensors
 
 TEST_BATCH = 500
 _CHECK_EVERY = 50  # steps between two looks at whether the loss is finite, which makes a GPU wait

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from nasrepro.diffusion.denoiser import Denoiser, DenoiserConfig
 from nasrepro.diffusion.noise import SCHEDULES, class_marginal
+from nasrepro.files.tensors import read_tensors, write_tensors
 from nasrepro.graphs import Graphs
-from nasrepro.tensors import read_tensors, write_tensors
 
 
 @dataclass(frozen=True)

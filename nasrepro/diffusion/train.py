@@ -22,9 +22,9 @@ from nasrepro.diffusion.denoiser import Denoiser, DenoiserConfig, Logits
 from nasrepro.diffusion.model import DiffusionModel, NoiseModel
 from nasrepro.diffusion.noise import diffuse
 from nasrepro.errors import CorruptData, TrainingDiverged
+from nasrepro.files.tensors import read_tensors, write_tensors
 from nasrepro.graphs import Graphs
 from nasrepro.seeding import derive
-from nasrepro.tensors import read_tensors, write_tensors
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from nasrepro.graphs import Graphs
 from nasrepro.spaces.base import SearchSpace
-from nasrepro.spaces.darts import CELL_NODES, NB301Space
+from nasrepro.spaces.darts.space import CELL_NODES, NB301Space
 
 
 def cell_graphs(space: SearchSpace[Any], graphs: Graphs) -> list[Graphs]:

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from nasrepro.encodings.adjacency import adjacency_encoding
-from nasrepro.encodings.fixed_form import Cells, architectures
+from nasrepro.encodings.aligned_form import Cells, architectures
 from nasrepro.encodings.structure import operation_kinds, structure_features
 from nasrepro.graphs import Graphs
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
-from nasrepro.spaces.darts import DARTS_CELL, NB301Space
+from nasrepro.spaces.darts.space import DARTS_CELL, NB301Space
 
 _CHUNK = 4_096  # cells at a time
 _SAMPLE = 2_000  # random cells that show the range of each feature

@@ -38,15 +38,21 @@ _MODELS = {
 NAMES = tuple(_MODELS)
 
 
-@lru_cache
-def model_of(experiment: str) -> type[Parameters]:
-    """Return the model of an experiment's parameters; raise `ParameterError` for an unknown experiment."""
+def room_of(experiment: str) -> str:
+    """Return the room of an experiment: dinas, delta or data. Raise `ParameterError` for an unknown experiment."""
     if experiment not in _MODELS:
         raise ParameterError(
             f"There is no experiment `{experiment}`; there are {', '.join(NAMES)}.{did_you_mean(experiment, NAMES)}"
         )
-    module, name = _MODELS[experiment]
-    model: type[Parameters] = getattr(import_module(f"nasrepro.parameters.{module}"), name)
+    return _MODELS[experiment][0]
+
+
+@lru_cache
+def model_of(experiment: str) -> type[Parameters]:
+    """Return the model of an experiment's parameters; raise `ParameterError` for an unknown experiment."""
+    model: type[Parameters] = getattr(
+        import_module(f"nasrepro.parameters.{room_of(experiment)}"), _MODELS[experiment][1]
+    )
     return model
 
 

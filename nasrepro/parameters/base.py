@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nasrepro.errors import CorruptData, ParameterError, did_you_mean
-from nasrepro.storage import read_yaml
+from nasrepro.files.storage import read_yaml
 
 PROFILES = ("smoke", "laptop", "full")
 

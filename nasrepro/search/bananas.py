@@ -13,8 +13,8 @@ import numpy as np
 from nasrepro.encodings.path import path_encoding
 from nasrepro.search.defaults import BANANAS_DEFAULTS, BananasConfig
 from nasrepro.search.ensemble import Ensemble
+from nasrepro.search.model_based import SurrogateSearch, standardise
 from nasrepro.search.mutation import new_mutants
-from nasrepro.search.surrogate import SurrogateSearch, standardise
 from nasrepro.spaces.base import SearchSpace
 
 

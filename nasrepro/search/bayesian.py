@@ -20,7 +20,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from nasrepro.encodings.adjacency import adjacency_encoding
 from nasrepro.search.defaults import BAYESIAN_DEFAULTS, BayesianConfig
-from nasrepro.search.surrogate import SurrogateSearch
+from nasrepro.search.model_based import SurrogateSearch
 from nasrepro.spaces.base import SearchSpace
 
 

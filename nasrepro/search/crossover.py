@@ -16,9 +16,9 @@ import numpy as np
 
 from nasrepro.errors import InvalidArchitecture, UnknownQuery
 from nasrepro.spaces.edge_cell import EdgeCellSpace
-from nasrepro.spaces.edit_distance import Frame, apply, edit_path, from_frame, shuffled, to_frame
 from nasrepro.spaces.fixed_code import fixed_code
-from nasrepro.spaces.nb101 import Cell, NB101Space
+from nasrepro.spaces.nb101.graph_edits import Frame, apply, edit_path, from_frame, shuffled, to_frame
+from nasrepro.spaces.nb101.space import Cell, NB101Space
 
 
 def standard_children(space: Any, a: Any, b: Any, rng: np.random.Generator) -> Iterator[Any | None]:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from nasrepro.diffusion.guidance import Guided
 from nasrepro.diffusion.model import NoiseModel
 from nasrepro.diffusion.sample import sample
-from nasrepro.guidance import Guided
 from nasrepro.search.base import Proposal, Searcher
 from nasrepro.spaces.base import SearchSpace
 

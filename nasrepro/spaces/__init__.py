@@ -10,11 +10,11 @@ from nasrepro.spaces.base import SearchSpace
 
 # name -> module and object; imported when loaded
 SPACES = {
-    "nb101": ("nb101", "NB101"),
+    "nb101": ("nb101.space", "NB101"),
     "nb201": ("nb201", "NB201"),
-    "darts_cell": ("darts", "DARTS_CELL"),
-    "nb301": ("darts", "NB301"),
-    "nlp": ("nlp", "NLP"),
+    "darts_cell": ("darts.space", "DARTS_CELL"),
+    "nb301": ("darts.space", "NB301"),
+    "nlp": ("nlp.space", "NLP"),
     "tnb101-micro": ("transnas", "TNB101_MICRO"),
     "tnb101-macro": ("transnas", "TNB101_MACRO"),
 }

@@ -19,9 +19,9 @@ import numpy as np
 from nasrepro.errors import UnknownQuery
 from nasrepro.spaces.base import INVALID
 from nasrepro.spaces.edge_cell import EdgeCellSpace
-from nasrepro.spaces.nb101 import NB101Space
-from nasrepro.spaces.nb101_enumeration import MAX_NODES, cells, classes, edge_bit, rows_of
-from nasrepro.spaces.nb101_neighbours import fixed_form_edits
+from nasrepro.spaces.nb101.enumeration import MAX_NODES, cells, classes, edge_bit, rows_of
+from nasrepro.spaces.nb101.neighbours import fixed_form_edits
+from nasrepro.spaces.nb101.space import NB101Space
 
 
 class FixedCode(Protocol):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nasrepro.proxies.networks.operations import CellNetwork, ConvBN, FactorizedReduce, ReLUConvBN
-from nasrepro.spaces.darts_genotype import N_INPUTS, N_NODES, OPERATIONS, Cell, Pair, check_pair
+from nasrepro.spaces.darts.genotype import N_INPUTS, N_NODES, OPERATIONS, Cell, Pair, check_pair
 
 Stem = Literal["cifar", "imagenet"]
 _STEM = 3  # the stem for CIFAR-10 has three times the channels of a cell

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from nasrepro.proxies.networks.operations import CellNetwork
-from nasrepro.spaces.nb101 import NB101, Cell
-from nasrepro.spaces.nb101_parameters import CELLS_PER_STACK, N_STACKS, STEM_CHANNELS, vertex_channels
+from nasrepro.spaces.nb101.parameters import CELLS_PER_STACK, N_STACKS, STEM_CHANNELS, vertex_channels
+from nasrepro.spaces.nb101.space import NB101, Cell
 
 _MOMENTUM = 0.003  # of the normalisations; the benchmark's TensorFlow says 0.997 of the same
 

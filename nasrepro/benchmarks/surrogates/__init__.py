@@ -1,0 +1,1 @@
+"""Models that stand for a benchmark where it has no table."""

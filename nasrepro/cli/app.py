@@ -1,0 +1,190 @@
+"""The command line: `nasrepro run | notebook | records | publish | claims | book | data | query`."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from nasrepro import __version__
+from nasrepro.cli.data import app as data_app
+from nasrepro.cli.data import query
+from nasrepro.errors import NasreproError, ParameterError
+from nasrepro.files import paths
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app.add_typer(data_app, name="data", help="Benchmark files: what is here, what is missing, how to get it.")
+app.command("query")(query)
+
+_screen = Console(soft_wrap=True)
+
+
+@app.callback()
+def _options(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell more.")] = False) -> None:
+    handler = RichHandler(
+        console=Console(stderr=True, soft_wrap=True), show_time=False, show_path=False, show_level=False
+    )
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(message)s", handlers=[handler])
+    for noisy in ("matplotlib", "asyncio", "urllib3", "papermill"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+@app.command()
+def run(
+    experiment: Annotated[str, typer.Argument(help="Which experiment, e.g. nb201.")] = "",
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter; repeatable.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--parameters-file", "-f", help="YAML file of parameters; -p goes before it.")
+    ] = None,
+    profile: Annotated[
+        str,
+        typer.Option(
+            help="smoke (seconds), laptop (minutes on 2 cores) or full (one GPU; longer, larger). With --all: of every "
+            "run, but that laptop makes those at full which the plan has at full."
+        ),
+    ] = "laptop",
+    fresh: Annotated[bool, typer.Option(help="Run anew although there is a record of yours or of the book.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    describe: Annotated[bool, typer.Option(help="List the experiment's parameters and stop.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Run all that is behind the book and missing.")] = False,
+    paper: Annotated[str | None, typer.Option(help="With --all: only the runs of dinas or of delta.")] = None,
+    again: Annotated[bool, typer.Option(help="With --all: make the runs that came with the book, too.")] = False,
+    as_printed: Annotated[
+        bool, typer.Option(help="With --all: make the runs by the papers' recipes (hours each), and no others.")
+    ] = False,
+) -> None:
+    """Run an experiment and write its record; a repeated command resumes, or shows the record that is there."""
+    if everything != (experiment == ""):
+        raise ParameterError("Name one experiment, e.g. `nasrepro run nb201`, or give --all instead.")
+    if everything:
+        from nasrepro.cli.batch import run_all
+
+        run_all(_screen, paper=paper, profile=profile, device=device, again=again, as_printed=as_printed)
+        return
+    from nasrepro import experiments
+    from nasrepro.parameters.base import parse_assignments, read_parameters
+    from nasrepro.report import overview as tables
+    from nasrepro.runs import records
+    from nasrepro.runs.run import deviation
+    from nasrepro.runs.run import run as run_experiment
+
+    chosen = experiments.load(experiment)
+    if describe:
+        for name, field in chosen.parameters.model_fields.items():
+            _screen.print(f"[bold]{name}[/] = {field.default}  [dim]{field.description}[/]", highlight=False)
+        return
+    given = {**(read_parameters(file) if file else {}), **parse_assignments(parameter or [])}
+    profile = str(given.pop("profile", profile))
+    folder, record = run_experiment(chosen, given, profile=profile, fresh=fresh, device=device)
+    _screen.print(tables.run_table(record).to_text(), highlight=False, markup=False)
+    reference = paths.records_dir() / record.experiment / record.key
+    if folder == reference:
+        _screen.print(f"This run is committed with the book: {folder}. To run it on this machine, add --fresh.")
+    elif (reference / "record.json").is_file():
+        gap = deviation(record.metrics, records.load(reference).metrics)
+        _screen.print(
+            "Every figure equals the committed record's."
+            if gap == 0
+            else f"Largest difference from the committed record: {gap:.3g}."
+        )
+    _screen.print(f"Record: {folder / 'record.json'}")
+
+
+@app.command()
+def notebook(
+    experiment: Annotated[str, typer.Argument(help="Which experiment, e.g. nb201.")],
+    out: Annotated[Path, typer.Argument(help="The executed notebook to write.")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter; repeatable.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Another title for the page.")] = None,
+) -> None:
+    """Execute the notebook of an experiment through papermill; parameters are checked first."""
+    from nasrepro.notebook import execute
+    from nasrepro.parameters.base import parse_assignments
+
+    _screen.print(f"Executed: {execute(experiment, parse_assignments(parameter or []), out, title)}")
+
+
+@app.command("records")
+def list_records() -> None:
+    """List the finished runs, yours and those committed with the book."""
+    from nasrepro.report import overview as tables
+    from nasrepro.runs import records
+
+    for name, root in (("Yours", paths.runs_dir()), ("Committed", paths.records_dir())):
+        _screen.print(f"[bold]{name}[/] ({root})")
+        _screen.print(tables.runs_overview([r for _, r in records.find(root)]).to_text(), highlight=False, markup=False)
+
+
+@app.command()
+def publish(key: Annotated[str, typer.Argument(help="Key of a finished run, or its beginning.")]) -> None:
+    """Copy a finished run to the committed records, from which the book is built."""
+    from nasrepro.runs.run import publish as publish_run
+
+    _screen.print(f"Committed record: {publish_run(key)}. `nasrepro book` shows it.")
+
+
+@app.command()
+def claims(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Hold every printed number against ours."""
+    from nasrepro.report import overview as tables
+    from nasrepro.runs import claims as claims_module
+
+    if as_json:
+        sys.stdout.write(claims_module.claims_json() + "\n")
+        return
+    _screen.print(tables.claims_table(claims_module.committed_evidence()).to_text(), highlight=False, markup=False)
+
+
+@app.command()
+def book(open_page: Annotated[bool, typer.Option("--open", help="Open the book in a browser.")] = False) -> None:
+    """Build the book from the records; runs no experiment."""
+    from nasrepro.report.book import build
+
+    page = build()
+    _screen.print(f"The book is built. Open {page}")
+    if open_page:
+        webbrowser.open(page.as_uri())
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    _screen.print(__version__)
+
+
+class _Interrupted(NasreproError):
+    """Ctrl-C or a polite kill; an error of ours, so that it reaches `main` through everything."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__("Interrupted. What was finished is kept: repeat the command to go on.")
+        self.status = 128 + signal_number
+
+
+def _interrupt(signal_number: int, _frame: object) -> None:
+    raise _Interrupted(signal_number)
+
+
+def main() -> None:
+    """Run the command line; an error that a user can mend is printed without a traceback and gives exit status 2."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        app()
+    except NasreproError as error:
+        Console(stderr=True, soft_wrap=True).print("nasrepro:", error, style="red", highlight=False, markup=False)
+        sys.exit(error.status if isinstance(error, _Interrupted) else 2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+r"""Additive difference predictors, F(a, b) = f(b) - f(a) with a potential f.
+
+They are exactly antisymmetric, and additive along paths: chaining predictions from one architecture to another gives
+the same on every path. With a Gaussian process for f, the kernel of two pairs is
+
+$$ k((a, b), (c, d)) = K(a, c) - K(a, d) - K(b, c) + K(b, d), $$
+
+and the level of f stays unknown. Under squared loss, fitting an additive predictor to all pairs of m labelled cells is
+fitting f to the m labels up to a constant: for residuals r, sum_ij (r_i - r_j)^2 = 2 m sum_i (r_i - mean r)^2. So what
+an additive predictor of differences can do, a predictor of accuracies with the same features does too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from nasrepro.delta.pairs import DifferenceData
+from nasrepro.delta.predictor import DifferencePredictor
+from nasrepro.encodings.aligned_form import Cells
+from nasrepro.encodings.path_profile import path_profile
+from nasrepro.errors import ParameterError
+from nasrepro.predictors.gaussian_process import GaussianProcess
+from nasrepro.spaces.base import FiniteSpace, SearchSpace
+
+Features = Callable[[Cells], np.ndarray]  # cells -> float32, B x F
+
+
+class Potential(Protocol):
+    """A predictor of standardised labels; its level need not mean anything."""
+
+    def fit(self, features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> None:
+        """Learn from features (B x F) of cells, their labels (B), and which cells (of the same group, int, B) have a
+        known difference."""
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Return the potential at features (B x F), float64, B, in the unit of the labels."""
+
+
+class AdditiveDifference(DifferencePredictor):
+    """F(a, b) = f(b) - f(a), with the mean of several potentials for f.
+
+    Where all differences between labels are known, f is fitted to normal scores of the labels, and turned back: the low
+    end of accuracies would rule the fit otherwise. Else labels are standardised within each group.
+
+    Args:
+        space: whose architectures.
+        potentials: fitted to the same labels.
+        features: of cells.
+    """
+
+    def __init__(self, space: SearchSpace[Any], potentials: Sequence[Potential], features: Features) -> None:
+        super().__init__(space)
+        self._features, self._potentials = features, potentials
+        self._known: np.ndarray | None = None  # potential of each row of a finite space, NaN where not asked for yet
+
+    def fit(self, data: DifferenceData) -> None:
+        """Fit the potential; only differences within a connected component of the pairs count."""
+        groups = data.groups()
+        self._scale = Standard(data.labels, groups) if groups.any() else NormalScores(data.labels)
+        features, scores = self._features(data.cells), self._scale.forward(data.labels)
+        for potential in self._potentials:
+            potential.fit(features, scores, groups)
+        self._known = np.full(self.space.size, np.nan) if isinstance(self.space, FiniteSpace) else None
+
+    def potential(self, cells: Cells) -> np.ndarray:
+        """Return f, float64, B, in the unit of the labels; its level means something only where all differences between
+        labels were known."""
+        if self._known is None:
+            return self._predict(cells)
+        rows = np.asarray(cells, dtype=np.int64)
+        new = np.unique(rows[np.isnan(self._known[rows])])
+        if len(new):
+            self._known[new] = self._predict(new)
+        return self._known[rows]
+
+    def gain_cells(self, base: Cells, neighbour: Cells) -> np.ndarray:
+        """Return f(neighbour) - f(base)."""
+        return self.potential(neighbour) - self.potential(base)
+
+    def chained(self, cells: Cells, anchors: Cells, labels: np.ndarray) -> np.ndarray:
+        """Return f, with the level that the anchors give it: every path leads to the same."""
+        level: float = np.mean(labels - self.potential(anchors))
+        return self.potential(cells) + level
+
+    def _predict(self, cells: Cells) -> np.ndarray:
+        features = self._features(cells)
+        return self._scale.back(np.mean([potential.predict(features) for potential in self._potentials], axis=0))
+
+
+class GPPotential:
+    """A Gaussian process; see `predictors.gaussian_process`.
+
+    Args:
+        steps: most L-BFGS steps on its length scales and noise.
+        fit_on: labels that these are fitted on, the first ones; all labels are conditioned on.
+    """
+
+    def __init__(self, steps: int = 40, fit_on: int = 400) -> None:
+        self._steps, self._fit_on = steps, fit_on
+
+    def fit(self, features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> None:
+        """See `Potential`."""
+        self._model = GaussianProcess(features.shape[1])
+        some = slice(self._fit_on)
+        self._model.fit(features[some], labels[some], self._steps, groups[some])
+        if len(labels) > self._fit_on:
+            self._model.fit(features, labels, 0, groups)
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """See `Potential`."""
+        return self._model.mean(features).astype(np.float64)
+
+
+class TreePotential:
+    """Gradient boosting of small regression trees (Friedman, 2001). All differences between labels must be known.
+
+    Args:
+        seed: of the cells and features that a tree sees.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+
+    def fit(self, features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> None:
+        """See `Potential`; raise `ParameterError` for more than one group."""
+        from sklearn.ensemble import GradientBoostingRegressor
+
+        if groups.any():
+            raise ParameterError("Trees are fitted to labels, not to differences: take scheme=subset, or a GP alone.")
+        self._model = GradientBoostingRegressor(
+            n_estimators=400, max_depth=5, learning_rate=0.04, subsample=0.6, max_features="sqrt", min_samples_leaf=3,
+            random_state=self._seed,
+        )  # fmt: skip
+        self._model.fit(features, labels)
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """See `Potential`."""
+        predicted: np.ndarray = self._model.predict(features)
+        return predicted
+
+
+class Standard:
+    """Labels of mean 0 and standard deviation 1 within their groups."""
+
+    def __init__(self, labels: np.ndarray, groups: np.ndarray) -> None:
+        self._groups, sizes = groups, np.bincount(groups)
+        self._means = np.bincount(groups, labels) / np.maximum(sizes, 1)
+        inside = labels - self._means[groups]
+        free = max(len(labels) - int((sizes > 0).sum()), 1)
+        self._spread = float(np.sqrt((inside**2).sum() / free)) or 1.0
+
+    def forward(self, labels: np.ndarray) -> np.ndarray:
+        """Return scores of the labels given before."""
+        return (labels - self._means[self._groups]) / self._spread
+
+    def back(self, scores: np.ndarray) -> np.ndarray:
+        """Return the labels of scores, up to the level."""
+        return scores * self._spread
+
+
+class NormalScores:
+    """Labels as normal scores, (rank - 1/2) / B through the inverse normal distribution function; back by linear
+    interpolation, and beyond the labels by the line through a tenth of them, so that order is kept."""
+
+    def __init__(self, labels: np.ndarray) -> None:
+        from scipy.stats import norm, rankdata
+
+        order = np.argsort(labels, kind="stable")
+        self._scores = norm.ppf((rankdata(labels) - 0.5) / len(labels))
+        self._x, first = np.unique(self._scores[order], return_index=True)
+        self._y = labels[order][first]
+        tail = max(len(self._x) // 10, 1)
+        ends = ((0, tail), (-1 - tail, -1))
+        steps = [(self._y[j] - self._y[i], self._x[j] - self._x[i]) for i, j in ends if len(self._x) > tail]
+        self._slopes = [rise / run for rise, run in steps] or [1.0, 1.0]
+
+    def forward(self, labels: np.ndarray) -> np.ndarray:
+        """Return scores of the labels given before."""
+        return self._scores
+
+    def of(self, labels: np.ndarray) -> np.ndarray:
+        """Return scores of any labels: by linear interpolation between the labels given before, and beyond them the
+        score of the last."""
+        return np.interp(labels, self._y, self._x)
+
+    def back(self, scores: np.ndarray) -> np.ndarray:
+        """Return the labels of scores."""
+        inside = np.interp(scores, self._x, self._y)
+        low, high = np.minimum(scores - self._x[0], 0), np.maximum(scores - self._x[-1], 0)
+        return inside + low * self._slopes[0] + high * self._slopes[1]
+
+
+def gp_difference(space: SearchSpace[Any], features: Features | None = None) -> AdditiveDifference:
+    """Return a Gaussian process on differences, by default over the path profile of cells: for pairs of any scheme."""
+    return AdditiveDifference(space, [GPPotential()], features or path_profile(space))
+
+
+def strong_difference(space: SearchSpace[Any], features: Features | None = None, seed: int = 0) -> AdditiveDifference:
+    """Return the strongest additive predictor here, a Gaussian process averaged with trees: for `subset` pairs."""
+    return AdditiveDifference(space, [GPPotential(), TreePotential(seed)], features or path_profile(space))

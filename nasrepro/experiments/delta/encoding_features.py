@@ -1,0 +1,143 @@
+"""The cells of all trials of a prediction task, each once, and their encodings as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from nasrepro.benchmarks.listed import ListedBenchmark
+from nasrepro.encodings import arch2vec, cate
+from nasrepro.encodings.adjacency import adjacency_encoding
+from nasrepro.encodings.parts import cell_graphs
+from nasrepro.encodings.path import path_encoding
+from nasrepro.encodings.tabular import tabular_features
+from nasrepro.encodings.zero_cost import zero_cost
+from nasrepro.experiments.delta.prediction_tasks import Cells, PredictionTask
+from nasrepro.graphs import Graphs
+from nasrepro.seeding import numpy_stream
+from nasrepro.spaces.base import FiniteSpace
+from nasrepro.spaces.darts.space import DARTS_CELL, NB301Space
+
+_CHUNK = 65_536  # cells encoded at a time
+_PRETRAINED_ON = 100_000  # random cells of a larger space that a pre-training may choose from
+
+
+@dataclass(frozen=True)
+class Pool:
+    """All cells that the trials of a task use, M of them, each once; E trials.
+
+    Attributes:
+        cells: rows or architectures.
+        train: budget -> places of the training cells, E x n.
+        test: places of the test cells, E x m.
+        anchors, neighbours: places of the cells of the held-out one-edit pairs, E x p.
+    """
+
+    cells: Cells
+    train: Mapping[str, np.ndarray]
+    test: np.ndarray
+    anchors: np.ndarray
+    neighbours: np.ndarray
+
+
+def gather(task: PredictionTask, trials: Sequence[int], pairs: int, most_test: int | None = None) -> Pool:
+    """Return the pool of the trials, with `pairs` held-out pairs and at most `most_test` test cells each."""
+    parts: list[Cells] = []
+    for trial in trials:
+        held_out = task.held_out_pairs(trial, pairs)
+        parts += [task.train_cells(budget, trial) for budget in task.budgets]
+        parts += [task.test_cells(trial)[:most_test], held_out.anchors, held_out.neighbours]
+    cells: Cells
+    if isinstance(task.space, FiniteSpace):
+        cells, places = np.unique(np.concatenate(parts), return_inverse=True)
+    else:
+        keys = [task.space.key(arch) for part in parts for arch in part]
+        first = dict(zip(keys, (arch for part in parts for arch in part), strict=True))
+        number = {key: place for place, key in enumerate(first)}
+        cells, places = list(first.values()), np.array([number[key] for key in keys])
+    split = np.split(places, np.cumsum([len(part) for part in parts])[:-1])
+    each = len(task.budgets) + 3
+    budgets = {budget: np.stack(split[k::each]) for k, budget in enumerate(task.budgets)}
+    test, anchors, neighbours = (np.stack(split[k::each]) for k in range(len(budgets), each))
+    return Pool(cells, budgets, test, anchors, neighbours)
+
+
+def parts(task: PredictionTask, cells: Cells) -> list[Graphs]:
+    """Return the graph forms of the cells of each architecture: two in the DARTS space, else one."""
+    starts = range(0, len(cells), _CHUNK)
+    return cell_graphs(task.space, Graphs.cat([task.encode(cells[start : start + _CHUNK]) for start in starts]))
+
+
+def tabular(task: PredictionTask, cells: Cells) -> np.ndarray:
+    """Return the features of a practitioner, float32, M x F; in the DARTS space those of both cells."""
+    if isinstance(task.space, FiniteSpace):
+        table = tabular_features(task.space).table
+        assert table is not None
+        return table[cells]
+    space = DARTS_CELL if isinstance(task.space, NB301Space) else task.space
+    return np.concatenate([tabular_features(space)(graphs) for graphs in parts(task, cells)], axis=1)
+
+
+def adjacency(task: PredictionTask, cells: Cells) -> np.ndarray:
+    """Return the one-hot adjacency encoding, float32, M x F, without the columns that do not vary."""
+    classes = len(task.space.node_classes)
+    found = np.concatenate([adjacency_encoding(graphs, classes).numpy() for graphs in parts(task, cells)], axis=1)
+    varying: np.ndarray = found[:, found.min(0) < found.max(0)]
+    return varying
+
+
+def paths(task: PredictionTask, cells: Cells, most: int) -> np.ndarray:
+    """Return the path encoding, float32, M x at most `most` paths of each cell of an architecture."""
+    classes = task.space.node_classes
+    return np.concatenate([path_encoding(graphs, classes, most) for graphs in parts(task, cells)], axis=1)
+
+
+def proxies(task: PredictionTask, cells: Cells, features: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return the zero-cost proxies by name, float32, M each, and how many of them are known.
+
+    Args:
+        task: whose data set has the proxies.
+        cells: of which they are asked for.
+        features: what a missing proxy is predicted from (`tabular`).
+    """
+    benchmark = task.benchmark
+    known: Cells = np.arange(task.space.size or 0)
+    if isinstance(benchmark, ListedBenchmark):
+        listed = map(benchmark.listing.from_index, range(benchmark.listing.size))
+        known = [arch for arch in listed if task.space.is_valid(arch)]
+    found = zero_cost(benchmark, task.column.dataset, cells, features, known, tabular(task, known))
+    scores = dict(zip(found.names, found.scores.T, strict=True))
+    return scores, {name: asdict(coverage) for name, coverage in found.coverage.items()}
+
+
+def unlabelled(task: PredictionTask, cells: Cells) -> Graphs:
+    """Return the graphs that encoders are pre-trained on: all cells of a small space, random ones of a large one, and
+    the normal and reduction cells of the pool in the DARTS space."""
+    if isinstance(task.space, FiniteSpace):
+        rows = np.arange(task.space.size)
+        if len(rows) > _PRETRAINED_ON:
+            rows = numpy_stream(0, "pretraining", task.space.name).permutation(rows)[:_PRETRAINED_ON]
+        return parts(task, rows)[0]
+    return Graphs.cat(parts(task, cells))
+
+
+def latent(task: PredictionTask, cells: Cells, config: arch2vec.Arch2VecConfig, seed: int) -> np.ndarray:
+    """Return arch2vec embeddings, standardised, float32, M x latent (twice that in the DARTS space)."""
+    model = arch2vec.pretrain(unlabelled(task, cells), len(task.space.node_classes), config, seed)
+    return _standardised([model.embed(graphs) for graphs in parts(task, cells)])
+
+
+def computation_aware(task: PredictionTask, cells: Cells, config: cate.CATEConfig, seed: int) -> np.ndarray:
+    """Return CATE embeddings, standardised, float32, M x width (twice that in the DARTS space)."""
+    model = cate.pretrain(unlabelled(task, cells), task.space.node_classes, config, seed)
+    return _standardised([model.embed(graphs) for graphs in parts(task, cells)])
+
+
+def _standardised(embedded: Sequence[np.ndarray]) -> np.ndarray:
+    joined = np.concatenate(embedded, axis=1)
+    spread = joined.std(0)
+    scaled: np.ndarray = (joined - joined.mean(0)) / np.where(spread > 0, spread, 1)
+    return scaled.astype(np.float32)

@@ -1,0 +1,1 @@
+"""What the book shows: tables, figures and pages, made from records."""

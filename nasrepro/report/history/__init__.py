@@ -1,0 +1,1 @@
+"""Earlier generations of the records, from the git history."""

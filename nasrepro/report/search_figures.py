@@ -1,0 +1,244 @@
+"""The study's figures, from the tables of a record: best so far against queries, training loss, the best cells found.
+
+Each function takes the folder of a record and returns a `Figure` (SVG, text alternative made from the data, the data
+themselves). Lines differ by pattern and marker as well as by colour, so the figures can be read in greyscale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from nasrepro.report.drawing import QUIET, Figure, describe_cell, draw_cell, operation_legend, render
+from nasrepro.report.rendering import DATASET_NAMES
+from nasrepro.runs import records
+from nasrepro.runs.statistics import best_so_far as running_best
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+_Line = tuple[str, str, Any, str]  # label, colour, line pattern, marker
+
+# the lines of each searcher and protocol, in the order of the legend
+_LINES: dict[tuple[str, str], _Line] = {
+    ("dinas", "paper"): ("DiNAS, every sample counts", "#0b3c6f", "solid", "o"),
+    ("dinas", "distinct"): ("DiNAS, distinct valid cells count", "#3d8bd4", (0, (5, 2)), "s"),
+    ("top_class", "paper"): ("Uniform draw from the labelled top class", "#2f6b2f", (0, (7, 2, 1.5, 2)), "^"),
+    ("evolution", "paper"): ("Regularised evolution", "#b3540f", (0, (1, 1.4)), "D"),
+    ("random", "paper"): ("Random search", "#6b7280", (0, (3, 1.5, 1, 1.5, 1, 1.5)), "v"),
+}
+_MARKED = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # queries at which a marker stands
+_LINEAR_BELOW = 0.01  # regret in points below which the axis is linear, so that zero can be shown
+
+
+def best_so_far(folder: Path) -> Figure:
+    """Return best-so-far validation accuracy against queries: median and quartiles over the runs of every searcher.
+
+    The axis shows the regret to the benchmark's optimum in points, logarithmic above 0.01 points, linear below. DiNAS
+    is shown under both protocols: every sample counts as a query (invalid ones too), or only valid cells that the run
+    has not seen before. A run without a valid sample so far has accuracy 0.
+
+    The figure's data: searcher, protocol, query (from 1), runs, then median, lower and upper quartile of the best
+    accuracy so far (%).
+    """
+    record = records.load(folder)
+    trace = records.load_table(folder, record, "trace.parquet")
+    budget, optimum = int(record.parameters["queries"]), float(record.metrics["optimum"]["valid"])
+    data = pd.concat([_curve(trace, searcher, protocol, budget) for searcher, protocol in _LINES], ignore_index=True)
+    dataset = _title(record)
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.add_subplot()
+        for line, part in _lines(data):
+            _draw_curve(axes, part, optimum, line)
+        _style_regret_axes(axes, data, optimum, budget, dataset)
+        canvas.legend(loc="outside lower center", ncols=2, frameon=False, handlelength=4)
+
+    return render(draw, (8.0, 5.2), _describe_curves(data, optimum, budget, dataset), data)
+
+
+def _title(record: records.Record) -> str:
+    """Return where a run took place: its data set, or its benchmark where that has one data set alone."""
+    name = str(record.parameters.get("dataset", ""))
+    return DATASET_NAMES.get(name, name) or {"nb101": "NAS-Bench-101"}.get(record.experiment, record.experiment)
+
+
+def _lines(data: pd.DataFrame) -> Iterator[tuple[_Line, pd.DataFrame]]:
+    """Yield the look of each line of the figure with its part of the data."""
+    for key, line in _LINES.items():
+        part = data[(data["searcher"] == key[0]) & (data["protocol"] == key[1])]
+        if len(part):
+            yield line, part
+
+
+def _curve(trace: pd.DataFrame, searcher: str, protocol: str, budget: int) -> pd.DataFrame:
+    """Return median and quartiles of the best so far of one searcher, one row per query; empty where it did not run."""
+    of_searcher = trace[trace["searcher"] == searcher].sort_values(["training", "run", "query"])
+    curves = []
+    for _, run in of_searcher.groupby(["training", "run"], sort=False):
+        if protocol == "distinct":
+            run = run[run["row"] >= 0].drop_duplicates("row")
+        values = np.full(budget, np.nan)
+        seen = run["value"].to_numpy(dtype=np.float64)[:budget]
+        values[: len(seen)] = seen  # a run that ended early keeps its best
+        curves.append(running_best(values))
+    if not curves:
+        return pd.DataFrame()
+    lower, median, upper = np.quantile(np.stack(curves), [0.25, 0.5, 0.75], axis=0)
+    return pd.DataFrame(
+        {
+            "searcher": searcher,
+            "protocol": protocol,
+            "query": np.arange(1, budget + 1),
+            "runs": len(curves),
+            "median": median,
+            "lower": lower,
+            "upper": upper,
+        }
+    )
+
+
+def _draw_curve(axes: Axes, part: pd.DataFrame, optimum: float, line: _Line) -> None:
+    label, colour, dashes, marker = line
+    query = part["query"].to_numpy()
+    marked = [int(np.flatnonzero(query == q)[0]) for q in (*_MARKED, query[-1]) if q <= query[-1]]
+    axes.fill_between(query, optimum - part["upper"], optimum - part["lower"], color=colour, alpha=0.13, linewidth=0)
+    axes.plot(
+        query,
+        optimum - part["median"],
+        color=colour,
+        linestyle=dashes,
+        linewidth=2,
+        marker=marker,
+        markevery=sorted(set(marked)),
+        markersize=6,
+        markerfacecolor="white",
+        markeredgewidth=1.4,
+        label=label,
+        clip_on=False,
+        zorder=3,
+    )
+
+
+def _style_regret_axes(axes: Axes, data: pd.DataFrame, optimum: float, budget: int, dataset: str) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    axes.set_xscale("log")
+    axes.set_yscale("symlog", linthresh=_LINEAR_BELOW, linscale=0.5)
+    ticks = [q for q in _MARKED if q <= budget * 0.8] + [budget]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_locator(FixedLocator([0, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: "0" if value == 0 else f"{value:g}"))
+    highest = float((optimum - data["lower"]).max())
+    axes.set(xlim=(0.93, budget * 1.02), ylim=(0, max(highest * 1.15, 2 * _LINEAR_BELOW)))
+    axes.set_xlabel("Queries")
+    axes.set_ylabel(f"Points below the optimum ({optimum:.3f} %)")
+    axes.set_title(f"{dataset}: best validation accuracy so far, median and quartiles", loc="left")
+    axes.grid(axis="y", color="#d5dae0", linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
+def _describe_curves(data: pd.DataFrame, optimum: float, budget: int, dataset: str) -> str:
+    """Tell the figure in words: where every searcher ends, and when it first comes within 0.1 points."""
+    parts = []
+    for (label, *_), part in _lines(data):
+        regret = optimum - part["median"].to_numpy()
+        near = np.flatnonzero(regret <= 0.1)
+        when = f"within 0.1 points from query {near[0] + 1}" if len(near) else "never within 0.1 points"
+        parts.append(f"{label}: {regret[0]:.3g} at the first query, {regret[-1]:.3g} at the last, {when}")
+    return (
+        f"Line chart, {dataset} on NAS-Bench-201: points of validation accuracy by which the best cell so far lies "
+        f"below the optimum of {optimum:.3f} %, against 1 to {budget} queries; median over runs. {'. '.join(parts)}."
+    )
+
+
+def loss_curve(folder: Path) -> Figure:
+    """Return the training loss of every training of a record, node and edge cross-entropy (Eq. 2).
+
+    Faint lines are single trainings, smoothed by a running median over a fortieth of the steps; strong ones their mean.
+    The figure's data: training, step, loss, node_loss, edge_loss, unsmoothed.
+    """
+    record = records.load(folder)
+    data = records.load_table(folder, record, "loss.parquet").sort_values(["training", "step"], ignore_index=True)
+    parts = {"node_loss": ("Operations", "#0b3c6f", "solid"), "edge_loss": ("Edges", "#b3540f", (0, (5, 2)))}
+    smooth = {name: _smoothed(data, name) for name in parts}
+
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.add_subplot()
+        for name, (label, colour, dashes) in parts.items():
+            wide = smooth[name]
+            axes.plot(wide.index, wide, color=colour, linestyle=dashes, linewidth=1, alpha=0.35)
+            axes.plot(wide.index, wide.mean(axis=1), color=colour, linestyle=dashes, linewidth=2.2, label=label)
+        axes.set_yscale("log")
+        axes.set_xlim(left=0)
+        axes.set_xlabel("Training step")
+        axes.set_ylabel("Cross-entropy (nats)")
+        axes.set_title(
+            f"Training loss, {wide.shape[1]} training{'s' if wide.shape[1] > 1 else ''} and mean", loc="left"
+        )
+        axes.grid(axis="y", color="#d5dae0", linewidth=0.7)
+        axes.legend(frameon=False, handlelength=3.5)
+
+    sentences = [
+        f"{label} start at {wide.mean(axis=1).iloc[0]:.3g} and end at {wide.mean(axis=1).iloc[-1]:.3g} nats"
+        for name, (label, _, _) in parts.items()
+        if len(wide := smooth[name])
+    ]
+    alt = (
+        f"Line chart of the cross-entropy of {data['training'].nunique()} trainings over {int(data['step'].max())} "
+        f"steps, smoothed: {'; '.join(sentences)}."
+    )
+    return render(draw, (8.0, 4.2), alt, data)
+
+
+def _smoothed(data: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return a table of one column, step x training, after a running median, never below a millionth."""
+    wide = data.pivot(index="step", columns="training", values=column)
+    window = max(1, len(wide) // 40)
+    return wide.rolling(window, center=True, min_periods=1).median().clip(lower=1e-6)
+
+
+def best_cells(folder: Path) -> Figure:
+    """Return drawings of the best cells that DiNAS found (up to six), best first, with accuracy, rank and count.
+
+    The figure's data: the record's `best_found`.
+    """
+    record = records.load(folder)
+    found: list[dict[str, Any]] = record.metrics["best_found"][:6]
+    dataset = _title(record)
+    if not found:
+        text = f"{dataset}: no valid cell was found in this run."
+        return render(lambda canvas: _write(canvas, text), (6.0, 1.0), text, layout=None)
+    columns = min(3, len(found))
+    n_rows = -(-len(found) // columns)
+
+    def draw(canvas: Canvas) -> None:
+        for number, cell in enumerate(found):
+            axes = canvas.add_subplot(n_rows, columns, number + 1)
+            draw_cell(axes, cell["arch"])
+            test = "" if cell["test"] is None else f", test {cell['test']:.2f} %"
+            axes.set_title(f"Rank {cell['rank']}: {cell['valid']:.3f} %{test}", fontsize=11, pad=12)
+            times = "once" if cell["count"] == 1 else f"{cell['count']} times"
+            axes.text(0.5, 1.0, f"sampled {times}", transform=axes.transAxes, ha="center", fontsize=10, color=QUIET)
+        operation_legend(canvas)
+
+    sentences = [
+        f"Rank {cell['rank']}, {cell['valid']:.3f} % validation accuracy, sampled {cell['count']} times: "
+        f"{describe_cell(cell['arch'])}"
+        for cell in found
+    ]
+    alt = f"The {len(found)} best cells that DiNAS found on {dataset}, nodes 0 (input) to 3 (output). "
+    alt += f"{'. '.join(sentences)}."
+    return render(draw, (3.4 * columns, 2.5 * n_rows + 0.9), alt, pd.DataFrame(found))
+
+
+def _write(canvas: Canvas, text: str) -> None:
+    canvas.text(0.5, 0.5, text, ha="center", va="center")

@@ -1,0 +1,1 @@
+"""What an experiment needs, and what a record is: running, records, the plan, claims, statistics."""

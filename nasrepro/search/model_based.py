@@ -1,0 +1,118 @@
+"""The loop that surrogate-based searchers share: random cells, then batches chosen by a model of the labels so far."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nasrepro.search.base import Proposal
+from nasrepro.search.random_search import RandomSearch
+from nasrepro.spaces.base import FiniteSpace, SearchSpace
+
+
+class SurrogateSearch(ABC):
+    """Propose `initial` random cells, then `batch` cells at a time that `choose` picks; no cell twice.
+
+    A new batch is chosen when the last one was asked for completely, from what was told until then. Labels told of
+    cells that were not asked for are learnt from, too.
+
+    Attributes:
+        archs: the cells with a label, in the order told.
+        values: their labels.
+        tried: all cells that were proposed or told, once each.
+        seen: their keys.
+    """
+
+    name: str
+
+    def __init__(self, space: SearchSpace[Any], rng: np.random.Generator, initial: int, batch: int) -> None:
+        self.space, self.rng = space, rng
+        self.archs: list[Any] = []
+        self.values: list[float] = []
+        self.tried: list[Any] = []
+        self.seen: set[str] = set()
+        self._initial, self._batch = initial, batch
+        self._random = RandomSearch(space, rng, self.seen)
+        self._queue: deque[Any] = deque()
+
+    @abstractmethod
+    def choose(self, count: int) -> list[Any]:
+        """Return at most `count` different unseen cells, the most promising ones first; there are at least two labels.
+
+        None at all means that the searcher has no candidates: then random cells are proposed.
+        """
+
+    def ask(self, n: int) -> list[Proposal]:
+        """Return n cells that were not proposed before; fewer only when the space is exhausted."""
+        out: list[Proposal] = []
+        while len(out) < n:
+            if not self._queue:
+                self._queue.extend(self._next_batch())
+                if not self._queue:
+                    break
+            out.append(Proposal(self._queue.popleft()))
+        return out
+
+    def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
+        """Keep the labels of cells; what is not a cell, or has no label, teaches nothing."""
+        for proposal, value in zip(proposals, values, strict=True):
+            if proposal.arch is None:
+                continue
+            if (key := self.space.key(proposal.arch)) not in self.seen:
+                self.seen.add(key)
+                self.tried.append(proposal.arch)
+            if np.isfinite(value):
+                self.archs.append(proposal.arch)
+                self.values.append(float(value))
+
+    def _next_batch(self) -> list[Any]:
+        missing = self._initial - len(self.tried)
+        chosen = self.choose(self._batch) if missing <= 0 and len(self.values) > 1 else []
+        self.seen.update(map(self.space.key, chosen))
+        if not chosen:
+            chosen = [p.arch for p in self._random.ask(missing if missing > 0 else self._batch)]
+        self.tried += chosen
+        return chosen
+
+    def best(self, count: int) -> list[Any]:
+        """Return the cells of the best labels, the best first."""
+        return [self.archs[k] for k in np.argsort(-np.array(self.values), kind="stable")[:count]]
+
+    def unseen_neighbours(self, archs: Sequence[Any]) -> list[Any]:
+        """Return the unseen neighbours of cells, each once."""
+        near = {self.space.key(b): b for arch in archs for b in self.space.neighbours(arch)}
+        return [b for key, b in near.items() if key not in self.seen]
+
+
+def standardise(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return values shifted and scaled to mean 0 and variance 1 (all 0 where they are equal), float64."""
+    centred = np.asarray(values, dtype=np.float64) - np.mean(values)
+    spread = float(centred.std())
+    return centred / spread if spread > 0 else centred
+
+
+class Ranking:
+    """Propose the cells of a finite space in the order of given scores, the highest first.
+
+    Args:
+        space: where to search.
+        scores: by row of the space.
+    """
+
+    name = "ranking"
+
+    def __init__(self, space: FiniteSpace[Any], scores: np.ndarray) -> None:
+        self._space, self._order, self._next = space, np.argsort(-scores, kind="stable"), 0
+
+    def ask(self, n: int) -> list[Proposal]:
+        """Return the next n cells; fewer only at the end of the space."""
+        rows = self._order[self._next : self._next + n]
+        self._next += len(rows)
+        return [Proposal(self._space.from_index(int(row))) for row in rows]
+
+    def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
+        """Learn nothing."""

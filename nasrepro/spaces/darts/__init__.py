@@ -1,0 +1,1 @@
+"""The space of DARTS and NAS-Bench-301."""

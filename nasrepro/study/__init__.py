@@ -1,1 +1,0 @@
-"""Runs, records, claims, statistics, tables and figures."""
