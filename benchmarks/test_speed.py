@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from nasrepro.diffusion.denoiser import CONFIGS, Denoiser
+from nasrepro.diffusion.denoiser import Denoiser
+from nasrepro.diffusion.denoiser_config import CONFIGS
 from nasrepro.diffusion.guidance import Guided
 from nasrepro.diffusion.model import NoiseModel
 from nasrepro.diffusion.noise import diffuse

@@ -118,7 +118,7 @@ print(f"{(classes == wanted).all(1).sum():,} of {space.size:,} cells satisfy bot
 # model to lean on.
 
 # %%
-from nasrepro.diffusion.denoiser import DEFAULT
+from nasrepro.diffusion.denoiser_config import DEFAULT
 from nasrepro.diffusion.sample import sample
 from nasrepro.diffusion.train import TrainingConfig, train
 

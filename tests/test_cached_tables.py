@@ -73,7 +73,7 @@ def test_a_builder_that_fails_leaves_no_table(folder: Path):
 SLOW = """
 import sys, time
 import pandas as pd
-from nasrepro.tables import cached_table
+from nasrepro.files.cached_tables import cached_table
 
 def build():
     print("building", flush=True)

@@ -6,8 +6,9 @@ from itertools import product
 import pytest
 import torch
 
-from nasrepro.diffusion.denoiser import CONFIGS as NAMED
-from nasrepro.diffusion.denoiser import DEFAULT, PAPER, WHOLE_GRAPH, Denoiser, DenoiserConfig
+from nasrepro.diffusion.denoiser import Denoiser
+from nasrepro.diffusion.denoiser_config import CONFIGS as NAMED
+from nasrepro.diffusion.denoiser_config import DEFAULT, PAPER, WHOLE_GRAPH, DenoiserConfig
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.dinas.generation import denoiser_config
 from nasrepro.graphs import Graphs, pair_indices

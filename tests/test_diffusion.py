@@ -9,7 +9,8 @@ import pytest
 import torch
 from scipy import stats
 
-from nasrepro.diffusion.denoiser import DEFAULT, PAPER, WHOLE_GRAPH, Denoiser, DenoiserConfig, Logits
+from nasrepro.diffusion.denoiser import Denoiser, Logits
+from nasrepro.diffusion.denoiser_config import DEFAULT, PAPER, WHOLE_GRAPH, DenoiserConfig
 from nasrepro.diffusion.exact import ExactDenoiser
 from nasrepro.diffusion.guidance import Guided
 from nasrepro.diffusion.model import DiffusionModel, NoiseModel

@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from nasrepro.diffusion.denoiser import DEFAULT, Denoiser, Logits
+from nasrepro.diffusion.denoiser import Denoiser, Logits
+from nasrepro.diffusion.denoiser_config import DEFAULT
 from nasrepro.diffusion.guidance import Discretiser, Guided, percentile_discretiser, read_classes, threshold_discretiser
 from nasrepro.diffusion.train import drop_conditions, favour
 from nasrepro.graphs import Graphs

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nasrepro.diffusion import matrix_layer
-from nasrepro.diffusion.denoiser import PAPER, PUBLIC_CODE, Denoiser, OneHotNetwork
+from nasrepro.diffusion.denoiser import Denoiser, OneHotNetwork
+from nasrepro.diffusion.denoiser_config import PAPER, PUBLIC_CODE
 from nasrepro.diffusion.matrix_layer import ChannelAttention, Dropout
 from nasrepro.diffusion.noise import public_code_schedule
 from nasrepro.graphs import Graphs

@@ -20,7 +20,7 @@ from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.benchmarks.nb301 import NB301Benchmark
 from nasrepro.benchmarks.nlp import NLPBenchmark
 from nasrepro.classification.recipe import Recipe
-from nasrepro.diffusion.denoiser import CONFIGS, DenoiserConfig
+from nasrepro.diffusion.denoiser_config import CONFIGS, DenoiserConfig
 from nasrepro.diffusion.train import TrainingConfig
 from nasrepro.encodings.flan import PUBLISHED, FLANConfig
 from nasrepro.errors import ParameterError
@@ -30,7 +30,7 @@ from nasrepro.experiments.delta.encoding_trials import EncodingStudy
 from nasrepro.experiments.dinas import generation as dinas
 from nasrepro.experiments.dinas import hw, hw_joint, nb301, nlp, step_cost, tabular
 from nasrepro.experiments.dinas.generation import denoiser_config, training_config
-from nasrepro.parameters import NAMES, model_of, resolved
+from nasrepro.parameters import NAMES, model_of, resolved, room_of
 from nasrepro.parameters.base import Parameters
 from nasrepro.parameters.delta import EncodingParameters
 from nasrepro.parameters.dinas import DinasParameters
@@ -368,16 +368,16 @@ def _parameters_read(source: str) -> set[str]:
 
 def _modules(name: str) -> set[Path]:
     """Return the modules of experiments that one is made of."""
-    folder, found, left = Path(experiments.__file__).parent, set(), [name]
+    package, found = Path(experiments.__file__).parent.parent.parent, set()
+    left = [f"nasrepro.experiments.{room_of(name)}.{name}"]
     while left:
-        path = folder / f"{left.pop()}.py"
-        if path in found or not path.is_file() or path.stem == "__init__":
+        path = package / f"{left.pop().replace('.', '/')}.py"
+        if path in found or not path.is_file():
             continue
         found.add(path)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nasrepro.experiments"):
-                tail = (node.module or "").removeprefix("nasrepro.experiments").strip(".")
-                left += [tail] if tail else [alias.name for alias in node.names]
+                left += [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
     return found
 
 

@@ -48,7 +48,7 @@ def test_one_function_selects_records():
     }
     assert found == {
         ("chosen_cells.py", "return max(fitting, key=lambda run: run[1].created)"),  # what `record:` asks of a user
-        ("tables.py", "known = sorted(candidates, key=lambda r: (r.created, r.key), reverse=True)"),
+        ("overview.py", "known = sorted(candidates, key=lambda r: (r.created, r.key), reverse=True)"),
         ("book.py", "return sorted(runs, key=lambda run: run[1].created, reverse=True), sorted(broken)"),
     }
 

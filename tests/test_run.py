@@ -18,15 +18,15 @@ from pydantic import Field
 
 from nasrepro import experiments
 from nasrepro.benchmarks.ledger import Ledger
-from nasrepro.diffusion.denoiser import DenoiserConfig
+from nasrepro.diffusion.denoiser_config import DenoiserConfig
 from nasrepro.diffusion.train import Step, TrainingConfig
 from nasrepro.errors import CorruptData, ParameterError, StorageError
-from nasrepro.experiments.dinas import trained_models as training
 from nasrepro.files import paths
 from nasrepro.files.storage import read_yaml
 from nasrepro.parameters import resolved
 from nasrepro.parameters.base import Parameters, from_notebook, parse_assignments, read_parameters, resolve
 from nasrepro.runs import records
+from nasrepro.runs import trained_models as training
 from nasrepro.runs.run import Experiment, Outcome, RunContext, deviation, publish, run
 
 ROOT = Path(__file__).parent.parent

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from nasrepro.diffusion.denoiser import DenoiserConfig
+    from nasrepro.diffusion.denoiser_config import DenoiserConfig
 
 FILM = 64  # features of the class embedding that scale the outputs of a DiGress layer
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nasrepro.diffusion.denoiser import Denoiser, DenoiserConfig
+from nasrepro.diffusion.denoiser import Denoiser
+from nasrepro.diffusion.denoiser_config import DenoiserConfig
 from nasrepro.diffusion.noise import SCHEDULES, class_marginal
 from nasrepro.files.tensors import read_tensors, write_tensors
 from nasrepro.graphs import Graphs

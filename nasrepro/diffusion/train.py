@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nasrepro.diffusion.denoiser import Denoiser, DenoiserConfig, Logits
+from nasrepro.diffusion.denoiser import Denoiser, Logits
+from nasrepro.diffusion.denoiser_config import DenoiserConfig
 from nasrepro.diffusion.model import DiffusionModel, NoiseModel
 from nasrepro.diffusion.noise import diffuse
 from nasrepro.errors import CorruptData, TrainingDiverged

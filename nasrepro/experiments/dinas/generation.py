@@ -17,17 +17,17 @@ import torch
 
 from nasrepro.benchmarks.base import Benchmark, Column
 from nasrepro.benchmarks.ledger import Labels, Ledger, Score
-from nasrepro.diffusion.denoiser import CONFIGS, DenoiserConfig
+from nasrepro.diffusion.denoiser_config import CONFIGS, DenoiserConfig
 from nasrepro.diffusion.guidance import Discretiser, Guided, read_classes
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.diffusion.train import TrainingConfig
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.dinas.trained_models import trained
 from nasrepro.graphs import Graphs
 from nasrepro.parameters.dinas import DinasParameters
 from nasrepro.runs import progress
 from nasrepro.runs.protocols import identity, is_cell
 from nasrepro.runs.run import RunContext
+from nasrepro.runs.trained_models import trained
 from nasrepro.search.base import Searcher, spend
 from nasrepro.search.dinas import DiNAS
 from nasrepro.search.evolution import RegularisedEvolution

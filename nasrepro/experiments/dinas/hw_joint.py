@@ -17,12 +17,12 @@ from nasrepro.diffusion.guidance import Guided, percentile_discretiser
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.experiments.dinas import hw
 from nasrepro.experiments.dinas.generation import denoiser_config, training_config
-from nasrepro.experiments.dinas.trained_models import trained
 from nasrepro.graphs import Graphs
 from nasrepro.parameters.dinas import JointParameters
 from nasrepro.runs.printed import hardware_settings
 from nasrepro.runs.protocols import PAPER, run_rows, summary_rows
 from nasrepro.runs.run import Experiment, Outcome, RunContext
+from nasrepro.runs.trained_models import trained
 from nasrepro.search.base import spend
 from nasrepro.search.dinas import DiNAS
 from nasrepro.seeding import derive

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nasrepro.report.dinas.table_3 import TITLES, TOP_CLASS, WHAT, printed
+from nasrepro.report.dinas.table_3 import TITLES, TOP_CLASS, WHAT
 from nasrepro.report.rendering import Column, Row, Table, runs_note, with_interval
 from nasrepro.runs.claims import metric_row
 from nasrepro.runs.plan import select, select_all
+from nasrepro.runs.printed import printed
 from nasrepro.runs.records import Record, Run
 
 SIZES = (100_000, 10_000, 1_000)  # labelled architectures, of Table 7
@@ -29,7 +30,7 @@ def size_table(runs: Sequence[Run]) -> Table:
     rows: list[Row] = []
     keys: list[str] = []
     for size in SIZES:
-        told = printed("table7").set_index("cells").loc[size]
+        told = printed("dinas_table7").set_index("cells").loc[size]
         text = f"{told['val']:.2f}, {told['novelty']:g}, {told['uniqueness']:g}"
         below = (r for _, r in select_all(f"dinas.table7.{size}", runs).values())
         found = [r for r in below if r.parameters["cells"] == size and r.parameters["decode"] == "correct"]
@@ -80,7 +81,7 @@ def variety_table(runs: Sequence[Run]) -> Table:
     )
     rows, samples = [], 0
     for benchmark, title in TITLES.items():
-        told = printed("table6_novelty").set_index("benchmark").loc[benchmark]
+        told = printed("dinas_table6_novelty").set_index("benchmark").loc[benchmark]
         texts = f"{told['novelty']:g}", f"{told['uniqueness']:g}"
         found = select(f"dinas.table3.{benchmark}", runs)
         if found is None:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from torch import Tensor
 
-from nasrepro.diffusion.denoiser import DenoiserConfig
+from nasrepro.diffusion.denoiser_config import DenoiserConfig
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.diffusion.train import Step, TrainingConfig, train
 from nasrepro.errors import CorruptData
