@@ -150,7 +150,7 @@ def _kept_verdicts(repository: Repository, c: Commit) -> list[dict[str, Any]] | 
 
 def _named(records: Sequence[Entry], selection: Sequence[Change], failed: Mapping[str, str]) -> list[str]:
     """Return the commits that the file names, but for the one that will hold it."""
-    by = {told[2] for e in records for answer in e.answers.values() for told in answer}
+    by = {told[2] for e in records for readings in e.answers.values() for said in readings.values() for told in said}
     names = {n for e in records for n in (e.added, e.removed, e.lost) if n} | by | {c.commit for c in selection}
     return sorted((names | failed.keys()) - {HERE})
 
