@@ -176,7 +176,7 @@ def test_a_reference_to_nothing_fails_the_build(tmp_path, monkeypatch, sentence,
 
 def test_assembly_needs_no_torch_and_no_records(tmp_path):
     script = (
-        "import sys; from pathlib import Path; from nasrepro.runs import book; root = Path(sys.argv[1]); "
+        "import sys; from pathlib import Path; from nasrepro.report import book; root = Path(sys.argv[1]); "
         "book.assemble(root / 'src', root / 'none', root / 'none'); print('torch' in sys.modules)"
     )
     done = subprocess.run(

@@ -195,7 +195,7 @@ def test_the_file_is_read_as_it_was_written_and_a_broken_one_is_refused(tmp_path
     assert load(tmp_path / "a.json") == load()
     assert (tmp_path / "a.json").read_bytes() == (paths.data_dir() / "generations.json").read_bytes()
     (tmp_path / "a.json").write_text('{"commits": {}}')
-    with pytest.raises(CorruptData, match=r"python -m nasrepro\.study\.generations"):
+    with pytest.raises(CorruptData, match=r"python -m nasrepro\.report\.history\.collect"):
         load(tmp_path / "a.json")
 
 
@@ -256,7 +256,7 @@ def test_readings_that_stand_side_by_side_are_no_generations_of_each_other():
         entry("a3", "3", "probabilities"),
         entry("a4", "4", OWN),
     ]
-    history = History(commits={"c1": ("", "")}, printed={"dinas.table2.a.val": 91.0}, records=entries)
+    history = History(commits={"c1": ("", "")}, printed={"dinas.table2.a.val": 91.0}, selection=[], records=entries)
     rows = [row.cells[:2] for row in generation_table(history, "dinas.table2", {}).rows]
     assert rows == [("1", OWN), ("2", OWN), ("1", "as printed: logits"), ("1", "as printed: probabilities")]
 
