@@ -158,7 +158,11 @@ def test_the_cost_of_what_was_not_run_is_told_from_the_speed_of_the_run_by_the_s
     plain = f"not run as printed: {steps:,} training steps and {samples:,} samples"
     assert plan.cost_in_words(entry, []) == plain
     speed = {"training_s": 7200.0, "training_steps": steps, "seconds_per_architecture": 3600 / samples}
-    for sittings, whole, hours in ((1, False, " (about 2.0 h)"), (2, True, " (about 2.0 h)"), (2, False, "")):
+    for sittings, whole, hours in (
+        (1, False, " (about 2.0 h)"),
+        (2, True, " (about 2.0 h)"),
+        (2, False, " (hours unknown)"),
+    ):
         cost = record.cost.model_copy(update={"sittings": sittings, "whole": whole})
         run = (tmp_path, record.model_copy(update={"cost": cost, "metrics": record.metrics | {"speed": speed}}))
         told = plan.cost_in_words(entry, [run])

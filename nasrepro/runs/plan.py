@@ -193,6 +193,8 @@ def cost_in_words(entry: Planned, runs: Sequence[Run]) -> str:
     told = f"{steps:,} training steps"
     if whole:
         told += f" (about {steps * whole[0]['training_s'] / whole[0]['training_steps'] / 3600:,.1f} h)"
+    if found and not whole:
+        told += " (hours unknown)"
     told += f" and {samples:,} samples"
     if found:
         told += f" (about {samples * found[0].metrics['speed']['seconds_per_architecture'] / 3600:,.1f} h)"

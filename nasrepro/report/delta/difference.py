@@ -173,10 +173,11 @@ def distance_table(shown: Sequence[Record]) -> Table:
         for row in _by_edits(record)
     ]
     p = shown[0].parameters
+    trials = ", ".join(f"{r.parameters['trials']} on {SPACES[r.parameters['space']]}" for r in shown)
     caption = (
         f"Delta-NAS, Figure 3: mean squared error of predictors trained and tested on pairs k edits apart, "
         f"{p['pairs']:,} pairs to train on and {p['test_pairs']:,} to test on for each k; mean [95 % interval] over "
-        f"{p['trials']} trials. Losses and differences are in units of the variance of the labels (normal scores of "
+        f"trials ({trials}). Losses and differences are in units of the variance of the labels (normal scores of "
         "accuracy, from the training cells); `loss by it` is 1 for a predictor that always says 0. "
         f"Profile `{shown[0].profile}`."
     )

@@ -66,7 +66,7 @@ def constraint_table(candidates: Iterable[Record], field: str) -> Table:
         )
     notes = (
         *(_comparison(shown, field) if shown else ()),
-        "Both methods in the printed columns spend 200 queries. DiNAS, and the uniform draw, had read the accuracy and "
+        "The methods in the printed columns spend 200 queries. DiNAS, and the uniform draw, had read the accuracy and "
         "the latency of all 15,625 cells before.",
         "Random, printed: no feasibility is given there.",
     )
