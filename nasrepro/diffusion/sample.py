@@ -51,6 +51,37 @@ class ArchitectureNoise:
         return self._buffer[self._next - 1]
 
 
+def reverse_step(graphs: Graphs, clean: tuple[Tensor, Tensor], noise: NoiseModel, t: int, s: int, u: Tensor) -> Graphs:
+    """Draw z_s ~ p(z_s | z_t), every node and pair by itself (DiNAS, Eq. 3-4).
+
+    Args:
+        graphs: z_t, B graphs of N nodes and P pairs.
+        clean: predicted probabilities of the clean nodes (B x N x K) and pairs (B x P x 2).
+        noise: the forward process, on the device of the graphs.
+        t: the time of `graphs`.
+        s: the time to go to, below t.
+        u: uniform numbers, B x (N + P).
+    """
+    n, keep_s, keep_t = graphs.nodes.shape[1], float(noise.keep[s]), float(noise.keep[t])
+    nodes = categorical(posterior(graphs.nodes, clean[0], noise.node_marginal, keep_s, keep_t), u[:, :n])
+    pairs = categorical(posterior(graphs.pairs, clean[1], noise.pair_marginal, keep_s, keep_t), u[:, n:])
+    return Graphs(nodes, pairs, graphs.mask)
+
+
+def prior(sizes: Tensor, noise: NoiseModel, u: Tensor) -> Graphs:
+    """Draw z_T: every node and pair from its marginal.
+
+    Args:
+        sizes: number of nodes of each graph, B.
+        noise: the forward process, on the device of the numbers.
+        u: uniform numbers, B x (N + P).
+    """
+    n = len(noise.sizes) - 1
+    nodes = categorical(noise.node_marginal.expand(len(u), n, -1), u[:, :n])
+    pairs = categorical(noise.pair_marginal.expand(len(u), u.shape[1] - n, -1), u[:, n:])
+    return Graphs(nodes, pairs, (torch.arange(n) < sizes[:, None]).to(u.device))
+
+
 @torch.inference_mode()
 def sample(
     predict: Predictor,
@@ -86,24 +117,11 @@ def sample(
         n = len(noise.sizes) - 1
         streams = ArchitectureNoise(seed, part, n + n * (n - 1) // 2 + 1)
         u = streams.draw()
-        sizes = categorical(noise.sizes.expand(len(part), -1), u[:, -1])
-        mask = torch.arange(n) < sizes[:, None]
-        u = u.to(device)
-        graphs = Graphs(
-            categorical(moved.node_marginal.expand(len(part), n, -1), u[:, :n]),
-            categorical(moved.pair_marginal.expand(len(part), u.shape[1] - n - 1, -1), u[:, n:-1]),
-            mask.to(device),
-        )
+        graphs = prior(categorical(noise.sizes.expand(len(part), -1), u[:, -1]), moved, u[:, :-1].to(device))
         remembered = _Remembered(predict)
         for t, s in pairwise(times):
-            nodes, pairs = remembered(graphs, torch.full((len(part),), t / noise.steps, device=device))
-            u = streams.draw().to(device)
-            keep_s, keep_t = float(noise.keep[s]), float(noise.keep[t])
-            graphs = Graphs(
-                categorical(posterior(graphs.nodes, nodes, moved.node_marginal, keep_s, keep_t), u[:, :n]),
-                categorical(posterior(graphs.pairs, pairs, moved.pair_marginal, keep_s, keep_t), u[:, n:-1]),
-                graphs.mask,
-            )
+            clean = remembered(graphs, torch.full((len(part),), t / noise.steps, device=device))
+            graphs = reverse_step(graphs, clean, moved, t, s, streams.draw()[:, :-1].to(device))
             if on_step is not None:
                 on_step(start, s, graphs)
         graphs = Graphs(graphs.nodes * graphs.mask, graphs.pairs * graphs.pair_mask, graphs.mask)
