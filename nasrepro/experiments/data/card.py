@@ -27,15 +27,10 @@ def execute(p: CardParameters, context: RunContext) -> Outcome:
         rows.append(_describe(bench, column, values))
         counts, edges = np.histogram(values, bins=p.bins)
         bars.append(pd.DataFrame({"column": str(column), "low": edges[:-1], "high": edges[1:], "count": counts}))
-    space = bench.space
+    space = {name: getattr(bench.space, name) for name in ("name", "size", "node_classes", "max_nodes")}
     metrics: dict[str, Any] = {
         "title": bench.title,
-        "space": {
-            "name": space.name,
-            "size": space.size,
-            "node_classes": list(space.node_classes),
-            "max_nodes": space.max_nodes,
-        },
+        "space": space | {"node_classes": list(space["node_classes"])},
         "defects": list(bench.defects),
         "cannot_answer": list(bench.cannot_answer),
         "facts": bench.facts(),
@@ -56,24 +51,14 @@ def _describe(bench: Benchmark[Any], column: Column, values: np.ndarray) -> dict
     metric, best = bench.metrics[column.metric], bench.optimum(column)
     result = bench.query(bench.arch(best.arch), **column.__dict__)
     size = bench.space.size
-    return {
-        **column.__dict__,
-        "seed": str(column.seed),
-        "column": str(column),
-        "unit": metric.unit,
-        "higher_is_better": metric.higher_is_better,
-        "what": metric.what,
-        "source": result.source,
-        "labelled": len(values),
-        "share": len(values) / size if size else np.nan,
-        "mean": float(values.mean()),
-        "sd": float(values.std()),
-        **{f"q{round(100 * q):02d}": float(np.quantile(values, q)) for q in _QUANTILES},
-        "low": float(values.min()),
-        "high": float(values.max()),
-        "optimum": best.value,
-        "optimum_arch": best.arch,
-    }
+    known = {name: getattr(metric, name) for name in ("unit", "higher_is_better", "what")}
+    counts = {"source": result.source, "labelled": len(values), "share": len(values) / size if size else np.nan}
+    moments = {"mean": float(values.mean()), "sd": float(values.std())}
+    quantiles = {f"q{round(100 * q):02d}": float(np.quantile(values, q)) for q in _QUANTILES}
+    ends = {"low": float(values.min()), "high": float(values.max())}
+    of_column = column.__dict__ | {"seed": str(column.seed), "column": str(column)}
+    found = {"optimum": best.value, "optimum_arch": best.arch}
+    return of_column | known | counts | moments | quantiles | ends | found
 
 
 def _data(p: CardParameters) -> dict[str, str]:

@@ -26,6 +26,7 @@ from nasrepro.delta.predictor import DifferencePredictor
 from nasrepro.delta.relearning import RelearntDifference
 from nasrepro.delta.search import DeltaNAS, GainPredictor, ScoreGain
 from nasrepro.encodings.tabular import tabular_features
+from nasrepro.experiments.delta.judging import chain
 from nasrepro.search.base import Proposal, Searcher
 from nasrepro.search.defaults import DELTA_LITERAL, DELTA_SENSIBLE, SEP_EVOLUTION, DeltaConfig
 from nasrepro.search.evolution import RegularisedEvolution
@@ -72,8 +73,7 @@ class Trained:
             return draw_among(self.space, self.among, self.labels, rng)
         anchors = self.space.rows([self.space.sample(rng) for _ in range(self.labels)])
         if scheme == "subset":  # all pairs of the cells; a chain says as much, and needs no room for each
-            places = np.arange(len(anchors))
-            return CellPairs(anchors, np.stack([places[:-1], places[1:]], axis=1))
+            return chain(anchors)
         return draw_pairs(self.space, anchors, self.labels, rng, scheme=scheme)
 
     def predictor(self, kind: str, labels: Labels) -> tuple[DifferencePredictor, np.ndarray]:
@@ -165,14 +165,16 @@ def _ranking(space: Any, rng: np.random.Generator, predictor: AdditiveDifference
     return Ranking(space, predictor.potential(np.arange(space.size)))
 
 
+def _large(config: DeltaConfig) -> DeltaConfig:
+    return replace(config, population=256)
+
+
 METHODS: dict[str, Method] = {
     "delta_literal": _walk("Delta-NAS as printed", "pairs", DELTA_LITERAL),
-    "delta_literal_256": _walk("Delta-NAS as printed, population 256", "pairs", replace(DELTA_LITERAL, population=256)),
+    "delta_literal_256": _walk("Delta-NAS as printed, population 256", "pairs", _large(DELTA_LITERAL)),
     "delta_stars": _walk("Delta-NAS as printed, cheaper pairs", "stars", DELTA_LITERAL),
     "delta_sensible": _walk("Delta-NAS, sensible", "stars", DELTA_SENSIBLE),
-    "delta_sensible_256": _walk(
-        "Delta-NAS, sensible, population 256", "stars", replace(DELTA_SENSIBLE, population=256)
-    ),
+    "delta_sensible_256": _walk("Delta-NAS, sensible, population 256", "stars", _large(DELTA_SENSIBLE)),
     "delta_retrain": _walk("Delta-NAS, sensible, retrained", "stars", replace(DELTA_SENSIBLE, retrain=True)),
     "delta_gp": _walk("Delta-NAS, sensible, Gaussian process of differences", "gp_stars", DELTA_SENSIBLE),
     "delta_oracle": _walk("Delta-NAS as printed, perfect predictor", TABLE, DELTA_LITERAL),

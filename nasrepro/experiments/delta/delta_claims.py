@@ -39,28 +39,18 @@ def claim_rows(points: pd.DataFrame) -> list[dict[str, Any]]:
     end = int(here["at"].max())
     test = {name: _by_run(part[part["at"] == end], "test") for name, part in here.groupby("method")}
     near = {name: _by_run(part, "population_distance") for name, part in here.groupby("method")}
-    counts = claim_counts(here.groupby(["method", "at"])[["test", "population_distance"]].mean())
+    accurate = max(PRINTED, key=lambda other: test[other].mean())
+    close = min(PRINTED, key=lambda other: near[other].mean())
     out = []
-    for name, counted in counts.items():
-        accurate = max(PRINTED, key=lambda other: test[other].mean())
-        close = min(PRINTED, key=lambda other: near[other].mean())
-        n = len(test[name])
-        numbers = {k: counted[k] for k in COUNTS}
-        out.append(
-            {
-                "searcher": name,
-                "protocol": "claims",
-                "best_other": accurate,
-                "closest_other": close,
-                "level": counted["level"],
-                "evaluations_to_level": counted["evaluations_to_level"],
-                "accuracy_ahead": mean_difference(test[name], test[accurate]).as_dict() | {"n": n},
-                "distance_ahead": mean_difference(near[name], near[close]).as_dict() | {"n": n},
-                **{
-                    k: {"mean": float(v), "low": None, "high": None, "median": None, "n": n} for k, v in numbers.items()
-                },
-            }
-        )
+    for name, counted in claim_counts(here.groupby(["method", "at"])[["test", "population_distance"]].mean()).items():
+        n = {"n": len(test[name])}
+        numbers = {k: {"mean": float(counted.pop(k)), "low": None, "high": None, "median": None} | n for k in COUNTS}
+        others = {"best_other": accurate, "closest_other": close}
+        ahead = {
+            "accuracy_ahead": mean_difference(test[name], test[accurate]).as_dict() | n,
+            "distance_ahead": mean_difference(near[name], near[close]).as_dict() | n,
+        }
+        out.append({"searcher": name, "protocol": "claims"} | others | counted | ahead | numbers)
     return out
 
 
@@ -69,7 +59,7 @@ def claim_counts(means: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
     Args:
         means: mean over the runs of `test` and `population_distance`, indexed by `method` and `at`, counted as the
-            paper counts. `recorded_means` has those of a record.
+            paper counts.
 
     Returns:
         For each variant of Delta-NAS: in accuracy at the end (`as_accurate`), in the population's edit distance
@@ -107,13 +97,6 @@ def others_as_fast(evaluations_to_level: Mapping[str, float | None], name: str) 
     own = evaluations_to_level[name]
     others = [found for other in PRINTED if (found := evaluations_to_level[other]) is not None]
     return sum(own is None or found <= own for found in others)
-
-
-def recorded_means(curves: pd.DataFrame) -> pd.DataFrame:
-    """Return what `claim_counts` takes, from the table `curves` of a record."""
-    here = curves[curves["counted"] == EVALUATIONS].set_index(["method", "at"])
-    means = here[["test_mean", "population_distance_mean"]]
-    return means.set_axis(["test", "population_distance"], axis=1)
 
 
 def comparisons(points: pd.DataFrame, at: list[int]) -> list[dict[str, Any]]:

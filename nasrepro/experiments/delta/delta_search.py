@@ -18,6 +18,7 @@ of Algorithm 2. The paper says of its training sets that they are 1 % or 10 % of
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -28,16 +29,9 @@ from nasrepro import benchmarks
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.errors import ParameterError
+from nasrepro.experiments.delta import delta_claims as claims
 from nasrepro.experiments.delta.contestants import METHODS, TABLE, Method, Trained
-from nasrepro.experiments.delta.delta_claims import (
-    EVALUATIONS,
-    LABELS,
-    LITERAL,
-    PRINTED,
-    against,
-    claim_rows,
-    comparisons,
-)
+from nasrepro.experiments.delta.delta_claims import EVALUATIONS, LABELS
 from nasrepro.experiments.dinas.baselines import columns
 from nasrepro.parameters.delta import DeltaSearchParameters
 from nasrepro.runs import progress
@@ -62,26 +56,28 @@ def execute(p: DeltaSearchParameters, context: RunContext) -> Outcome:
     methods_of(p)
     benchmark: Any = benchmarks.load(p.benchmark)
     column, test = columns(p.benchmark, p.dataset)
+    assert test is not None  # both benchmarks have one
     best = benchmark.optimum(column)
     target = benchmark.space.index(benchmark.arch(best.arch))
-    distances = distances_to(benchmark.space, target)
-    task = _Task(p, benchmark, distances)
+    searches = _Searches(p, benchmark, column, test, distances_to(benchmark.space, target))
+    parts = []
     with progress.task("searches", p.runs) as advance:
-        parts = []
         for run in range(p.runs):
-            parts.append(context.stage("search", f"run-{run}", partial(task.run, run)))
+            parts.append(context.stage("search", f"run-{run}", partial(searches.run, run)))
             advance(run + 1)
     points = pd.concat(parts, ignore_index=True)
     at = [c for c in _CHECKPOINTS if c < p.queries] + [p.queries]
+    once = points[points["counted"] == EVALUATIONS].drop_duplicates(["method", "run"])
+    best_test = float(context.ledger.open(benchmark, test, "book").read(np.array([target]), "report")[0])
     metrics = {
         "column": str(column),
         "test_column": str(test),
-        "optimum": {"value": best.value, "arch": best.arch, "test": _test_of(benchmark, test, target, context.ledger)},
+        "optimum": {"value": best.value, "arch": best.arch, "test": best_test},
         "checkpoints": at,
-        "rows": [*summary_rows(points, at), *claim_rows(points)],
-        "comparisons": comparisons(points, at),
-        "against": against(points),
-        "seconds": {name: float(part["seconds"].sum()) for name, part in _once(points).groupby("method", sort=False)},
+        "rows": [*summary_rows(points, at), *claims.claim_rows(points)],
+        "comparisons": claims.comparisons(points, at),
+        "against": claims.against(points),
+        "seconds": {name: float(part["seconds"].sum()) for name, part in once.groupby("method", sort=False)},
     }
     kept = points[points["at"].isin(at)].drop(columns=["seconds"])
     return Outcome(metrics, {"curves": curves(points), "runs": kept}, {"master": p.seed})
@@ -95,83 +91,63 @@ def methods_of(p: DeltaSearchParameters) -> dict[str, Method]:
                 "trained_on=zen: variants beyond the paper are told labels before they search; take methods=printed."
             )
         return METHODS
-    names = {LITERAL, *PRINTED} | ({"plain_ranking"} if p.trained_on == "accuracy" else set())
+    names = {claims.LITERAL, *claims.PRINTED} | ({"plain_ranking"} if p.trained_on == "accuracy" else set())
     return {name: method for name, method in METHODS.items() if name in names}
 
 
-class _Task:
-    """What one run needs: all methods on the same benchmark."""
+@dataclass(frozen=True)
+class _Searches:
+    """All methods on the same benchmark; `distances` are those of its cells to the best one."""
 
-    def __init__(self, p: DeltaSearchParameters, benchmark: Any, distances: np.ndarray) -> None:
-        self._p, self._benchmark, self._distances = p, benchmark, distances
-        self._column, test = columns(p.benchmark, p.dataset)
-        assert test is not None  # both benchmarks have one
-        self._test = test
-        self._scores = zen_column(p.dataset) if p.trained_on == "zen" else None
+    p: DeltaSearchParameters
+    benchmark: Any
+    column: Column
+    test: Column
+    distances: np.ndarray
 
     def run(self, run: int, ledger: Ledger) -> pd.DataFrame:
         """Return the points of the curves of every method, both ways of counting."""
-        p, space = self._p, self._benchmark.space
-        trained = Trained(space, p.training_labels, p.seed, run, self._scored(ledger))
-        parts = []
+        p, space, among, parts = self.p, self.benchmark.space, None, []
+        scored = zen_column(p.dataset) if p.trained_on == "zen" else None
+        if scored:  # training is drawn from the cells with a score; NaN is not above, either
+            known = ledger.open(self.benchmark, scored, "pool").read(np.arange(space.size), "threshold")
+            among = np.flatnonzero(known > _NO_SCORE)
+        trained = Trained(space, p.training_labels, p.seed, run, among)
         for name, method in methods_of(p).items():
             with stopwatch() as watch:
-                labels = ledger.open(self._benchmark, self._column, name)
-                scores = ledger.open(self._benchmark, self._scores, name) if self._scores else None
+                labels = ledger.open(self.benchmark, self.column, name)
+                scores = ledger.open(self.benchmark, scored, name) if scored else None
                 searcher, before = method.begin(trained, labels, numpy_stream(p.seed, name, run), scores)
                 batch = method.population if name.startswith(("delta", "plain")) else 1
                 trace = spend(searcher, space, labels, p.queries, batch=batch, most_draws=_MOST_DRAWS * p.queries)
-            asked = trace["row"].to_numpy()
+            asked, without = trace["row"].to_numpy(), float("nan")
             ways = {EVALUATIONS: asked}
             if method.predictor != TABLE and len(np.unique(before)) < p.queries:
                 ways[LABELS] = np.append(before, asked)
-            without = self._best_of(before, name, ledger) if method.predictor != TABLE else float("nan")
+            if method.predictor != TABLE and len(before):  # the best of the cells that were read for training
+                found = before[self.benchmark.query_many(before, self.column).argmax()]  # read, and noted, before
+                without = float(ledger.open(self.benchmark, self.test, name).read(np.array([found]), "report")[0])
             for way, rows in ways.items():
-                points = self._points(rows, method, name, ledger)
-                parts.append(
-                    points.assign(method=name, counted=way, run=run, seconds=watch.wall_s, training_test=without)
-                )
+                points = self._points(rows, method, name, ledger).assign(method=name, counted=way, run=run)
+                parts.append(points.assign(seconds=watch.wall_s, training_test=without))
         return pd.concat(parts, ignore_index=True)
-
-    def _scored(self, ledger: Ledger) -> np.ndarray | None:
-        """Return the cells that training is drawn from, those with a score; None for all, where accuracies are read."""
-        if self._scores is None:
-            return None
-        scores = ledger.open(self._benchmark, self._scores, "pool").read(
-            np.arange(self._benchmark.space.size), "threshold"
-        )
-        return np.flatnonzero(scores > _NO_SCORE)  # NaN is not above, either
-
-    def _best_of(self, rows: np.ndarray, name: str, ledger: Ledger) -> float:
-        """Return the test accuracy of the best of the cells that were read for training, NaN where there are none."""
-        if not len(rows):
-            return float("nan")
-        best = rows[self._benchmark.query_many(rows, self._column).argmax()]  # read, and noted, before
-        return float(ledger.open(self._benchmark, self._test, name).read(np.array([best]), "report")[0])
 
     def _points(self, rows: np.ndarray, method: Method, name: str, ledger: Ledger) -> pd.DataFrame:
         """Return what is known after each so many distinct cells of a sequence of cells (rows, in order)."""
-        grid = np.arange(_STEP, self._p.queries + 1, _STEP)
-        values = self._benchmark.query_many(rows, self._column)  # read, and noted, before
-        count, best = distinct_so_far(rows), best_so_far(rows, values)
-        last = np.searchsorted(count, grid, side="right") - 1
-        tested = ledger.open(self._benchmark, self._test, name).read(best[last], "report")
-        return pd.DataFrame(
-            {
-                "at": grid,
-                "value": np.maximum.accumulate(values)[last],
-                "test": tested,
-                "distance": self._distances[best[last]].astype(float),
-                "population_distance": rolling_mean(self._distances[rows], method.population)[last],
-            }
-        )
+        grid = np.arange(_STEP, self.p.queries + 1, _STEP)
+        values = self.benchmark.query_many(rows, self.column)  # read, and noted, before
+        last = np.searchsorted(distinct_so_far(rows), grid, side="right") - 1
+        best = best_so_far(rows, values)[last]
+        found = {"at": grid, "value": np.maximum.accumulate(values)[last]}
+        found["test"] = ledger.open(self.benchmark, self.test, name).read(best, "report")
+        found["distance"] = self.distances[best].astype(float)
+        found["population_distance"] = rolling_mean(self.distances[rows], method.population)[last]
+        return pd.DataFrame(found)
 
 
 def distinct_so_far(rows: np.ndarray) -> np.ndarray:
     """Return how many distinct entries there are up to each place, int64."""
-    new = np.zeros(len(rows), dtype=np.int64)
-    new[np.unique(rows, return_index=True)[1]] = 1
-    return new.cumsum()
+    return (~pd.Series(rows).duplicated()).cumsum().to_numpy()
 
 
 def best_so_far(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -183,11 +159,7 @@ def best_so_far(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def rolling_mean(values: np.ndarray, window: int) -> np.ndarray:
     """Return the mean of the last `window` values at each place, of fewer at the beginning."""
-    total = np.append(0.0, np.cumsum(values, dtype=np.float64))
-    stop = np.arange(1, len(values) + 1)
-    start = np.maximum(stop - window, 0)
-    found: np.ndarray = (total[stop] - total[start]) / (stop - start)
-    return found
+    return pd.Series(values).rolling(window, min_periods=1).mean().to_numpy()
 
 
 def distances_to(space: FiniteSpace[Any], row: int) -> np.ndarray:
@@ -203,15 +175,9 @@ def distances_to(space: FiniteSpace[Any], row: int) -> np.ndarray:
 
 def curves(points: pd.DataFrame) -> pd.DataFrame:
     """Return mean, median and quartiles over the runs of each measure at each point."""
-    grouped = points.groupby(["method", "counted", "at"], sort=False)[list(MEASURES)]
-    parts = [
-        frame.add_suffix(f"_{stat}")
-        for stat, frame in (
-            *(("mean", grouped.mean()), ("median", grouped.median())),
-            *(("low", grouped.quantile(0.25)), ("high", grouped.quantile(0.75))),
-        )
-    ]
-    return pd.concat(parts, axis=1).reset_index()
+    of = points.groupby(["method", "counted", "at"], sort=False)[list(MEASURES)]
+    found = {"mean": of.mean(), "median": of.median(), "low": of.quantile(0.25), "high": of.quantile(0.75)}
+    return pd.concat([frame.add_suffix(f"_{stat}") for stat, frame in found.items()], axis=1).reset_index()
 
 
 def summary_rows(points: pd.DataFrame, at: list[int]) -> list[dict[str, Any]]:
@@ -224,18 +190,8 @@ def summary_rows(points: pd.DataFrame, at: list[int]) -> list[dict[str, Any]]:
             here = part[part["at"] == checkpoint]
             row |= {f"{m}_{checkpoint}": summarise(here[m]).as_dict() for m in MEASURES}
         trained = here["training_test"].dropna()
-        if len(trained):
-            row["training_test"] = summarise(trained).as_dict()
-        out.append(row)
+        out.append(row | ({"training_test": summarise(trained).as_dict()} if len(trained) else {}))
     return out
-
-
-def _once(points: pd.DataFrame) -> pd.DataFrame:
-    return points[points["counted"] == EVALUATIONS].drop_duplicates(["method", "run"])
-
-
-def _test_of(benchmark: Any, test: Any, row: int, ledger: Ledger) -> float:
-    return float(ledger.open(benchmark, test, "book").read(np.array([row]), "report")[0])
 
 
 def zen_column(dataset: str) -> Column:

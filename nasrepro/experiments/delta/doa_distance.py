@@ -26,13 +26,14 @@ On NAS-Bench-101 k is the exact graph edit distance; edits that drop a vertex wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nasrepro.benchmarks.base import Column
+from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.delta.additive import AdditiveDifference, GPPotential, NormalScores
 from nasrepro.delta.network import MLPConfig, MLPDifference
@@ -40,10 +41,9 @@ from nasrepro.delta.pairs import CellPairs, DifferenceData, draw_edits, label
 from nasrepro.delta.predictor import DifferencePredictor
 from nasrepro.encodings.path_profile import path_profile
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.delta.doa import data_files
+from nasrepro.experiments.delta.judging import data_files, run_trials
 from nasrepro.experiments.delta.prediction_tasks import PredictionTask, prediction_tasks
 from nasrepro.parameters.delta import DistanceParameters
-from nasrepro.runs import progress
 from nasrepro.runs.run import Experiment, Outcome, RunContext
 from nasrepro.runs.statistics import summarise
 from nasrepro.seeding import numpy_stream
@@ -60,18 +60,7 @@ PREDICTORS: dict[str, Callable[[PredictionTask, int], DifferencePredictor]] = {
 def execute(p: DistanceParameters, context: RunContext) -> Outcome:
     """Train and judge for every k, task and trial."""
     tasks = _tasks(p)
-    parts = []
-    for task in tasks:
-        for trial in range(p.trials):
-
-            def compute(ledger: Ledger, task: PredictionTask = task, trial: int = trial) -> pd.DataFrame:
-                return _trial(p, ledger, task, p.seed + trial)
-
-            with progress.task(f"{task.name}, trial {trial + 1}", 1) as advance:
-                frame = context.stage("trials", f"{task.name.replace(':', '-')}-{trial}", compute)
-                parts.append(frame.assign(task=task.name, trial=trial))
-                advance(1)
-    runs = pd.concat(parts, ignore_index=True)
+    runs = run_trials(context, tasks, p.trials, lambda task, k, ledger: _trial(p, ledger, task, p.seed + k))
     metrics = {"tasks": [task.name for task in tasks], "columns": [str(task.column) for task in tasks]}
     return Outcome(metrics | {"rows": _rows(runs)}, {"runs": runs}, {"master": p.seed})
 
@@ -82,16 +71,13 @@ def _tasks(p: DistanceParameters) -> list[PredictionTask]:
         return tasks
     if p.space == "nb101":
         raise ParameterError("source=zen: NAS-Bench-101 has Zen-scores of 10,250 cells only; take source=accuracy.")
-    zen = [Column(task.column.dataset, "zen", "proxy", 0, "mean") for task in tasks]
-    return [
-        PredictionTask(task.name, task.benchmark, column, task.budgets, task.percent_of, task.test_size)
-        for task, column in zip(tasks, zen, strict=True)
-    ]
+    return [replace(task, column=Column(task.column.dataset, "zen", "proxy", 0, MEAN)) for task in tasks]
 
 
 def _trial(p: DistanceParameters, ledger: Ledger, task: PredictionTask, trial: int) -> pd.DataFrame:
     """Judge every predictor at every k. Losses are in units of the variance of the labels of the trial's test cells."""
-    labels, data = task.labels(ledger, "doa_distance"), {}
+    labels = task.labels(ledger, "doa_distance")
+    data: dict[int, Sequence[DifferenceData]] = {}
     halves = _halves(task, trial)
     for k in range(1, MOST_EDITS + 1):
         rng = numpy_stream(trial, "distance", task.space.name, k)
@@ -112,19 +98,14 @@ def _trial(p: DistanceParameters, ledger: Ledger, task: PredictionTask, trial: i
     return pd.DataFrame(rows)
 
 
-def _as_scores(
-    data: Mapping[int, tuple[DifferenceData, DifferenceData]],
-) -> dict[int, tuple[DifferenceData, DifferenceData]]:
+def _as_scores(data: Mapping[int, Sequence[DifferenceData]]) -> dict[int, Sequence[DifferenceData]]:
     """Return the data with labels as the normal scores that the distinct training cells have among themselves; test
     labels go through the same map."""
     cells = np.concatenate([np.asarray(train.cells) for train, _ in data.values()])
     labels = np.concatenate([train.labels for train, _ in data.values()])
     scores = NormalScores(labels[np.unique(cells, return_index=True)[1]])
 
-    def scored(part: DifferenceData) -> DifferenceData:
-        return DifferenceData(part.cells, part.ends, scores.of(part.labels))
-
-    return {k: (scored(train), scored(test)) for k, (train, test) in data.items()}
+    return {k: tuple(replace(part, labels=scores.of(part.labels)) for part in parts) for k, parts in data.items()}
 
 
 def _halves(task: PredictionTask, trial: int) -> tuple[np.ndarray, np.ndarray]:
@@ -163,11 +144,9 @@ def _rows(runs: pd.DataFrame) -> list[dict[str, Any]]:
     """
     mean = runs.groupby(["predictor", "trial", "k"], sort=False)[["loss", "target", "share"]].mean().reset_index()
 
-    def relative(field: str, to: int) -> np.ndarray:
-        of = mean[mean["k"] == to].set_index(["predictor", "trial"])[field]
-        there = pd.MultiIndex.from_frame(mean[["predictor", "trial"]])
-        ratio: np.ndarray = mean[field].to_numpy() / of.loc[there].to_numpy()
-        return ratio
+    def relative(field: str, to: int) -> pd.Series:
+        of = mean[field].where(mean["k"] == to).groupby([mean["predictor"], mean["trial"]]).transform("max")
+        return mean[field] / of
 
     mean["ratio"], mean["growth"] = relative("loss", 1), relative("target", 1)
     mean["share_ratio"], mean["ratio_to_3"] = relative("share", 1), relative("loss", 3)
@@ -188,14 +167,11 @@ def _rows(runs: pd.DataFrame) -> list[dict[str, Any]]:
 def shape(losses: np.ndarray) -> dict[str, float]:
     """Return what a curve of losses at 1 to 6 edits (float, 6) looks like; see the module for the numbers."""
     middle = (losses[2] + losses[3]) / 2  # at 3.5 edits, half of the way
-    return {
-        "second": float(losses[1] / losses[0]),
-        "last": float(losses[5] / losses[0]),
-        "lowest": float(losses[1:].min() / losses[0]),
-        "plateau": float(losses[5] / losses[2]),
-        "halves": float((losses[5] - middle) / (middle - losses[0])),
-        "line": float(np.corrcoef(losses, np.arange(len(losses)))[0, 1] ** 2),
-    }
+    second, last, lowest = losses[1] / losses[0], losses[5] / losses[0], losses[1:].min() / losses[0]
+    plateau, halves = losses[5] / losses[2], (losses[5] - middle) / (middle - losses[0])
+    line = np.corrcoef(losses, np.arange(len(losses)))[0, 1] ** 2
+    found = {"second": second, "last": last, "lowest": lowest, "plateau": plateau, "halves": halves, "line": line}
+    return {name: float(value) for name, value in found.items()}
 
 
 EXPERIMENT = Experiment("doa_distance", 2, DistanceParameters, lambda p: data_files(p.space), execute)

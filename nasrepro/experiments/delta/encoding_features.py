@@ -1,12 +1,14 @@
-"""The cells of all trials of a prediction task, each once, and their encodings as arrays."""
+"""The cells of all trials of a space's prediction tasks, each once, and their encodings as arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from nasrepro.benchmarks.listed import ListedBenchmark
 from nasrepro.encodings import arch2vec, cate
@@ -15,8 +17,10 @@ from nasrepro.encodings.parts import cell_graphs
 from nasrepro.encodings.path import path_encoding
 from nasrepro.encodings.tabular import tabular_features
 from nasrepro.encodings.zero_cost import zero_cost
-from nasrepro.experiments.delta.prediction_tasks import Cells, PredictionTask
+from nasrepro.experiments.delta.prediction_tasks import Cells, PredictionTask, prediction_tasks
 from nasrepro.graphs import Graphs
+from nasrepro.parameters.delta import EncodingParameters
+from nasrepro.runs.run import RunContext
 from nasrepro.seeding import numpy_stream
 from nasrepro.spaces.base import FiniteSpace
 from nasrepro.spaces.darts.space import DARTS_CELL, NB301Space
@@ -42,6 +46,11 @@ class Pool:
     anchors: np.ndarray
     neighbours: np.ndarray
 
+    @cached_property
+    def judged(self) -> np.ndarray:
+        """Places of test cells, anchors and neighbours, E x (m + 2 p)."""
+        return np.concatenate([self.test, self.anchors, self.neighbours], axis=1)
+
 
 def gather(task: PredictionTask, trials: Sequence[int], pairs: int, most_test: int | None = None) -> Pool:
     """Return the pool of the trials, with `pairs` held-out pairs and at most `most_test` test cells each."""
@@ -54,15 +63,67 @@ def gather(task: PredictionTask, trials: Sequence[int], pairs: int, most_test: i
     if isinstance(task.space, FiniteSpace):
         cells, places = np.unique(np.concatenate(parts), return_inverse=True)
     else:
-        keys = [task.space.key(arch) for part in parts for arch in part]
-        first = dict(zip(keys, (arch for part in parts for arch in part), strict=True))
-        number = {key: place for place, key in enumerate(first)}
-        cells, places = list(first.values()), np.array([number[key] for key in keys])
+        every = {task.space.key(arch): arch for part in parts for arch in part}
+        number = {key: place for place, key in enumerate(every)}
+        places = np.array([number[task.space.key(arch)] for part in parts for arch in part])
+        cells = list(every.values())
     split = np.split(places, np.cumsum([len(part) for part in parts])[:-1])
     each = len(task.budgets) + 3
-    budgets = {budget: np.stack(split[k::each]) for k, budget in enumerate(task.budgets)}
-    test, anchors, neighbours = (np.stack(split[k::each]) for k in range(len(budgets), each))
-    return Pool(cells, budgets, test, anchors, neighbours)
+    *train, test, anchors, neighbours = (np.stack(split[k::each]) for k in range(each))
+    return Pool(cells, dict(zip(task.budgets, train, strict=True)), test, anchors, neighbours)
+
+
+class PoolEncodings:
+    """The tasks of a space with the pool of cells of all trials, and what every encoding says of it."""
+
+    def __init__(self, p: EncodingParameters, context: RunContext) -> None:
+        self.p, self.context = p, context
+        self.tasks = prediction_tasks(p.space)
+        self.task = self.tasks[0]
+        self.coverage: dict[str, Any] = {}  # data set -> proxy -> of how many cells it is known
+
+    @cached_property
+    def pool(self) -> Pool:
+        """All cells that the trials use."""
+        return gather(self.task, range(self.p.trials), self.p.pairs, self.p.test_cells)
+
+    @cached_property
+    def tabular(self) -> np.ndarray:
+        """Counts of live operations and connections, and one-hot operations, of the pool; see `tabular`."""
+        return tabular(self.task, self.pool.cells)
+
+    @cached_property
+    def proxies(self) -> list[np.ndarray]:
+        """The proxies of each task, M x as many as any task has; a proxy that a task lacks is constant."""
+        found = []
+        for task in self.tasks:
+            scores, self.coverage[task.column.dataset] = proxies(task, self.pool.cells, self.tabular)
+            found.append(scores)
+        names = sorted({name for scores in found for name in scores})
+        missing = np.zeros(len(self.pool.cells), dtype=np.float32)
+        return [np.stack([scores.get(name, missing) for name in names], axis=1) for scores in found]
+
+    def vectors(self, method: str) -> list[np.ndarray]:
+        """Return an encoding of the pool for each task, M x F each; the same array where a task does not matter."""
+        if method == "zcp":
+            return self.proxies
+        if method == "adj":
+            found = adjacency(self.task, self.pool.cells)
+        elif method == "path":
+            found = paths(self.task, self.pool.cells, self.p.most_paths)
+        else:
+            embed = lambda _: pd.DataFrame(self._pretrained(method)).rename(columns=str)  # noqa: E731
+            stage = self.context.stage("pretraining", f"{method}-pretraining", embed)
+            found = np.array(stage, dtype=np.float32)
+        return [found] * len(self.tasks)
+
+    def _pretrained(self, method: str) -> np.ndarray:
+        p, of = self.p, (self.task, self.pool.cells)
+        if method == "arch2vec":
+            size = 16 if p.space == "nb301" else 32
+            config = arch2vec.Arch2VecConfig(latent=size, epochs=p.arch2vec_epochs, cells=p.pretraining_cells)
+            return latent(*of, config, p.seed)
+        return computation_aware(*of, cate.CATEConfig(epochs=p.cate_epochs, cells=p.pretraining_cells), p.seed)
 
 
 def parts(task: PredictionTask, cells: Cells) -> list[Graphs]:
@@ -72,7 +133,7 @@ def parts(task: PredictionTask, cells: Cells) -> list[Graphs]:
 
 
 def tabular(task: PredictionTask, cells: Cells) -> np.ndarray:
-    """Return the features of a practitioner, float32, M x F; in the DARTS space those of both cells."""
+    """Return the features of tabular predictors, float32, M x F; in the DARTS space those of both cells."""
     if isinstance(task.space, FiniteSpace):
         table = tabular_features(task.space).table
         assert table is not None

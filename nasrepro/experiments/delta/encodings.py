@@ -1,9 +1,9 @@
-"""The encodings of Delta-NAS, Table 1, trained on equal labels, and what a practitioner would use instead.
+"""The encodings of Delta-NAS, Table 1, trained on equal labels, beside Gaussian processes on tabular features.
 
 An encoding that is a vector (one-hot adjacency, paths, zero-cost proxies, arch2vec, CATE) goes to an MLP of three
-hidden layers of 128; FLAN is a network of its own. All are trained with FLAN's pairwise hinge loss. The practitioner's
-rows are a Gaussian process on counts of live operations and connections, and one-hot operations where places mean
-something, with and without zero-cost proxies, and averaged with boosted trees.
+hidden layers of 128; FLAN is a network of its own. All are trained with FLAN's pairwise hinge loss. The methods called
+`practitioner` are a Gaussian process on counts of live operations and connections, and one-hot operations where places
+mean something, with and without zero-cost proxies, and averaged with boosted trees.
 
 Reported per trial: Kendall's tau between predicted and true labels of the test cells, and between predicted and true
 differences of held-out one-edit pairs. In TransNAS-Bench-101 a trial's figure is the mean over its seven tasks.
@@ -11,7 +11,8 @@ differences of held-out one-edit pairs. In TransNAS-Bench-101 a trial's figure i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -22,51 +23,38 @@ from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.encodings.arch2vec import Arch2VecConfig
 from nasrepro.experiments.delta import encoding_features as features
-from nasrepro.experiments.delta.encoding_trials import PRACTITIONERS, EncodingStudy
+from nasrepro.experiments.delta.encoding_trials import REGRESSORS, EncodingTrials
 from nasrepro.experiments.delta.prediction_tasks import prediction_tasks
 from nasrepro.parameters.delta import EncodingParameters
 from nasrepro.runs.run import Experiment, Outcome, RunContext
 from nasrepro.runs.statistics import summarise
 from nasrepro.seeding import numpy_stream
 
-VECTORS = ("adj", "path", "zcp", "arch2vec", "cate")
-METHODS = (*VECTORS, "flan", *PRACTITIONERS)
-_MAIN = ("1pct", "10pct")  # budgets of every method; further ones are the practitioner's without proxies
+METHODS = ("adj", "path", "zcp", "arch2vec", "cate", "flan", *REGRESSORS)
+_MAIN = ("1pct", "10pct")  # budgets of every method; further ones are those of tabular predictors without proxies
 
 
 def execute(p: EncodingParameters, context: RunContext) -> Outcome:
     """Train and judge every method on every budget; a method and budget is a stage."""
-    study = EncodingStudy(p, context)
-    budgets = study.tasks[0].budgets
-    methods = METHODS if p.method == "all" else (p.method,)
-    wanted = [
-        (method, budget)
-        for budget in budgets
-        for method in methods
-        if budget in _MAIN or method in ("practitioner", "practitioner_trees")
-    ]
-
-    def stage(method: str, budget: str) -> pd.DataFrame:
-        return context.stage(
-            "prediction", f"{method}-{budget}", lambda ledger: study.trial_rows(method, budget, ledger)
-        )
-
-    trials = pd.concat([stage(method, budget) for method, budget in wanted], ignore_index=True)
+    of, methods = EncodingTrials(p, context), METHODS if p.method == "all" else (p.method,)
+    tasks, budgets, plain = of.tasks, of.tasks[0].budgets, ("practitioner", "practitioner_trees")
+    wanted = [(method, budget) for budget, method in product(budgets, methods) if budget in _MAIN or method in plain]
+    parts = [context.stage("prediction", f"{m}-{b}", partial(of.rows, m, b)) for m, b in wanted]
+    trials = pd.concat(parts, ignore_index=True)
     metrics: dict[str, Any] = {
-        "columns": [str(task.column) for task in study.tasks],
-        "percent_of": study.tasks[0].percent_of,
-        "test_cells": int(study.pool.test.shape[1]),
+        "columns": [str(task.column) for task in tasks],
+        "percent_of": tasks[0].percent_of,
+        "test_cells": int(of.encodings.pool.test.shape[1]),
         "rows": [_row(trials, method, budget, budgets[budget]) for method, budget in wanted],
         "speed": {f"{m}.{b}": float(part["seconds"].iloc[0]) for (m, b), part in trials.groupby(["method", "budget"])},
     }
     if any(method.endswith("zcp") for method in methods):
-        _ = study.proxies
-        metrics["proxies"] = study.coverage
+        _ = of.encodings.proxies
+        metrics["proxies"] = of.encodings.coverage
     if p.space == "nb201" and "arch2vec" in methods:
         metrics["arch2vec"] = _arch2vec_check(p, context)
-    return Outcome(
-        metrics, {"trials": trials.drop(columns="seconds")}, {"master": p.seed, "trials": list(range(p.trials))}
-    )
+    seeds: dict[str, int | list[int]] = {"master": p.seed, "trials": list(range(p.trials))}
+    return Outcome(metrics, {"trials": trials.drop(columns="seconds")}, seeds)
 
 
 def _row(trials: pd.DataFrame, method: str, budget: str, labels: int) -> dict[str, Any]:
@@ -87,12 +75,10 @@ def _arch2vec_check(p: EncodingParameters, context: RunContext) -> dict[str, Any
         labels = task.labels(ledger, "arch2vec_check")
         out = []
         for split in range(5):
-            order = numpy_stream(split, "arch2vec", "check").permutation(len(rows))
-            train, test = order[:1_000], order[1_000:]
+            train, test = np.split(numpy_stream(split, "arch2vec", "check").permutation(len(rows)), [1_000])
             y, true = labels.read(rows[train], "train"), labels.read(rows[test], "report")
-            for name, x in found.items():
-                tau = kendalltau(ridge(x[train], y, x[test]), true).statistic
-                out.append({"embedding": name, "split": split, "tau": tau})
+            taus = {name: kendalltau(ridge(x[train], y, x[test]), true).statistic for name, x in found.items()}
+            out += [{"embedding": name, "split": split, "tau": tau} for name, tau in taus.items()]
         return pd.DataFrame(out)
 
     taus = context.stage("check", "arch2vec-check", compare)
@@ -106,16 +92,14 @@ def ridge(x: np.ndarray, y: np.ndarray, wanted: np.ndarray, strength: float = 1.
     from sklearn.preprocessing import StandardScaler
 
     model = make_pipeline(StandardScaler(), Ridge(alpha=strength)).fit(x.astype(np.float64), y)
-    predicted: np.ndarray = model.predict(wanted.astype(np.float64))
-    return predicted
+    return np.asarray(model.predict(wanted.astype(np.float64)))
 
 
 def _data(p: EncodingParameters) -> dict[str, str]:
     found: dict[str, str] = {}
     for task in prediction_tasks(p.space):
-        here: Sequence[Any] = task.benchmark.columns()
-        proxies = [c for c in here if c.dataset == task.column.dataset and c.split in ("proxy", "model")]
-        found |= task.benchmark.checksums([task.column, *proxies])
+        known = [c for c in task.benchmark.columns() if c.dataset == task.column.dataset]
+        found |= task.benchmark.checksums([task.column, *(c for c in known if c.split in ("proxy", "model"))])
     return found
 
 

@@ -1,4 +1,4 @@
-"""How difference predictors are judged: three Kendall taus on cells that they have read no label of.
+"""The trials of difference predictors, and how they are judged: three Kendall taus on cells that none has a label of.
 
 - P, `tau_pairs`: over held-out one-edit pairs, true against predicted difference.
 - N, `tau_neighbours`: within the neighbourhood of a cell, accuracy against predicted gain, in the mean over centres; it
@@ -7,59 +7,72 @@
   of architectures, like the tau of any predictor of accuracy.
 
 The cells are those of `prediction_tasks`, without the ones that a predictor was trained on: neighbours of anchors can
-be among them.
+be among them. `doa`, `doa_ablation`, `code_alone` and `doa_distance` share the loop over trials, `run_trials`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.stats import kendalltau, rankdata
 
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.delta.additive import Features
-from nasrepro.delta.pairs import CellPairs, DifferenceData, Scheme, draw_pairs, take
+from nasrepro.delta.network import MLPConfig, MLPDifference
+from nasrepro.delta.pairs import CellPairs, DifferenceData, Scheme, draw_pairs, label, take
 from nasrepro.delta.predictor import DifferencePredictor
 from nasrepro.encodings.aligned_form import Cells
 from nasrepro.encodings.path_profile import path_profile
-from nasrepro.experiments.delta.prediction_tasks import PredictionTask
+from nasrepro.experiments.delta.prediction_tasks import PredictionTask, prediction_tasks
+from nasrepro.runs import progress
+from nasrepro.runs.provenance import stopwatch
+from nasrepro.runs.run import RunContext
+from nasrepro.runs.statistics import summarise
+from nasrepro.seeding import numpy_stream
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 
 TAUS = ("tau_pairs", "tau_neighbours", "tau")
+ALL = "all"  # the budget of every label of a space
 MOST_NEIGHBOURS = 200  # a small cell of NAS-Bench-101 can have thousands
 _POOL = 8_000  # random cells that independent pairs are drawn from
+Make = Callable[[SearchSpace[Any], int, Features], DifferencePredictor]  # space, seed, features of cells
 
 
-@dataclass(frozen=True)
 class Evaluation:
-    """The cells of a trial with their labels, read for `report`.
+    """The cells that predictors of a trial are judged by, with their labels, read for `report` by `evaluation`.
 
-    Attributes:
-        space: whose cells.
-        test, test_labels: for C.
-        pairs, pair_gains: cells before, cells after, and their true differences, for P.
-        near, near_gains: cells before (centres) and after, and their true differences, for N.
-        centre: number of the centre of each of `near`, int.
-        anchors: labelled cells that chains begin at.
+    Args:
+        task: what is predicted.
+        ledger: where reads are noted.
+        trial: number of the trial.
+        pairs: held-out one-edit pairs, for P.
+        centres: cells whose neighbourhoods are ranked, for N: the first test cells with at most 200 neighbours.
+        anchors: labelled cells that a chain begins at, for C.
     """
 
-    space: SearchSpace[Any]
-    test: Cells
-    test_labels: np.ndarray
-    pairs: tuple[Cells, Cells]
-    pair_gains: np.ndarray
-    near: tuple[Cells, Cells]
-    near_gains: np.ndarray
-    centre: np.ndarray
-    anchors: int
+    def __init__(
+        self, task: PredictionTask, ledger: Ledger, trial: int, pairs: int, centres: int, anchors: int
+    ) -> None:
+        labels, held_out = task.labels(ledger, "evaluation"), task.held_out_pairs(trial, pairs)
+        self.space, self.anchors = task.space, anchors
+        self.test, self.test_labels = task.test(ledger, "evaluation", trial)
+        # cells before, cells after, and their true differences
+        self.pairs = held_out.anchors, held_out.neighbours
+        self.pair_gains = labels.read(self.pairs[1], "report") - labels.read(self.pairs[0], "report")
+        self.centre, near = _neighbourhoods(task, self.test, centres)
+        self.near = take(self.test, self.centre), near
+        self.near_gains = labels.read(near, "report") - self.test_labels[self.centre]
 
     def taus(self, predictor: DifferencePredictor, data: DifferenceData) -> dict[str, float]:
         """Return the three taus of a predictor that was fitted to these data."""
-        trained = _Seen(self.space, data.cells)
+        trained = partial(_among, self.space, known=data.cells)
         kept = ~(trained(self.pairs[0]) | trained(self.pairs[1]))
         before, after = (take(cells, np.flatnonzero(kept)) for cells in self.pairs)
         unread = np.flatnonzero(~trained(self.near[1]))
@@ -74,32 +87,123 @@ class Evaluation:
         }
 
 
-def evaluation(task: PredictionTask, ledger: Ledger, trial: int, pairs: int, centres: int, anchors: int) -> Evaluation:
-    """Draw and label the cells of a trial.
+def network(**changed: Any) -> Make:
+    """Return what makes the network of the paper, of a configuration that is changed here."""
+    return lambda space, seed, features: MLPDifference(space, MLPConfig(**changed), seed)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A reading of the difference of architectures: what is told, and to which predictor.
+
+    Attributes:
+        make: the predictor.
+        scheme, k, samples_per_code: how labels are spent, as in `delta.pairs.draw_pairs`.
+        zero_cost: whether the features of cells have zero-cost scores.
+        column: the labels (default: the task's).
+        ranks: whether labels are replaced by their ranks.
+    """
+
+    make: Make = field(default_factory=network)
+    scheme: Scheme = "independent"
+    k: int = 1
+    samples_per_code: int = 4
+    zero_cost: bool = False
+    column: Column | None = None
+    ranks: bool = False
+
+
+class Trial:
+    """The cells that predictors of a trial are trained on, and those that they are judged by.
+
+    Attributes:
+        task: what is predicted.
+        number: of the trial, from 0.
+        seed: decides its cells.
+        ledger: where reads are noted.
+        judged: what predictors are judged by.
+    """
+
+    def __init__(self, p: Any, task: PredictionTask, number: int, ledger: Ledger) -> None:  # p: of doa, doa_ablation
+        self.task, self.number, self.seed, self.ledger = task, number, p.seed + number, ledger
+        self.judged = Evaluation(task, ledger, self.seed, p.pairs, p.centres, p.anchors)
+
+    def pairs(self, budget: str, stream: Sequence[int | str], scheme: Scheme, **options: Any) -> CellPairs:
+        """Return the pairs that a budget is spent on (`training_pairs`), drawn from a stream of the trial's seed."""
+        rng = numpy_stream(self.seed, *stream, budget)
+        cells = self.task.train_cells(budget, self.seed)
+        return training_pairs(self.task, self.task.budgets[budget], cells, rng, scheme, **options)
+
+    def row(self, name: str, budget: str, pairs: CellPairs, of: Reading) -> dict[str, Any]:
+        """Fit the predictor of a reading to labelled pairs; return the row of `summary_rows` that says what it cost and
+        is worth. Under the budget `ALL`, test cells but the anchors of chains count as unseen."""
+        data = label(pairs, self.ledger.open(self.task.benchmark, of.column or self.task.column, name))
+        features = cell_features(self.task, self.ledger, name, of.zero_cost)
+        predictor = of.make(self.task.space, self.seed, features)
+        with stopwatch() as watch:
+            predictor.fit(ranked(data) if of.ranks else data)
+        start = np.arange(self.judged.anchors)
+        begun = DifferenceData(take(data.cells, start), np.zeros((0, 2), dtype=np.int64), data.labels[start])
+        return {
+            "searcher": name, "protocol": budget, "task": self.task.name, "trial": self.number,
+            "labels": len(data.cells), "pairs": len(data), "seconds": watch.wall_s,
+        } | self.judged.taus(predictor, begun if budget == ALL else data)  # fmt: skip
+
+
+def ranked(data: DifferenceData) -> DifferenceData:
+    """Return the data with the ranks of its labels among themselves, 0 to 1, instead of the labels."""
+    return DifferenceData(data.cells, data.ends, rankdata(data.labels) / len(data.labels))
+
+
+def chain(cells: Cells) -> CellPairs:
+    """Return cells in a chain of pairs, which says that all their differences are known."""
+    places = np.arange(len(cells))
+    return CellPairs(cells, np.stack([places[:-1], places[1:]], axis=1))
+
+
+def run_trials(
+    context: RunContext,
+    tasks: Sequence[PredictionTask],
+    trials: int,
+    compute: Callable[[PredictionTask, int, Ledger], pd.DataFrame],
+    named: str = "",
+) -> pd.DataFrame:
+    """Return the tables of all tasks and trials, with `task` and `trial`, one below the other; each is a stage.
 
     Args:
-        task: what is predicted.
-        ledger: where reads are noted, by the reader `evaluation`.
-        trial: number of the trial.
-        pairs: held-out one-edit pairs.
-        centres: cells whose neighbourhoods are ranked, the first test cells with at most 200 neighbours.
-        anchors: labelled cells that a chain begins at.
+        context: of the run.
+        tasks: what is predicted.
+        trials: number of them.
+        compute: returns what comes out of a trial (from 0) of a task, and reads labels through the ledger.
+        named: how stages are called (default: by their tasks).
     """
-    labels, space = task.labels(ledger, "evaluation"), task.space
-    test, values = task.test(ledger, "evaluation", trial)
-    held_out = task.held_out_pairs(trial, pairs)
-    near = _neighbourhoods(task, test, centres)
-    return Evaluation(
-        space=space,
-        test=test,
-        test_labels=values,
-        pairs=(held_out.anchors, held_out.neighbours),
-        pair_gains=labels.read(held_out.neighbours, "report") - labels.read(held_out.anchors, "report"),
-        near=(take(test, near[0]), near[1]),
-        near_gains=labels.read(near[1], "report") - values[near[0]],
-        centre=near[0],
-        anchors=anchors,
-    )
+    parts = []
+    for task, trial in product(tasks, range(trials)):
+        with progress.task(f"{task.name}, trial {trial + 1}", 1) as advance:
+            stage = f"{named or task.name.replace(':', '-')}-{trial}"
+            found = context.stage("trials", stage, partial(compute, task, trial))
+            parts.append(found.assign(task=task.name, trial=trial))
+            advance(1)
+    return pd.concat(parts, ignore_index=True)
+
+
+def summary_rows(runs: pd.DataFrame) -> list[dict[str, Any]]:
+    """Summarise runs (searcher, protocol, task, trial, taus, labels, pairs, seconds) over trials; the tasks of a trial
+    weigh the same."""
+    rows = []
+    for (searcher, protocol), part in runs.groupby(["searcher", "protocol"], sort=False):
+        by_trial = part.groupby("trial")[[*TAUS, "labels", "pairs", "seconds"]].mean()
+        taus = {tau: summarise(by_trial[tau]).as_dict() for tau in TAUS}
+        costs = {name: float(by_trial[name].mean()) for name in ("labels", "pairs", "seconds")}
+        rows.append({"searcher": searcher, "protocol": protocol, "trials": len(by_trial), **taus, **costs})
+    return rows
+
+
+def data_files(space: str) -> dict[str, str]:
+    """Return name -> sha256 of the raw files behind the tasks of a space and their zero-cost scores."""
+    tasks = prediction_tasks(space)
+    columns = [c for task in tasks for c in (task.column, *zero_cost_columns(task))]
+    return tasks[0].benchmark.checksums(list(dict.fromkeys(columns)))
 
 
 def training_pairs(
@@ -147,32 +251,26 @@ def cell_features(task: PredictionTask, ledger: Ledger, reader: str, zero_cost: 
     return lambda cells: np.concatenate([profile(cells), table[np.asarray(cells)]], axis=1)
 
 
-class _Seen:
-    """Whether cells are among some."""
-
-    def __init__(self, space: SearchSpace[Any], cells: Cells) -> None:
-        self._rows = cells if isinstance(cells, np.ndarray) else None
-        self._space, self._keys = space, set() if self._rows is not None else set(map(space.key, cells))
-
-    def __call__(self, cells: Cells) -> np.ndarray:
-        if self._rows is not None:
-            return np.isin(cells, self._rows)
-        return np.array([self._space.key(cell) in self._keys for cell in cells], dtype=bool)
+def _among(space: SearchSpace[Any], cells: Cells, known: Cells) -> np.ndarray:
+    """Return whether cells are among some, bool."""
+    if isinstance(known, np.ndarray):
+        return np.isin(np.asarray(cells), known)
+    keys = set(map(space.key, known))
+    return np.array([space.key(cell) in keys for cell in cells], dtype=bool)
 
 
 def _neighbourhoods(task: PredictionTask, test: Cells, centres: int) -> tuple[np.ndarray, Cells]:
     """Return places of centres among the test cells, repeated for each neighbour, and the neighbours."""
     places: list[int] = []
     found: list[Any] = []
-    left = centres
     for place in range(len(test)):
-        if not left:
-            break
         near = task.space.neighbours(task.archs(test[place : place + 1])[0])
         if len(near) <= MOST_NEIGHBOURS:
             places += [place] * len(near)
             found += near
-            left -= 1
+            centres -= 1
+        if not centres:
+            break
     cells: Cells = task.space.rows(found) if isinstance(task.space, FiniteSpace) else found
     return np.array(places, dtype=np.int64), cells
 
@@ -184,6 +282,5 @@ def _tau(predicted: np.ndarray, true: np.ndarray) -> float:
 
 
 def _mean_tau(predicted: np.ndarray, true: np.ndarray, centre: np.ndarray) -> float:
-    groups: Sequence[np.ndarray] = [np.flatnonzero(centre == c) for c in np.unique(centre)]
-    usable = [g for g in groups if len(g) > 1 and np.ptp(true[g]) > 0]
-    return float(np.mean([_tau(predicted[g], true[g]) for g in usable]))
+    groups = [np.flatnonzero(centre == c) for c in np.unique(centre)]
+    return float(np.mean([_tau(predicted[g], true[g]) for g in groups if len(g) > 1 and np.ptp(true[g]) > 0]))

@@ -90,20 +90,13 @@ class PredictionTask:
     def train_cells(self, budget: str, trial: int) -> Cells:
         """Return the training cells of a trial: random, distinct, nested in the budgets."""
         if budget not in self.budgets:
-            raise ParameterError(
-                f"There is no budget `{budget}` of {self.name}; there is {', '.join(self.budgets)}."
-                + did_you_mean(budget, self.budgets)
-            )
+            known = f"{', '.join(self.budgets)}.{did_you_mean(budget, self.budgets)}"
+            raise ParameterError(f"There is no budget `{budget}` of {self.name}; there is {known}")
         return self._drawn(trial)[: self.budgets[budget]]
 
     def test_cells(self, trial: int) -> Cells:
         """Return the test cells of a trial, in random order; none of them is trained on."""
         return self._drawn(trial)[max(self.budgets.values()) :]
-
-    def train(self, ledger: Ledger, reader: str, budget: str, trial: int) -> tuple[Cells, np.ndarray]:
-        """Return the training cells of a trial and their labels (float64), read for `train`."""
-        cells = self.train_cells(budget, trial)
-        return cells, self.labels(ledger, reader).read(cells, "train")
 
     def test(self, ledger: Ledger, reader: str, trial: int) -> tuple[Cells, np.ndarray]:
         """Return the test cells of a trial and their labels (float64), read for `report`."""
@@ -122,10 +115,8 @@ class PredictionTask:
         neighbours: list[Any] = []
         while len(anchors) < count:
             k = int(rng.integers(len(test)))
-            near = [
-                b for b in self.space.neighbours(self.archs(test[k : k + 1])[0]) if self.space.key(b) not in trained
-            ]
-            if near:
+            around = self.space.neighbours(self.archs(test[k : k + 1])[0])
+            if near := [b for b in around if self.space.key(b) not in trained]:
                 anchors.append(k)
                 neighbours.append(near[int(rng.integers(len(near)))])
         if isinstance(self.space, FiniteSpace):
@@ -167,27 +158,20 @@ def _drawn(space: SearchSpace[Any], trial: int, train_size: int, test_size: int 
 
 def prediction_tasks(space: str) -> Sequence[PredictionTask]:
     """Return the tasks of a space of Table 1: seven of `tnb101`, one of each other; `ParameterError` for others."""
+    flan = "cells, the pool of FLAN's public code"
     if space == "nb101":
-        budgets = {"1pct": 72, "10pct": 729, "1pct_of_space": 4_236}
-        pool = "7,290 cells, the pool of FLAN's public code"
-        return [PredictionTask(space, benchmarks.load("nb101"), nb101.column("test"), budgets, pool, 7_290)]
+        of: Any = {"1pct": 72, "10pct": 729, "1pct_of_space": 4_236}, f"7,290 {flan}", 7_290
+        return [PredictionTask(space, benchmarks.load(space), nb101.column("test"), *of)]
     if space == "nb201":
-        budgets, pool = {"1pct": 156, "10pct": 1_563}, "the 15,625 cells of the space"
-        column = nb201.column("cifar10", "valid")
-        return [PredictionTask(space, benchmarks.load("nb201"), column, budgets, pool, None)]
+        of = {"1pct": 156, "10pct": 1_563}, "the 15,625 cells of the space", None
+        return [PredictionTask(space, benchmarks.load(space), nb201.column("cifar10", "valid"), *of)]
     if space == "tnb101":
-        budgets, pool = {"1pct": 41, "10pct": 410}, "the 4,096 cells of the micro space"
+        of = {"1pct": 41, "10pct": 410}, "the 4,096 cells of the micro space", None
+        columns = [Column(task, metric, "valid", epochs, MEAN) for task, (metric, epochs) in TASKS.items()]
         benchmark = benchmarks.load("tnb101-micro")
-        return [
-            PredictionTask(
-                f"{space}:{task}", benchmark, Column(task, metric, "valid", epochs, MEAN), budgets, pool, None
-            )
-            for task, (metric, epochs) in TASKS.items()
-        ]
+        return [PredictionTask(f"{space}:{column.dataset}", benchmark, column, *of) for column in columns]
     if space == "nb301":
-        budgets, pool = {"1pct": 59, "10pct": 590}, "5,896 cells, the pool of FLAN's public code"
-        return [PredictionTask(space, benchmarks.load("nb301"), SURROGATE_ACCURACY, budgets, pool, 2_000)]
-    raise ParameterError(
-        f"There are no prediction tasks of `{space}`; there are those of {', '.join(SPACES)}."
-        + did_you_mean(space, SPACES)
-    )
+        of = {"1pct": 59, "10pct": 590}, f"5,896 {flan}", 2_000
+        return [PredictionTask(space, benchmarks.load(space), SURROGATE_ACCURACY, *of)]
+    known = f"{', '.join(SPACES)}.{did_you_mean(space, SPACES)}"
+    raise ParameterError(f"There are no prediction tasks of `{space}`; there are those of {known}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import torch
@@ -25,38 +27,27 @@ def execute(p: ProxyParameters, context: RunContext) -> Outcome:
     """Score the cells, and compare the ranks."""
     rows = numpy_stream(p.seed, "proxies", "cells").permutation(NB201.size)[: p.cells]
 
-    def scores(part: np.ndarray) -> pd.DataFrame:
-        out = []
+    def scores(part: np.ndarray, _: Ledger) -> pd.DataFrame:
+        found = []
         for row in part.tolist():
             generator = torch.Generator().manual_seed(derive(p.seed, "zen", row))
-            score = zen(build("nb201", NB201.from_index(row), generator), generator, batch_size=p.batch_size)
-            out.append({"row": row, "ours": score})
-        return pd.DataFrame(out)
+            found.append(zen(build("nb201", NB201.from_index(row), generator), generator, batch_size=p.batch_size))
+        return pd.DataFrame({"row": part, "ours": found})
 
-    def stage(start: int) -> pd.DataFrame:
-        def compute(_: Ledger) -> pd.DataFrame:
-            return scores(rows[start : start + _PART])
-
-        return context.stage("scores", f"zen-{start}", compute)
-
-    found = pd.concat([stage(start) for start in range(0, len(rows), _PART)], ignore_index=True)
+    starts = range(0, len(rows), _PART)
+    parts = [context.stage("scores", f"zen-{k}", partial(scores, rows[k : k + _PART])) for k in starts]
+    found = pd.concat(parts, ignore_index=True)
     found["published"] = context.ledger.open(NB201Benchmark(), COLUMN, "book").read(rows, "report")
     correlation = float(spearmanr(found["ours"], found["published"]).statistic)
-    low, high = _interval(found, p.seed)
-    return Outcome(
-        {"column": str(COLUMN), "cells": len(found), "spearman": {"mean": correlation, "low": low, "high": high}},
-        {"scores": found},
-        {"master": p.seed},
+    rng, (a, b) = (
+        numpy_stream(p.seed, "proxies", "bootstrap"),
+        (found[name].to_numpy() for name in ("ours", "published")),
     )
-
-
-def _interval(found: pd.DataFrame, seed: int) -> tuple[float, float]:
-    """Return the ends of the 95 % bootstrap interval of the rank correlation, cells resampled."""
-    rng = numpy_stream(seed, "proxies", "bootstrap")
-    a, b = found["ours"].to_numpy(), found["published"].to_numpy()
-    drawn = [rng.integers(len(a), size=len(a)) for _ in range(1_000)]
+    drawn = [rng.integers(len(a), size=len(a)) for _ in range(1_000)]  # cells resampled
     low, high = np.quantile([spearmanr(a[k], b[k]).statistic for k in drawn], [0.025, 0.975])
-    return float(low), float(high)
+    interval = {"mean": correlation, "low": float(low), "high": float(high)}
+    metrics = {"column": str(COLUMN), "cells": len(found), "spearman": interval}
+    return Outcome(metrics, {"scores": found}, {"master": p.seed})
 
 
 EXPERIMENT = Experiment("proxies", 1, ProxyParameters, lambda p: NB201Benchmark().checksums([COLUMN]), execute)

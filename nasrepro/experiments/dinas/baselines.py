@@ -9,18 +9,18 @@ cells are from those that the surrogate was fitted to.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from nasrepro import benchmarks
-from nasrepro.benchmarks.base import Benchmark, Column
+from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.ledger import Ledger, Score
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.dinas import nb101, nb201, nb301, nlp
 from nasrepro.experiments.dinas.surrogates import best_of_runs, trust, with_reported
+from nasrepro.experiments.dinas.tabular import test_labels
 from nasrepro.parameters.dinas import BaselineParameters
 from nasrepro.runs import progress
 from nasrepro.runs.protocols import PAPER, run_rows
@@ -67,38 +67,22 @@ def execute(p: BaselineParameters, context: RunContext) -> Outcome:
     column, test = columns(p.benchmark, p.dataset)
     names = list(SEARCHERS) if p.searcher == ALL else [p.searcher]
     trace = pd.concat([_run(p, context, benchmark, column, n, run) for n in names for run in range(p.runs)])
-    ledger = context.ledger
-    tested = None
-    if test is not None and test in benchmark.columns():
-        tested = partial(_tested, ledger, benchmark, test)
-    runs = run_rows(trace, PAPER, p.queries, np.inf, tested)
-    metrics: dict[str, Any] = {"column": str(column)}
     if benchmark.space.size is None:
         reported = {"nb301": nb301.REPORTED, "nlp": nlp.REPORTED}[p.benchmark]
-        trace = with_reported(ledger, benchmark, trace, reported)
+        trace = with_reported(context.ledger, benchmark, trace, reported)
         runs = best_of_runs(trace, [PAPER], p.queries, np.inf, reported)
-        rows = [_row(p, runs[runs.searcher == name], context) for name in names]
-        metrics |= {"optimum": None, "rows": trust(rows, runs, reported)}
-        return Outcome(metrics, {"trace": trace.drop(columns="arch"), "runs": runs}, {"master": p.seed})
-    best = benchmark.optimum(column)
-    runs["regret"] = best.value - runs["best_valid"]
-    runs["labels_to_optimum"] = [
-        _labels_to(trace[(trace.searcher == s) & (trace.run == r)], best.value)
-        for s, r in zip(runs.searcher, runs.run, strict=True)
-    ]
-    metrics |= {
-        "optimum": {"valid": best.value, "arch": best.arch},
-        "rows": [
-            row | _to_optimum(runs[runs.searcher == name])
-            for name in names
-            for row in (_row(p, runs[runs.searcher == name], context),)
-        ],
-    }
-    return Outcome(metrics, {"trace": trace, "runs": runs}, {"master": p.seed})
-
-
-def _tested(ledger: Ledger, benchmark: Benchmark[Any], test: Column, reader: str, rows: np.ndarray) -> np.ndarray:
-    return ledger.open(benchmark, test, reader).read(rows, "report")
+        rows, optimum = trust([_row(p, runs, context, name) for name in names], runs, reported), None
+    else:
+        best = benchmark.optimum(column)
+        runs = run_rows(trace, PAPER, p.queries, np.inf, test_labels(context.ledger, benchmark, test))
+        runs["regret"] = best.value - runs["best_valid"]
+        found = trace[trace["value"] >= best.value].groupby(["searcher", "run"])["query"].min() + 1.0
+        runs = runs.join(found.rename("labels_to_optimum"), on=["searcher", "run"])  # NaN where it was not found
+        rows = [_row(p, runs, context, name) | _to_optimum(runs[runs.searcher == name]) for name in names]
+        optimum = {"valid": best.value, "arch": best.arch}
+    metrics = {"column": str(column), "optimum": optimum, "rows": rows}
+    tables = {"trace": trace.drop(columns="arch", errors="ignore"), "runs": runs}
+    return Outcome(metrics, tables, {"master": p.seed})
 
 
 def stream(seed: int, name: str, run: int) -> np.random.Generator:
@@ -107,22 +91,16 @@ def stream(seed: int, name: str, run: int) -> np.random.Generator:
     return numpy_stream(seed, "baseline", name, run)
 
 
-def _run(
-    p: BaselineParameters, context: RunContext, benchmark: Benchmark[Any], column: Column, name: str, run: int
-) -> pd.DataFrame:
+def _run(p: BaselineParameters, context: RunContext, of: Any, column: Column, name: str, run: int) -> pd.DataFrame:
+    """Return the trace of a run of a searcher on a benchmark."""
+
     def compute(ledger: Ledger) -> pd.DataFrame:
-        searcher = SEARCHERS[name](benchmark.space, stream(p.seed, name, run))
-        labels = ledger.open(benchmark, column, name, _SCORES.get(p.benchmark))
+        searcher = SEARCHERS[name](of.space, stream(p.seed, name, run))
+        labels = ledger.open(of, column, name, _SCORES.get(p.benchmark))
         with progress.task(f"{name}, run {run + 1}", p.queries) as advance:
-            return spend(searcher, benchmark.space, labels, p.queries, on_draw=advance)
+            return spend(searcher, of.space, labels, p.queries, on_draw=advance)
 
     return context.stage(name, f"{name}-{run}", compute).assign(searcher=name, training=0, run=run)
-
-
-def _labels_to(draws: pd.DataFrame, optimum: float) -> float:
-    """Return the number of labels read up to and including the optimum, NaN where it was not found."""
-    found = np.flatnonzero(draws["value"].to_numpy() >= optimum)
-    return float(found[0] + 1) if len(found) else np.nan
 
 
 def _to_optimum(runs: pd.DataFrame) -> dict[str, Any]:
@@ -135,31 +113,23 @@ def _to_optimum(runs: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _row(p: BaselineParameters, runs: pd.DataFrame, context: RunContext) -> dict[str, Any]:
-    name = str(runs.searcher.iloc[0])
+def _row(p: BaselineParameters, every: pd.DataFrame, context: RunContext, name: str) -> dict[str, Any]:
+    runs = every[every.searcher == name]
+    distinct = summarise(runs["distinct_valid"]).as_dict()
     return {
-        "searcher": name,
-        "protocol": PAPER,
-        "trainings": 1,
-        "runs": len(runs),
-        "queries": p.queries,
+        "searcher": name, "protocol": PAPER, "trainings": 1, "runs": len(runs), "queries": p.queries,
         "best_valid": summarise(runs["best_valid"]).as_dict(),
         "test": None if runs["test"].isna().any() else summarise(runs["test"]).as_dict(),
-        "distinct_valid": summarise(runs["distinct_valid"]).as_dict(),
-        "validity": summarise(runs["valid_samples"] / runs["samples"]).as_dict(),
-        "in_top_class": None,
-        "failed_runs": 0,
-        "labels_before_search": 0,
-        "labels_in_search": summarise(runs["distinct_valid"]).as_dict(),
+        "distinct_valid": distinct, "validity": summarise(runs["valid_samples"] / runs["samples"]).as_dict(),
+        "in_top_class": None, "failed_runs": 0, "labels_before_search": 0, "labels_in_search": distinct,
         "seconds_per_run": context.cpu_stages[name] / p.runs,
-    }
+    }  # fmt: skip
 
 
 def _data(p: BaselineParameters) -> dict[str, str]:
     benchmark = benchmarks.load(p.benchmark)
-    return benchmark.checksums(
-        [c for c in dict.fromkeys(columns(p.benchmark, p.dataset)) if c is not None and c in benchmark.columns()]
-    )
+    asked = [column for column in columns(p.benchmark, p.dataset) if column in benchmark.columns()]
+    return benchmark.checksums(list(dict.fromkeys(asked)))
 
 
 EXPERIMENT = Experiment("baselines", 2, BaselineParameters, _data, execute)

@@ -9,6 +9,7 @@ so can leave the list less often.)
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nasrepro.benchmarks.base import Column
+from nasrepro.benchmarks.constraints import Constraint
 from nasrepro.benchmarks.nb101 import NB101Benchmark
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, NB301Benchmark
@@ -56,7 +59,7 @@ class Wanted:
 
 def execute(p: ExactParameters, context: RunContext) -> Outcome:
     """Sample with each number of steps, and count what was drawn."""
-    wanted = _CLASSES[p.benchmark](p, context)
+    wanted = wanted_class(p, context)
     # marginals of all labelled cells, as in training; numbers of nodes of the wanted ones, which are all that is drawn
     known, own = (NoiseModel.fit(g, len(wanted.space.node_classes), _T) for g in (wanted.known, wanted.graphs))
     noise = replace(known, sizes=own.sizes)
@@ -87,59 +90,41 @@ def _count(wanted: Wanted, drawn: Graphs) -> dict[str, float | None]:
     }
 
 
-def _nb201(p: ExactParameters, context: RunContext) -> Wanted:
-    return _tabular(NB201Benchmark(), nb201.column(p.dataset, "valid"), p, context)
-
-
-def _nb101(p: ExactParameters, context: RunContext) -> Wanted:
-    return _tabular(NB101Benchmark(), nb101.column("test"), p, context)
-
-
-def _tabular(benchmark: Any, column: Any, p: ExactParameters, context: RunContext) -> Wanted:
-    rows = np.arange(benchmark.space.size)
+def wanted_class(p: ExactParameters, context: RunContext) -> Wanted:
+    """Read the labels of a benchmark; return its wanted class: the cells within the limits, if any, above the
+    percentile of those. Of nb301 it is the normal cells of the wanted pairs."""
+    benchmark, column, limits = _asked(p)
+    if p.benchmark == "nb301":
+        pairs = nb301.population(nb301.NB301Parameters.model_validate({"seed": p.seed}))
+        values = context.ledger.open(benchmark, column, READER).read(pairs, "threshold")
+        cells = [normal for normal, _ in pairs]
+        winners = [cells[i] for i in np.flatnonzero(values > np.percentile(values, p.percentile))]
+        keys = frozenset(map(DARTS_CELL.key, winners))
+        return Wanted(DARTS_CELL.encode(winners), DARTS_CELL.encode(cells), DARTS_CELL, keys)
+    space, rows = benchmark.space, np.arange(benchmark.space.size)
+    within = hw.feasible(context, limits, READER, rows, "threshold") if limits else np.ones(len(rows), dtype=bool)
     values = context.ledger.open(benchmark, column, READER).read(rows, "threshold")
-    return _finite(benchmark.space, np.flatnonzero(values > np.nanpercentile(values, p.percentile)))
+    best = np.flatnonzero(within & (values > np.nanpercentile(values[within], p.percentile)))
+    keys = frozenset(space.key(space.from_index(int(row))) for row in best)
+    feasible = (lambda archs: within[space.rows(archs)]) if limits else None
+    return Wanted(space.encode_rows(best), space.encode_rows(rows), space, keys, feasible)
 
 
-def _hw(p: ExactParameters, context: RunContext) -> Wanted:
-    benchmark, limits = NB201Benchmark(), _limits(p)
-    rows = np.arange(benchmark.space.size)
-    within = hw.feasible(context, limits, READER, rows, "threshold")
-    values = context.ledger.open(benchmark, hw.ACCURACY, READER).read(rows, "threshold")
-    found = _finite(benchmark.space, np.flatnonzero(within & (values > np.nanpercentile(values[within], p.percentile))))
-    return replace(found, feasible=lambda archs: within[benchmark.space.rows(archs)])
-
-
-def _finite(space: Any, winners: np.ndarray) -> Wanted:
-    keys = frozenset(space.key(space.from_index(int(row))) for row in winners)
-    return Wanted(space.encode_rows(winners), space.encode_rows(np.arange(space.size)), space, keys)
-
-
-def _nb301(p: ExactParameters, context: RunContext) -> Wanted:
-    pairs = nb301.population(nb301.NB301Parameters.model_validate({"seed": p.seed}))
-    values = context.ledger.open(NB301Benchmark(), SURROGATE_ACCURACY, READER).read(pairs, "threshold")
-    cells = [normal for normal, _ in pairs]
-    winners = [cells[i] for i in np.flatnonzero(values > np.percentile(values, p.percentile))]
-    keys = frozenset(map(DARTS_CELL.key, winners))
-    return Wanted(DARTS_CELL.encode(winners), DARTS_CELL.encode(cells), DARTS_CELL, keys)
-
-
-def _limits(p: ExactParameters) -> list[Any]:
-    return hw.constraints(hw.HWParameters.model_validate({"device": p.platform, "latency": p.latency}))
-
-
-_CLASSES = {"nb201": _nb201, "nb101": _nb101, "hw-nb201": _hw, "nb301": _nb301}
+def _asked(p: ExactParameters) -> tuple[Any, Column, list[Constraint]]:
+    """Return the benchmark and the column that are asked, and the limits of the wanted cells."""
+    if p.benchmark == "nb301":
+        return NB301Benchmark(), SURROGATE_ACCURACY, []
+    if p.benchmark == "nb101":
+        return NB101Benchmark(), nb101.column("test"), []
+    if p.benchmark == "nb201":
+        return NB201Benchmark(), nb201.column(p.dataset, "valid"), []
+    return NB201Benchmark(), hw.ACCURACY, [hw.limit_of(p.platform, p.latency)]
 
 
 def _data(p: ExactParameters) -> dict[str, str]:
-    if p.benchmark == "nb201":
-        return NB201Benchmark().checksums([nb201.column(p.dataset, "valid")])
-    if p.benchmark == "nb101":
-        return NB101Benchmark().checksums([nb101.column("test")])
-    if p.benchmark == "nb301":
-        return NB301Benchmark().checksums([SURROGATE_ACCURACY])
-    costs = [limit.costs.checksums([limit.column]) for limit in _limits(p)]
-    return NB201Benchmark().checksums([hw.ACCURACY]) | {k: v for cost in costs for k, v in cost.items()}
+    benchmark, column, limits = _asked(p)
+    costs = [limit.costs.checksums([limit.column]) for limit in limits]
+    return dict(ChainMap(benchmark.checksums([column]), *costs))
 
 
 EXPERIMENT = Experiment("exact_denoiser", 1, ExactParameters, _data, execute)

@@ -1,32 +1,34 @@
-"""What every DiNAS experiment shares: parameters, training on labelled cells, guided search, controls.
+"""DiNAS as an experiment: training on labelled cells, guided search, controls, and the numbers of a record.
 
-An experiment names a benchmark, the column to maximise and the conditions; `Generation` does the rest. Each number of
-an experiment follows the protocol of the paper's appendix A.5: as many samples as queries, all of them looked up, the
-best of them is the run's result; repeat.
+`Generation.outcome` is the one pipeline; what an experiment does otherwise it says by overriding a method. Each number
+of an experiment follows the protocol of the paper's appendix A.5: as many samples as queries, all of them looked up,
+the best of them is the run's result; repeat.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
-from nasrepro.benchmarks.base import Benchmark, Column
+from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.ledger import Labels, Ledger, Score
 from nasrepro.diffusion.denoiser_config import CONFIGS, DenoiserConfig
-from nasrepro.diffusion.guidance import Discretiser, Guided, read_classes
+from nasrepro.diffusion.guidance import Discretiser, Guided, percentile_discretiser, read_classes
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.diffusion.train import TrainingConfig
 from nasrepro.errors import ParameterError
 from nasrepro.graphs import Graphs
 from nasrepro.parameters.dinas import DinasParameters
 from nasrepro.runs import progress
-from nasrepro.runs.protocols import identity, is_cell
-from nasrepro.runs.run import RunContext
+from nasrepro.runs.protocols import DISTINCT, PAPER, TestLabels, identity, is_cell, run_rows, summary_rows
+from nasrepro.runs.run import Outcome, RunContext
 from nasrepro.runs.trained_models import trained
 from nasrepro.search.base import Searcher, spend
 from nasrepro.search.dinas import DiNAS
@@ -35,38 +37,20 @@ from nasrepro.search.random_search import RandomSearch, TopClassDraw
 from nasrepro.seeding import derive, numpy_stream
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 
-CONTROLS = ("random", "evolution", "top_class")
-
 
 def denoiser_config(p: DinasParameters) -> DenoiserConfig:
     """Return the shape of the network."""
-    return replace(
-        CONFIGS[p.denoiser],
-        positions=p.positions,
-        time_input=p.time_input,
-        residual=p.residual,
-        linear_inputs=p.linear_inputs,
-    )
+    switches = ("positions", "time_input", "residual", "linear_inputs")
+    return replace(CONFIGS[p.denoiser], **{name: getattr(p, name) for name in switches})
 
 
 def training_config(p: DinasParameters) -> TrainingConfig:
-    """Return how to train."""
-    return TrainingConfig(
-        epochs=p.epochs,
-        batch_size=p.batch_size,
-        learning_rate=p.learning_rate,
-        schedule=p.schedule,
-        weight_decay=p.weight_decay,
-        clip_norm=p.clip_norm,
-        ema_decay=p.ema_decay,
-        edge_weight=p.edge_weight,
-        epsilon=p.epsilon,
-        joint_dropout=p.joint_dropout,
-        wanted_share=p.wanted_share,
-        diffusion_steps=p.diffusion_steps,
-        first_time=p.first_time,
-        noise_schedule=p.noise_schedule,
-    )
+    """Return how to train: every field is a parameter of the same name."""
+    return TrainingConfig(**{field.name: getattr(p, field.name) for field in fields(TrainingConfig)})
+
+
+Load = Callable[[], tuple[Graphs, Tensor]]  # graphs and their classes
+Fitted = tuple[DiffusionModel, pd.DataFrame]  # a model and its loss curve
 
 
 @dataclass(frozen=True)
@@ -77,8 +61,24 @@ class Condition:
     discretiser: Discretiser
     wanted: int
 
+    def described(self) -> dict[str, Any]:
+        """Return what the classes depend on, for the key of a trained model."""
+        column, cuts = self.labels.column, list(self.discretiser.cuts)
+        return {"column": str(column), "cuts": cuts, "data": self.labels.benchmark.checksums([column])}
 
-Sampler = Callable[[int], Searcher]  # seed of a stream of samples -> its searcher
+
+@dataclass(frozen=True)
+class Found:
+    """What a run came to: the number of wanted cells, all draws, those of DiNAS that its metrics describe, a row per
+    run, a row per summary, the loss curves, and the values that cells are ranked among."""
+
+    wanted_cells: int
+    trace: pd.DataFrame
+    sampled: pd.DataFrame
+    runs: pd.DataFrame
+    rows: list[dict[str, Any]]
+    loss: pd.DataFrame
+    values: np.ndarray
 
 
 class Generation:
@@ -89,29 +89,80 @@ class Generation:
         context: of the run.
         benchmark: holds the column to maximise.
         column: what is maximised.
-        conditions: returns what the model is conditioned on, in order, from the labelled cells.
         population: the cells that may be labelled (default: all rows of a finite space).
-        score: turns labels of `column` into what is maximised.
     """
 
-    def __init__(
-        self,
-        p: DinasParameters,
-        context: RunContext,
-        benchmark: Benchmark[Any],
-        column: Column,
-        conditions: Callable[[Any], Sequence[Condition]],
-        population: Sequence[Any] | None = None,
-        score: Score | None = None,
-    ) -> None:
-        self.p, self.context, self.benchmark, self.column, self.score = p, context, benchmark, column, score
+    control_names: Sequence[str] = ("random", "evolution", "top_class")
+    score: Score | None = None  # turns labels into what is maximised
+    tested: TestLabels | None = None  # accounted look-up of test accuracies, where there are any
+    models_of_training = 1
+
+    # p are DinasParameters, the benchmark is one of any kind: subclasses read and ask more of them
+    def __init__(self, p: Any, context: RunContext, benchmark: Any, column: Column, population: Any = None) -> None:
+        self.p, self.context, self.benchmark, self.column = p, context, benchmark, column
         self.space: Any = benchmark.space
-        self._condition_on = conditions
         self._conditions: dict[int, Sequence[Condition]] = {}
         self._cuts: dict[int, Ledger] = {}  # what the conditions of a training read
         self._reads: dict[int, list[Ledger]] = {}  # what its models and their conditions read
-        self.samplers: list[Sampler] = []  # of the trainings so far
+        self.models: list[list[DiffusionModel]] = []  # of the trainings so far
         self.population: Any = np.arange(benchmark.space.size or 0) if population is None else population
+
+    def outcome(self) -> Outcome:
+        """Train, sample, query; then the controls on the same budget."""
+        dinas, loss = self.dinas()
+        winners, values = self.winners()
+        trace = self.observed(pd.concat([*dinas, *self.controls(winners)], ignore_index=True))
+        sampled, runs = self.samples(trace), self.runs(trace)
+        rows = summary_rows(runs, self.p.queries, self.context.ledger, self.reads())
+        found = Found(len(winners), trace, sampled, runs, rows, loss, values)
+        metrics = {
+            "column": str(self.column),
+            "cuts": list(self.cuts),
+            "rows": rows,
+            "best_found": self.best_found(sampled, values),
+            "invalid": sampled.query("reason != ''").reason.value_counts().to_dict(),
+            "speed": self.speed(loss, len(sampled)),
+        } | self.findings(found)
+        tables = {"trace": trace.drop(columns="arch", errors="ignore"), "runs": runs, "loss": loss}
+        return Outcome(metrics, tables, self.seeds())
+
+    def labels(self, reader: str) -> Labels:
+        """Return the way to read what is learnt: what is maximised, unless a subclass says otherwise."""
+        return self.context.ledger.open(self.benchmark, self.column, reader, self.score)
+
+    def condition_on(self, cells: Any) -> list[Condition]:
+        """Return what the model is conditioned on, in order, from the labelled cells: the classes of what is learnt."""
+        labels = self.labels("dinas")
+        discretiser = percentile_discretiser(labels, cells, [*self.p.lower_percentiles, self.p.percentile])
+        return [Condition(labels, discretiser, discretiser.n_classes - 1)]
+
+    @property
+    def cuts(self) -> tuple[float, ...]:
+        """The cut points of what is learnt, in the first training; cells above the last are the wanted class."""
+        return self.conditions(0)[0].discretiser.cuts
+
+    def winners(self) -> tuple[Any, np.ndarray]:
+        """Return the labelled cells of the wanted class, and the values that the cells found are ranked among."""
+        known = self.labelled(0)
+        values = self.labels("top_class").read(known, "threshold")
+        return _some(known, np.flatnonzero(values > self.cuts[-1])), values
+
+    def observed(self, trace: pd.DataFrame) -> pd.DataFrame:
+        """Return the trace of all draws with what else is told of them."""
+        return trace
+
+    def samples(self, trace: pd.DataFrame) -> pd.DataFrame:
+        """Return the draws of DiNAS that its metrics describe."""
+        return trace[trace.searcher == "dinas"]
+
+    def runs(self, trace: pd.DataFrame) -> pd.DataFrame:
+        """Return a row per run (`protocols.run_rows`): under the paper's protocol, and DiNAS under the distinct one."""
+        of = (self.p.queries, self.cuts[-1], self.tested)
+        return pd.concat([run_rows(trace, PAPER, *of), run_rows(self.samples(trace), DISTINCT, *of)])
+
+    def findings(self, found: Found) -> dict[str, Any]:
+        """Return further metrics, or others of the same names."""
+        return {}
 
     def seed(self, training: int) -> int:
         """Return the seed of a training."""
@@ -141,7 +192,7 @@ class Generation:
         of = training if self.p.labelled else 0
         if of not in self._conditions:
             with self.context.ledger.overheard() as self._cuts[of]:
-                self._conditions[of] = self._condition_on(self.labelled(of))
+                self._conditions[of] = self.condition_on(self.labelled(of))
         return self._conditions[of]
 
     def reads(self) -> list[Ledger]:
@@ -150,33 +201,44 @@ class Generation:
 
     def dinas(self) -> tuple[list[pd.DataFrame], pd.DataFrame]:
         """Train and sample as often as asked; return the traces and the loss curves."""
-        p, traces, losses = self.p, [], []
-        for training in range(p.trainings):
-            sampler, loss = self.sampler(training)
-            self.samplers.append(sampler)
+        traces, losses = [], []
+        for training in range(self.p.trainings):
+            models, loss = self.fit(training)
+            self.models.append(models)
             losses.append(loss.assign(training=training))
-            for run in range(p.runs):
-                searcher = sampler(derive(p.seed, "samples", training, run))
-                traces.append(self.search(searcher, training, run, p.queries, p.most_draws * p.queries))
+            traces += self.sample(training)
         return traces, pd.concat(losses, ignore_index=True)
 
-    def sampler(self, training: int) -> tuple[Sampler, pd.DataFrame]:
-        """Train; return what makes a searcher of a seed, and the loss curve."""
-        space = self.space
-        encode = space.encode_rows if isinstance(space, FiniteSpace) else space.encode
-        model, loss = self.train(training, {"space": space.name}, lambda: encode(self.training_cells(training)))
-        return lambda seed: self.searcher(model, space, training, seed), loss
+    def fit(self, training: int) -> tuple[list[DiffusionModel], pd.DataFrame]:
+        """Train; return the models, and their loss curves."""
+        encode = self.space.encode_rows if isinstance(self.space, FiniteSpace) else self.space.encode
+        of = {"space": self.space.name}
+        model, loss = self.train(training, of, lambda: encode(self.training_cells(training)))
+        return [model], loss
+
+    def sample(self, training: int) -> list[pd.DataFrame]:
+        """Return the traces of the runs of a training."""
+        p, out = self.p, []
+        for run in range(p.runs):
+            searcher = self.sampler(training, derive(p.seed, "samples", training, run))
+            out.append(self.search(searcher, (training, run), p.queries, p.most_draws * p.queries))
+        return out
+
+    def sampler(self, training: int, seed: int) -> Searcher:
+        """Return the samples of a training, of the stream of a seed, as a searcher."""
+        return self.searcher(self.models[training][0], self.space, training, seed)
 
     def searcher(self, model: DiffusionModel, space: SearchSpace[Any], training: int, seed: int) -> DiNAS:
         """Return the guided samples of a model as a searcher."""
+        return self.guided(model, space, [condition.wanted for condition in self.conditions(training)], seed)
+
+    def guided(self, model: DiffusionModel, space: SearchSpace[Any], wanted: Sequence[int], seed: int) -> DiNAS:
+        """Return the samples of a model, guided to a class of each condition, as a searcher."""
         p, device = self.p, self.context.device
-        wanted = [condition.wanted for condition in self.conditions(training)]
         guided = Guided(model.denoiser.to(device), wanted, p.guidance_scale, p.guide_on)
         return DiNAS(guided, model.noise, space, seed=seed, steps=p.reverse_steps, device=device)
 
-    def train(
-        self, training: int, of: Mapping[str, Any], encode: Callable[[], Graphs], *stream: str
-    ) -> tuple[DiffusionModel, pd.DataFrame]:
+    def train(self, training: int, of: Mapping[str, Any], encode: Callable[[], Graphs], *stream: str) -> Fitted:
         """Train on the labelled cells, in the classes of the conditions; return the model and its loss curve.
 
         Args:
@@ -189,53 +251,57 @@ class Generation:
         with self.context.ledger.overheard() as heard:
             classes = read_classes([c.labels for c in conditions], [c.discretiser for c in conditions], cells, "train")
         self._reads.setdefault(training, []).extend((self._cuts[training if p.labelled else 0], heard))
-        described = [
-            {
-                "column": str(c.labels.column),
-                "cuts": list(c.discretiser.cuts),
-                "data": c.labels.benchmark.checksums([c.labels.column]),
-            }
-            for c in conditions
-        ]
+        described = [c.described() for c in conditions]
         # one condition is written as it was before there could be more, so that trained models are found again
         made_of = {**of, **(described[0] if len(described) == 1 else {"conditions": described})}
         if p.labelled:
             made_of["labelled"] = [p.labelled, derive(p.seed, "labelled", training)]
         if p.train_share < 1:
             made_of["train_share"] = [p.train_share, derive(p.seed, "held out", training)]
+        sizes, wanted = tuple(c.discretiser.n_classes for c in conditions), tuple(c.wanted for c in conditions)
+        return self.trained(training, made_of, lambda: (encode(), torch.from_numpy(classes)), sizes, [wanted], *stream)
+
+    def trained(
+        self, training: int, made_of: Mapping[str, Any], load: Load, sizes: tuple[int, ...], wanted: Any, *stream: str
+    ) -> Fitted:
+        """Train with the parameters of the run on graphs and their classes, `sizes` of each condition; see
+        `trained_models.trained`."""
+        p, seed = self.p, self.seed(training)
         return trained(
-            self.context,
-            " ".join([f"training {training + 1} of {p.trainings}", *stream]),
-            made_of,
-            lambda: (encode(), torch.from_numpy(classes)),
-            node_classes=len(self.space.node_classes),
-            condition_classes=tuple(c.discretiser.n_classes for c in conditions),
-            denoiser=denoiser_config(p),
-            config=training_config(p),
-            seed=derive(self.seed(training), *stream) if stream else self.seed(training),
-            wanted=[tuple(c.wanted for c in conditions)] if p.wanted_share else None,
-        )
+            self.context, " ".join([f"training {training + 1} of {p.trainings}", *stream]), made_of, load,
+            node_classes=len(self.space.node_classes), condition_classes=sizes,
+            denoiser=denoiser_config(p), config=training_config(p), seed=derive(seed, *stream) if stream else seed,
+            wanted=wanted if p.wanted_share else None,
+        )  # fmt: skip
 
-    def controls(self, winners: np.ndarray | Sequence[Any], names: Sequence[str] = CONTROLS) -> list[pd.DataFrame]:
-        """Return the traces of searches with the same budget, as many runs as DiNAS has: random search, evolution, and
-        the draw from `winners`, the cells of the wanted class (rows where the space is finite)."""
+    def controls(self, winners: np.ndarray | Sequence[Any], names: Sequence[str] = ()) -> list[pd.DataFrame]:
+        """Return the traces of searches with the same budget, as many runs as DiNAS has.
+
+        Args:
+            winners: the cells of the wanted class (rows where the space is finite); without any, nothing is drawn of
+                them.
+            names: which searches (default: `control_names`).
+        """
         p, space = self.p, self.space
-        make: dict[str, Callable[[np.random.Generator], Searcher]] = {
-            "random": lambda rng: RandomSearch(space, rng),
-            "evolution": lambda rng: RegularisedEvolution(space, rng),
-            "top_class": lambda rng: TopClassDraw(space, winners, rng),
-        }
-        return [
-            self.search(make[name](numpy_stream(p.seed, name, run)), 0, run, p.queries if name == "top_class" else 1)
-            for name in names
-            for run in range(p.runs * p.trainings)
-        ]
+        out, of_winners = [], lambda space, rng: TopClassDraw(space, winners, rng)
+        make: dict[str, Any] = {"random": RandomSearch, "evolution": RegularisedEvolution, "top_class": of_winners}
+        wanted = [name for name in names or self.control_names if len(winners) or name != "top_class"]
+        for name, run in product(wanted, range(p.runs * p.trainings)):
+            searcher = make[name](space, numpy_stream(p.seed, name, run))
+            out.append(self.search(searcher, (0, run), p.queries if name == "top_class" else 1))
+        return out
 
-    def search(
-        self, searcher: Searcher, training: int, run: int, batch: int = 1, most_draws: int | None = None
-    ) -> pd.DataFrame:
-        """Spend a run's budget as a stage that a later sitting need not repeat; return its trace."""
-        queries, bound = self.p.queries, most_draws or self.p.queries
+    def search(self, searcher: Searcher, place: Sequence[int], batch: int = 1, most: int = 0) -> pd.DataFrame:
+        """Spend a run's budget as a stage that a later sitting need not repeat; return its trace.
+
+        Args:
+            searcher: proposes.
+            place: the training, the setting where a training is asked under several, and the run.
+            batch: candidates per ask.
+            most: bound on the draws (default: as many as queries).
+        """
+        queries, (training, *_, run) = self.p.queries, place
+        bound = most or queries
 
         def compute(ledger: Ledger) -> pd.DataFrame:
             labels = ledger.open(self.benchmark, self.column, searcher.name, self.score)
@@ -243,7 +309,7 @@ class Generation:
                 return spend(searcher, self.space, labels, queries, batch=batch, most_draws=bound, on_draw=advance)
 
         kind = "sampling" if searcher.name == "dinas" else "controls"
-        trace = self.context.stage(kind, f"{searcher.name}-{training}-{run}", compute)
+        trace = self.context.stage(kind, "-".join(map(str, (searcher.name, *place))), compute)
         return trace.assign(searcher=searcher.name, training=training, run=run)
 
     def seeds(self) -> dict[str, int | list[int]]:
@@ -251,32 +317,27 @@ class Generation:
         return {"master": self.p.seed, "trainings": [self.seed(k) for k in range(self.p.trainings)]}
 
     def speed(self, loss: pd.DataFrame, samples: int) -> dict[str, float]:
-        """Return seconds of one training, its steps, and seconds per sampled architecture."""
+        """Return seconds of training one model, its steps, and seconds per sampled architecture."""
         return {
-            "training_s": self.context.stages["training"] / self.p.trainings,
+            "training_s": self.context.stages["training"] / (self.p.trainings * self.models_of_training),
             "training_steps": int(loss.step.max()),
             "seconds_per_architecture": self.context.stages["sampling"] / samples,
         }
 
-    def best_found(self, sampled: pd.DataFrame, values: np.ndarray, test: Any, most: int = 6) -> list[dict[str, Any]]:
+    def best_found(self, sampled: pd.DataFrame, values: np.ndarray, most: int = 6) -> list[dict[str, Any]]:
         """Return the best cells among samples, with how often they were drawn, and their rank among all `values`."""
-        who = identity(sampled)
-        cells = sampled[is_cell(sampled)].groupby(who)
+        cells = sampled[is_cell(sampled)].groupby(identity(sampled))
         best = cells["value"].agg(["first", "size"]).sort_values("first", ascending=False).head(most)
         if "arch" in sampled:
             best["arch"] = cells["arch"].first()
         else:
             best["arch"] = [self.space.to_string(self.space.from_index(int(row))) for row in best.index]
-        return [
-            {
-                "arch": arch,
-                "valid": float(value),
-                "test": float(test("book", np.array([name]))[0]) if test else None,
-                "count": int(count),
-                "rank": int((values > value).sum()) + 1,
-            }
-            for name, value, count, arch in zip(best.index, best["first"], best["size"], best["arch"], strict=True)
-        ]
+        out = []
+        for name, value, count, arch in best.itertuples(name=None):
+            test = float(self.tested("book", np.array([name]))[0]) if self.tested else None
+            rank = int((values > value).sum()) + 1
+            out.append({"arch": arch, "valid": float(value), "test": test, "count": int(count), "rank": rank})
+        return out
 
 
 def _some(cells: Any, drawn: np.ndarray) -> Any:

@@ -20,62 +20,65 @@ from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.constraints import Constraint
 from nasrepro.benchmarks.hw_nb201 import HWNB201Benchmark, device_column
 from nasrepro.benchmarks.nb201 import NB201Benchmark
-from nasrepro.diffusion.guidance import percentile_discretiser, threshold_discretiser
+from nasrepro.diffusion.guidance import threshold_discretiser
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.dinas.generation import Condition, Generation
+from nasrepro.experiments.dinas.generation import Condition, Found, Generation
 from nasrepro.parameters.dinas import HWParameters
-from nasrepro.runs.protocols import PAPER, run_rows, summary_rows
+from nasrepro.runs.protocols import PAPER, run_rows
 from nasrepro.runs.run import Experiment, Outcome, RunContext
 
 DATASET = "imagenet16-120"
 WITHIN = 0  # class of latencies up to the bound
 ACCURACY = Column(DATASET, "accuracy", "valid", 200, MEAN)
-_CONTROLS = ("random", "top_class")
 _RENAMED = {"best_valid": "val", "validity": "feasibility", "distinct_valid": "distinct_feasible"}
 
 
 def execute(p: HWParameters, context: RunContext) -> Outcome:
     """Train on all conditions, sample, query; then random search and the draw from the labelled wanted cells."""
-    accuracies, limits = NB201Benchmark(), constraints(p)
-    labels = context.ledger.open(accuracies, ACCURACY, "dinas")
-    costs = [context.ledger.open(limit.costs, limit.column, "dinas") for limit in limits]
-    everything = np.arange(accuracies.space.size)
-    within = feasible(context, limits, "book", everything, "report")
+    return _Constrained(p, context, NB201Benchmark(), ACCURACY).outcome()
 
-    def conditions(rows: np.ndarray) -> list[Condition]:
-        population = rows
-        if p.top_of == "feasible":
-            population = rows[feasible(context, limits, "dinas", rows, "threshold")]
-        discretiser = percentile_discretiser(labels, population, [*p.lower_percentiles, p.percentile])
-        bounded = [
-            Condition(cost, threshold_discretiser(limit.bound), WITHIN)
-            for cost, limit in zip(costs, limits, strict=True)
-        ]
-        return [Condition(labels, discretiser, discretiser.n_classes - 1), *bounded]
 
-    task = Generation(p, context, accuracies, ACCURACY, conditions)
-    dinas, loss = task.dinas()
-    cuts = task.conditions(0)[0].discretiser.cuts
-    values = context.ledger.open(accuracies, ACCURACY, "top_class").read(everything, "threshold")
-    feasible(context, limits, "top_class", everything, "threshold")
-    winners = np.flatnonzero(within & (values > cuts[-1]))
-    controls = task.controls(winners, _CONTROLS if len(winners) else _CONTROLS[:1])
-    trace = constrained(context, pd.concat([*dinas, *controls], ignore_index=True), limits, within)
-    runs = run_rows(only_feasible(trace), PAPER, p.queries, cuts[-1], None)
-    best = accuracies.optimum(ACCURACY, within)
-    sampled = trace[trace.searcher == "dinas"]
-    metrics = {
-        "constraint": " and ".join(map(str, limits)),
-        "column": str(ACCURACY),
-        "cuts": list(cuts),
-        "wanted_cells": len(winners),
-        "ceiling": {"val": best.value, "arch": best.arch, "share": float(within.mean())},
-        "rows": [table4_row(row, trace) for row in summary_rows(runs, p.queries, context.ledger, task.reads())],
-        "best_found": task.best_found(sampled[sampled.feasible], values[within], None),
-        "invalid": sampled.query("reason != ''").reason.value_counts().to_dict(),
-        "speed": task.speed(loss, len(sampled)),
-    }
-    return Outcome(metrics, {"trace": trace, "runs": runs, "loss": loss}, task.seeds())
+class _Constrained(Generation):
+    """A cell outside the bounds is a sample without an accuracy."""
+
+    control_names = ("random", "top_class")
+
+    def __init__(self, p: HWParameters, context: RunContext, benchmark: NB201Benchmark, column: Column) -> None:
+        super().__init__(p, context, benchmark, column)
+        self.limits = constraints(p)
+        self.within = feasible(context, self.limits, "book", self.population, "report")
+
+    def condition_on(self, cells: np.ndarray) -> list[Condition]:
+        known = cells
+        if self.p.top_of == "feasible":
+            known = cells[feasible(self.context, self.limits, "dinas", cells, "threshold")]
+        costs = [self.context.ledger.open(limit.costs, limit.column, "dinas") for limit in self.limits]
+        bounds = [threshold_discretiser(limit.bound) for limit in self.limits]
+        bounded = [Condition(cost, bound, WITHIN) for cost, bound in zip(costs, bounds, strict=True)]
+        return [*super().condition_on(known), *bounded]
+
+    def winners(self) -> tuple[np.ndarray, np.ndarray]:
+        values = self.labels("top_class").read(self.population, "threshold")
+        feasible(self.context, self.limits, "top_class", self.population, "threshold")
+        return np.flatnonzero(self.within & (values > self.cuts[-1])), values[self.within]
+
+    def observed(self, trace: pd.DataFrame) -> pd.DataFrame:
+        return constrained(self.context, trace, self.limits, self.within)
+
+    def runs(self, trace: pd.DataFrame) -> pd.DataFrame:
+        return run_rows(only_feasible(trace), PAPER, self.p.queries, self.cuts[-1], None)
+
+    def findings(self, found: Found) -> dict[str, Any]:
+        best = self.benchmark.optimum(ACCURACY, self.within)
+        return {
+            "constraint": " and ".join(map(str, self.limits)),
+            "wanted_cells": found.wanted_cells,
+            "ceiling": {"val": best.value, "arch": best.arch, "share": float(self.within.mean())},
+            "rows": [table4_row(row, found.trace) for row in found.rows],
+        }
+
+    def best_found(self, sampled: pd.DataFrame, values: np.ndarray, most: int = 6) -> list[dict[str, Any]]:
+        return super().best_found(sampled[sampled.feasible], values, most)
 
 
 def constraints(p: HWParameters) -> list[Constraint]:
@@ -90,6 +93,11 @@ def constraints(p: HWParameters) -> list[Constraint]:
             raise ParameterError(f"energy={p.energy:g}: the energy on {p.device} was not measured. Leave energy at 0.")
         limits.append((f"{p.device}_energy", p.energy))
     return [Constraint(costs, device_column(DATASET, cost), bound) for cost, bound in limits]
+
+
+def limit_of(device: str, latency: float) -> Constraint:
+    """Return the bound on the latency on a device."""
+    return constraints(HWParameters.model_validate({"device": device, "latency": float(latency)}))[0]
 
 
 def feasible(

@@ -11,31 +11,21 @@ printed one. There is no test accuracy.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
 from nasrepro.benchmarks.base import Column
+from nasrepro.benchmarks.ledger import Labels
 from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, SURROGATE_DISTANCE, NB301Benchmark
-from nasrepro.diffusion.guidance import percentile_discretiser
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.dinas.generation import Condition, Generation
-from nasrepro.experiments.dinas.surrogates import (
-    best_of_runs,
-    generate,
-    other_rows,
-    speed_of,
-    trust,
-    variety,
-    with_reported,
-)
+from nasrepro.experiments.dinas.generation import Found
+from nasrepro.experiments.dinas.surrogates import GENERATIONS, Surrogate, generate, variety, with_reported
 from nasrepro.graphs import Graphs
 from nasrepro.parameters.dinas import NB301Parameters
-from nasrepro.runs.protocols import DISTINCT, PAPER, is_cell, summary_rows
+from nasrepro.runs.protocols import PAPER, is_cell
 from nasrepro.runs.run import Experiment, Outcome, RunContext
 from nasrepro.runs.statistics import FAILED_RUN, summarise
 from nasrepro.search.dinas import CellPairs, DiNAS
@@ -47,44 +37,69 @@ CELLS = ("normal", "reduction")
 REPORTED: dict[str, Column] = {"distance": SURROGATE_DISTANCE}
 
 
-@dataclass(frozen=True)
-class PairSampler:
-    """Samples of a model of normal cells and of one of reduction cells."""
+def execute(p: NB301Parameters, context: RunContext) -> Outcome:
+    """Label, train both models, sample, query; then the draw from the labelled wanted pairs."""
+    asked = NB301Benchmark(misread=p.decode == "public_code")
+    return _Pairs(p, context, asked, SURROGATE_ACCURACY, population(p)).outcome()
 
-    task: Generation
-    training: int
-    side: int
-    models: tuple[DiffusionModel, ...]
 
-    def cells(self, seed: int) -> tuple[DiNAS, DiNAS]:
+class _Pairs(Surrogate):
+    """Two models a training, one per cell of an architecture."""
+
+    reported = REPORTED
+    models_of_training = len(CELLS)
+
+    def labels(self, reader: str) -> Labels:
+        return self.context.ledger.open(NB301Benchmark(), SURROGATE_ACCURACY, reader)
+
+    def dinas(self) -> tuple[list[pd.DataFrame], pd.DataFrame]:
+        traces, loss = super().dinas()
+        loss["training"] = 2 * loss["training"] + (loss["cell"] == CELLS[1])  # a curve of its own for every model
+        return traces, loss
+
+    def fit(self, training: int) -> tuple[list[DiffusionModel], pd.DataFrame]:
+        pairs, models, losses = self.training_cells(training), [], []
+        for half, name in enumerate(CELLS):
+            of = {"space": DARTS_CELL.name, "cell": name, "cells": len(self.population), "population": self.p.seed}
+            model, loss = self.train(training, of, partial(_encode, pairs, half), name)
+            models.append(model)
+            losses.append(loss.assign(cell=name))
+        return models, pd.concat(losses)
+
+    def cells(self, training: int, seed: int) -> tuple[DiNAS, DiNAS]:
         """Return the samples of each model as a searcher for cells."""
         normal, reduction = (
-            self.task.searcher(model, DARTS_CELL, self.training, derive(seed, name))
-            for name, model in zip(CELLS, self.models, strict=True)
+            self.searcher(model, DARTS_CELL, training, derive(seed, name))
+            for name, model in zip(CELLS, self.models[training], strict=True)
         )
         return normal, reduction
 
-    def __call__(self, seed: int) -> CellPairs:
-        """Return both samples as a searcher for pairs."""
-        return CellPairs(*self.cells(seed), self.side)
+    def sampler(self, training: int, seed: int) -> CellPairs:
+        return CellPairs(*self.cells(training, seed), side(self.p))
+
+    def observed(self, trace: pd.DataFrame) -> pd.DataFrame:
+        return with_reported(self.context.ledger, NB301Benchmark(), trace, self.reported)
+
+    def generations(self) -> dict[str, dict[str, float | None]]:
+        """Return the variety of the cells of each model, and of their pairs."""
+        found, read, archs = {}, [], self.labelled(0)
+        for half, (name, searcher) in enumerate(
+            zip(CELLS, self.cells(0, derive(self.p.seed, GENERATIONS)), strict=True)
+        ):
+            drawn = generate(self.context, f"{GENERATIONS}-{name}", searcher, DARTS_CELL, self.p.generations)
+            found[name] = variety(drawn, DARTS_CELL, [pair[half] for pair in archs])
+            read.append([DARTS_CELL.from_string(text) if text else None for text in drawn["arch"]])
+        pairs = [(a, b) if a and b else None for a, b in zip(*read, strict=True)]
+        names = {"arch": NB301.to_string, "key": NB301.key}
+        frame = pd.DataFrame({name: [of(pair) if pair else "" for pair in pairs] for name, of in names.items()})
+        return found | {"pairs": variety(frame, NB301, archs)}
+
+    def findings(self, found: Found) -> dict[str, Any]:
+        misread = _misreading(found.sampled, found.runs, self.context) if self.p.decode == "correct" else None
+        return super().findings(found) | {"misreading": misread}
 
 
-class PairGeneration(Generation):
-    """Trainings and samples of both cells of a pair; `side` is that of `CellPairs`."""
-
-    side: int = 1
-
-    def sampler(self, training: int) -> tuple[PairSampler, pd.DataFrame]:
-        """Train both models; return what makes a searcher of a seed, and the loss curves."""
-        found, pairs = [], self.training_cells(training)
-        for half, name in enumerate(CELLS):
-            of = {"space": DARTS_CELL.name, "cell": name, "cells": len(self.population), "population": self.p.seed}
-            found.append(self.train(training, of, partial(_encode, pairs, half), name))
-        losses = pd.concat([loss.assign(cell=name) for name, (_, loss) in zip(CELLS, found, strict=True)])
-        return PairSampler(self, training, self.side, tuple(model for model, _ in found)), losses
-
-
-def _encode(pairs: Sequence[Pair], half: int) -> Graphs:
+def _encode(pairs: list[Pair], half: int) -> Graphs:
     """Return the graph form of one cell of every pair."""
     return DARTS_CELL.encode([pair[half] for pair in pairs])
 
@@ -107,71 +122,6 @@ def population(p: NB301Parameters) -> list[Pair]:
     """Return the architectures that are labelled, drawn uniformly from all genotypes."""
     rng = numpy_stream(p.seed, "nb301", "population")
     return [NB301.sample(rng) for _ in range(p.cells)]
-
-
-def execute(p: NB301Parameters, context: RunContext) -> Outcome:
-    """Label, train both models, sample, query; then the draw from the labelled wanted pairs."""
-    benchmark, archs = NB301Benchmark(), population(p)
-    labels = context.ledger.open(benchmark, SURROGATE_ACCURACY, "dinas")
-
-    def conditions(cells: list[Pair]) -> list[Condition]:
-        discretiser = percentile_discretiser(labels, cells, [*p.lower_percentiles, p.percentile])
-        return [Condition(labels, discretiser, discretiser.n_classes - 1)]
-
-    asked = NB301Benchmark(misread=p.decode == "public_code")
-    task = PairGeneration(p, context, asked, SURROGATE_ACCURACY, conditions, archs)
-    task.side = side(p)
-    dinas, loss = task.dinas()
-    loss["training"] = 2 * loss["training"] + (loss["cell"] == CELLS[1])  # a curve of its own for every model
-    cuts, archs = task.conditions(0)[0].discretiser.cuts, task.labelled(0)
-    cut = cuts[-1]
-    values = context.ledger.open(benchmark, SURROGATE_ACCURACY, "top_class").read(archs, "threshold")
-    winners = [arch for arch, wanted in zip(archs, values > cut, strict=True) if wanted]
-    trace = pd.concat([*dinas, *task.controls(winners, ["top_class"])], ignore_index=True)
-    trace = with_reported(context.ledger, benchmark, trace, REPORTED)
-    sampled = trace[(trace.searcher == "dinas") & (trace["query"] < p.queries)]
-    runs = best_of_runs(trace, (PAPER, DISTINCT), p.queries, cut, REPORTED)
-    found = _generations(task, archs, p.generations)
-    whole, drawn_in_runs = found["pairs"], variety(sampled, NB301, archs)
-    speed = speed_of(context, p.trainings, len(CELLS), int(loss.step.max()), p.generations)
-    metrics = {
-        "column": str(SURROGATE_ACCURACY),
-        "cuts": list(cuts),
-        "wanted_cells": len(winners),
-        "best_label": float(values.max()),
-        "rows": [
-            *trust(summary_rows(runs, p.queries, context.ledger, task.reads()), runs, REPORTED),
-            *other_rows(whole, drawn_in_runs, speed),
-        ],
-        "generations": found,
-        "novelty": whole["novelty"],
-        "uniqueness": whole["uniqueness"],
-        "all_runs": drawn_in_runs,  # Table 7
-        "misreading": _misreading(sampled, runs, context) if p.decode == "correct" else None,
-        "best_found": task.best_found(sampled, values, None),
-        "invalid": sampled.query("reason != ''").reason.value_counts().to_dict(),
-        "speed": speed,
-    }
-    return Outcome(metrics, {"trace": trace.drop(columns="arch"), "runs": runs, "loss": loss}, task.seeds())
-
-
-def _generations(task: PairGeneration, archs: list[Pair], samples: int) -> dict[str, dict[str, Any]]:
-    """Return the variety of samples of the first training: of the cells of each model, and of their pairs."""
-    sampler = cast(PairSampler, task.samplers[0])
-    cells = sampler.cells(derive(task.p.seed, "generations"))
-    drawn = [
-        generate(task.context, f"generations-{name}", part, DARTS_CELL, samples)
-        for name, part in zip(CELLS, cells, strict=True)
-    ]
-    found = {
-        name: variety(part, DARTS_CELL, [pair[half] for pair in archs])
-        for half, (name, part) in enumerate(zip(CELLS, drawn, strict=True))
-    }
-    read = [[DARTS_CELL.from_string(text) if text else None for text in part["arch"]] for part in drawn]
-    pairs = [(a, b) if a and b else None for a, b in zip(*read, strict=True)]
-    names = {"arch": NB301.to_string, "key": NB301.key}
-    frame = pd.DataFrame({name: [of(pair) if pair else "" for pair in pairs] for name, of in names.items()})
-    return found | {"pairs": variety(frame, NB301, archs)}
 
 
 def _misreading(sampled: pd.DataFrame, runs: pd.DataFrame, context: RunContext) -> dict[str, Any]:

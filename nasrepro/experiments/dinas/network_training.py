@@ -25,14 +25,8 @@ from nasrepro.classification.job import Data, Job, Trained, carry_out, in_proces
 from nasrepro.classification.recipe import MOBILE_LIMIT, Recipe
 from nasrepro.classification.train import Epoch
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.dinas.chosen_cells import (
-    RECORD,
-    SURROGATE,
-    best_by_surrogate,
-    of_record,
-    parse_cells,
-    record_file,
-)
+from nasrepro.experiments.dinas import chosen_cells
+from nasrepro.experiments.dinas.chosen_cells import RECORD, SURROGATE
 from nasrepro.files.storage import write_atomically
 from nasrepro.parameters.dinas import NetworkTrainingParameters
 from nasrepro.proxies import complexity
@@ -53,8 +47,10 @@ _VERSION = 1  # of trained networks, raised by hand whenever they would come out
 def execute(p: NetworkTrainingParameters, context: RunContext) -> Outcome:
     """Choose cells, train every network, compare the groups."""
     recipe = _recipe(p)
-    groups = {CHOSEN: _chosen(p, recipe, context), RANDOM: _random(p), DARTS: [DARTS_V2] * p.darts_v2}
-    predicted = _predicted(p, groups, context)
+    rng = numpy_stream(p.seed, "random cells")
+    groups = {CHOSEN: _chosen(p, recipe, context), RANDOM: [NB301.sample(rng) for _ in range(p.random_cells)]}
+    groups[DARTS] = [DARTS_V2] * p.darts_v2
+    predicted = _predicted(p, [cell for cells in groups.values() for cell in cells], context)
     checksums = _image_checksums(p)
     rows, curves = [], []
     for group, cells in groups.items():
@@ -62,23 +58,13 @@ def execute(p: NetworkTrainingParameters, context: RunContext) -> Outcome:
             training = k if group == DARTS else 0
             job = Job(NB301.to_string(cell), _data(p), recipe, derive(p.seed, "training", training))
             found = _trained(context, job, checksums, p.processes, f"{group} {k + 1} of {len(cells)}")
-            last = found.history[-1]
-            rows.append(
-                {
-                    "group": group,
-                    "cell": k,
-                    "training": training,
-                    "genotype": job.genotype,
-                    "predicted": predicted.get(cell, np.nan),
-                    "parameters": found.parameters,
-                    "multiply_adds": found.multiply_adds,
-                    "top1_error": last.top1_error,
-                    "top5_error": last.top5_error,
-                    "best_top1_error": min(epoch.top1_error for epoch in found.history),
-                    "best_top5_error": min(epoch.top5_error for epoch in found.history),
-                }
-            )
-            curves += [{"group": group, "cell": k, "training": training, **asdict(e)} for e in found.history]
+            place: dict[str, Any] = {"group": group, "cell": k, "training": training}
+            of_cell = {"genotype": job.genotype, "predicted": predicted.get(cell, np.nan)}
+            sizes = {"parameters": found.parameters, "multiply_adds": found.multiply_adds}
+            curve = pd.DataFrame(map(asdict, found.history))
+            errors = curve[["top1_error", "top5_error"]]
+            rows.append(place | of_cell | sizes | dict(errors.iloc[-1]) | dict(errors.min().add_prefix("best_")))
+            curves.append(curve.assign(**place)[[*place, *curve.columns]])
     networks = pd.DataFrame(rows)
     metrics: dict[str, Any] = {
         "rows": _summaries(networks),
@@ -88,7 +74,7 @@ def execute(p: NetworkTrainingParameters, context: RunContext) -> Outcome:
         "chance_top1_error": 100 * (1 - 1 / _N_CLASSES[p.data]),
         "speed": {"seconds_per_network": context.stages.get("training", 0.0) / len(networks)},
     }
-    return Outcome(metrics, {"networks": networks, "curves": pd.DataFrame(curves)}, {"master": p.seed})
+    return Outcome(metrics, {"networks": networks, "curves": pd.concat(curves, ignore_index=True)}, {"master": p.seed})
 
 
 def _recipe(p: NetworkTrainingParameters) -> Recipe:
@@ -104,13 +90,15 @@ def _data(p: NetworkTrainingParameters) -> Data:
 def _chosen(p: NetworkTrainingParameters, recipe: Recipe, context: RunContext) -> list[Pair]:
     """Return the chosen cells, on ImageNet only such as keep within the mobile setting."""
     if p.cells == SURROGATE:
-        found = best_by_surrogate(p.pool, numpy_stream(p.seed, "pool"), context)
+        found = chosen_cells.best_by_surrogate(p.pool, numpy_stream(p.seed, "pool"), context)
     elif p.cells.startswith(RECORD):
-        found = of_record(p.cells.removeprefix(RECORD))
+        found = chosen_cells.of_record(p.cells.removeprefix(RECORD))
     else:
-        found = parse_cells(p.cells)
+        found = chosen_cells.parse_cells(p.cells)
     if p.data == "imagenet":
-        found = [cell for cell in found if _multiply_adds(cell, p, recipe) < MOBILE_LIMIT]
+        jobs = [Job(NB301.to_string(cell), _data(p), recipe, 0) for cell in found]
+        costs = [complexity.flops(network_of(job, _N_CLASSES[p.data]), p.side) for job in jobs]
+        found = [cell for cell, cost in zip(found, costs, strict=True) if cost < MOBILE_LIMIT]
         if not found:
             raise ParameterError(f"None of the cells keeps within {MOBILE_LIMIT:,} multiply-adds. Lower channels.")
     if len(found) < p.chosen_cells:
@@ -118,23 +106,11 @@ def _chosen(p: NetworkTrainingParameters, recipe: Recipe, context: RunContext) -
     return found[: p.chosen_cells]
 
 
-def _multiply_adds(cell: Pair, p: NetworkTrainingParameters, recipe: Recipe) -> int:
-    network = network_of(Job(NB301.to_string(cell), _data(p), recipe, 0), _N_CLASSES[p.data])
-    return complexity.flops(network, p.side)
-
-
-def _random(p: NetworkTrainingParameters) -> list[Pair]:
-    rng = numpy_stream(p.seed, "random cells")
-    return [NB301.sample(rng) for _ in range(p.random_cells)]
-
-
-def _predicted(
-    p: NetworkTrainingParameters, groups: Mapping[str, list[Pair]], context: RunContext
-) -> dict[Pair, float]:
+def _predicted(p: NetworkTrainingParameters, cells: list[Pair], context: RunContext) -> dict[Pair, float]:
     """Return what our surrogate says of the cells, for the record only; nothing where the run does without it."""
     if not _with_surrogate(p):
         return {}
-    cells = list(dict.fromkeys(cell for group in groups.values() for cell in group))
+    cells = list(dict.fromkeys(cells))
     values = context.ledger.open(NB301Benchmark(), SURROGATE_ACCURACY, "book").read(cells, "report")
     return dict(zip(cells, values.tolist(), strict=True))
 
@@ -157,25 +133,13 @@ def _trained(context: RunContext, job: Job, checksums: Mapping[str, str], proces
                 advance(epoch.number)
                 watch.keep()
 
+            how: dict[str, Any] = {"device": context.device, "checkpoint": checkpoint}
+            how["checkpoint_every_s"] = context.checkpoint_every_s
             if processes > 1:
                 context.whole = False  # they run in processes of their own, whose seconds die with them
-                found = in_processes(
-                    job,
-                    weights,
-                    processes,
-                    device=context.device,
-                    checkpoint=checkpoint,
-                    checkpoint_every_s=context.checkpoint_every_s,
-                )
+                found = in_processes(job, weights, processes, **how)
             else:
-                found = carry_out(
-                    job,
-                    weights,
-                    device=context.device,
-                    checkpoint=checkpoint,
-                    checkpoint_every_s=context.checkpoint_every_s,
-                    on_epoch=on_epoch,
-                )
+                found = carry_out(job, weights, **how, on_epoch=on_epoch)
         kept = {"result": asdict(found), "wall_s": watch.wall_s, "cpu_s": watch.cpu_s}
         write_atomically(result, json.dumps(kept).encode())
         for path in (checkpoint, clock):
@@ -186,12 +150,12 @@ def _trained(context: RunContext, job: Job, checksums: Mapping[str, str], proces
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
     try:
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         trained_from(kept["result"])
         return kept
+    except FileNotFoundError:
+        return None
     except (ValueError, KeyError, TypeError) as error:
         log.warning("The result %s is damaged (%s); the network is trained again.", path.name, error)
         return None
@@ -200,24 +164,25 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _summaries(networks: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a row per group, after the last epoch and at the best one (as Table 5 reports)."""
     rows = []
+    names = ("top1_error", "top5_error", "parameters", "multiply_adds")
     for group, part in networks.groupby("group", sort=False):
-        for protocol, prefix in (("last", ""), ("best_epoch", "best_")):
-            errors = {f"{k}_error": summarise(part[f"{prefix}{k}_error"]).as_dict() for k in ("top1", "top5")}
-            sizes = {name: summarise(part[name]).as_dict() for name in ("parameters", "multiply_adds")}
-            rows.append({"searcher": group, "protocol": protocol, "networks": len(part), **errors, **sizes})
+        best = part.assign(top1_error=part["best_top1_error"], top5_error=part["best_top5_error"])
+        for protocol, of in (("last", part), ("best_epoch", best)):
+            figures = {name: summarise(of[name]).as_dict() for name in names}
+            rows.append({"searcher": group, "protocol": protocol, "networks": len(of), **figures})
     return rows
 
 
 def _differences(networks: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the differences in error after the last epoch between the chosen cells and the others."""
-    rows = []
     errors = {str(group): part for group, part in networks.groupby("group", sort=False)}
-    for other in (RANDOM, DARTS):
-        for field in ("top1_error", "top5_error") if other in errors else ():
-            a, b = errors[CHOSEN][field], errors[other][field]
-            difference = mean_difference(a, b).as_dict()
-            rows.append({"of": CHOSEN, "minus": other, "field": field, **difference, "p": permutation(a, b)})
-    return rows
+    return [
+        {"of": CHOSEN, "minus": other, "field": field, **mean_difference(a, b).as_dict(), "p": permutation(a, b)}
+        for other in (RANDOM, DARTS)
+        if other in errors
+        for field in ("top1_error", "top5_error")
+        for a, b in [(errors[CHOSEN][field], errors[other][field])]
+    ]
 
 
 def _surrogate_rank(networks: pd.DataFrame) -> dict[str, Any] | None:
@@ -230,13 +195,10 @@ def _surrogate_rank(networks: pd.DataFrame) -> dict[str, Any] | None:
 
 
 def _image_checksums(p: NetworkTrainingParameters) -> dict[str, str]:
-    if p.data == "cifar10":
-        name = images.cifar10_file()
-        return {name: registry.checksum(name)}
     if p.data == "imagenet":
         root = folder.imagenet_folder()
         return {f"imagenet {part} (names)": folder.fingerprint(root / part) for part in ("train", "val")}
-    return {}
+    return {name: registry.checksum(name) for name in [images.cifar10_file()]} if p.data == "cifar10" else {}
 
 
 def _checksums(p: NetworkTrainingParameters) -> dict[str, str]:
@@ -246,9 +208,9 @@ def _checksums(p: NetworkTrainingParameters) -> dict[str, str]:
     if p.data == "generated" and 0 in (p.training_images, p.test_images):
         raise ParameterError("Generated images are made to order: training_images and test_images must not be 0.")
     if p.cells.startswith(RECORD):
-        found |= record_file(p.cells.removeprefix(RECORD))
+        found |= chosen_cells.record_file(p.cells.removeprefix(RECORD))
     elif p.cells != SURROGATE:
-        parse_cells(p.cells)
+        chosen_cells.parse_cells(p.cells)
     return found
 
 

@@ -7,7 +7,7 @@ costs is not counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,9 +21,8 @@ from nasrepro.diffusion import matrix_layer
 from nasrepro.diffusion.guidance import Guided
 from nasrepro.diffusion.sample import sample
 from nasrepro.diffusion.train import train
-from nasrepro.experiments.dinas import hw, hw_joint, nb101, nb201, nb301, nlp
 from nasrepro.experiments.dinas.generation import denoiser_config, training_config
-from nasrepro.parameters.base import resolve
+from nasrepro.parameters import resolved
 from nasrepro.parameters.dinas import DinasParameters, StepParameters
 from nasrepro.runs import progress
 from nasrepro.runs.plan import recipe
@@ -34,15 +33,8 @@ from nasrepro.spaces.nb101.space import NB101
 from nasrepro.spaces.nb201 import NB201
 from nasrepro.spaces.nlp.space import NLP
 
-# experiment -> its space, and the classes of each condition
-_SETTINGS: Mapping[str, tuple[Experiment[Any], Any, tuple[int, ...]]] = {
-    "nb201": (nb201.EXPERIMENT, NB201, (2,)),
-    "nb101": (nb101.EXPERIMENT, NB101, (2,)),
-    "nb301": (nb301.EXPERIMENT, DARTS_CELL, (2,)),
-    "nlp": (nlp.EXPERIMENT, NLP, (2,)),
-    "hw": (hw.EXPERIMENT, NB201, (2, 2)),
-    "hw_joint": (hw_joint.EXPERIMENT, NB201, (24, 2)),
-}
+_SPACES = {"nb201": NB201, "nb101": NB101, "nb301": DARTS_CELL, "nlp": NLP, "hw": NB201, "hw_joint": NB201}
+_CLASSES = {"hw": (2, 2), "hw_joint": (24, 2)}  # of each condition; elsewhere two of one
 _ABLATED = ("whole-graph", "matrix-channels", "matrix-heads")  # further networks that the book trains on nb201
 
 
@@ -81,8 +73,7 @@ def count(space: Any, classes: tuple[int, ...], p: DinasParameters, seed: int) -
 
     def training(epochs: int) -> Any:  # an epoch is one batch, so one step
         return train(
-            graphs, of, node_classes=len(space.node_classes), condition_classes=classes,
-            denoiser=denoiser_config(p),
+            graphs, of, node_classes=len(space.node_classes), condition_classes=classes, denoiser=denoiser_config(p),
             config=replace(config, epochs=epochs), seed=seed, wanted=[(0,) * len(classes)],
         )[0]  # fmt: skip
 
@@ -92,25 +83,22 @@ def count(space: Any, classes: tuple[int, ...], p: DinasParameters, seed: int) -
     reverse, reverse_products = one_more(
         lambda n: sample(guided, model.noise, range(p.queries), seed=seed, steps=n, batch_size=p.queries)
     )
-    return {
-        "operations": steps,
-        "gflop": products,
-        "reverse_operations": reverse,
-        "reverse_gflop": reverse_products,
-    }
+    names = ("operations", "gflop", "reverse_operations", "reverse_gflop")
+    return dict(zip(names, (steps, products, reverse, reverse_products), strict=True))
 
 
 def execute(p: StepParameters, context: RunContext) -> Outcome:
     """Count the steps of the paper's recipe on NAS-Bench-201, then those of every profile `full`."""
     printed = recipe("dinas_recipe.yml")
-    wanted = [("nb201", printed)] + [(name, {}) for name in _SETTINGS] + [("nb201", {"denoiser": d}) for d in _ABLATED]
+    wanted = [("nb201", printed)] + [(name, {}) for name in _SPACES] + [("nb201", {"denoiser": d}) for d in _ABLATED]
     rows = []
     with matrix_layer.whole_batches(), stopwatch() as watch, progress.task("steps", len(wanted)) as advance:
         for done, (name, given) in enumerate(wanted, 1):
-            experiment, space, classes = _SETTINGS[name]
-            chosen = resolve(experiment.parameters, given, "full")
+            chosen: Any = resolved(name, given, "full")
             shape = {"experiment": name, "denoiser": chosen.denoiser, "batch_size": chosen.batch_size}
-            rows.append(shape | {"samples": chosen.queries} | count(space, classes, chosen, p.seed))
+            rows.append(
+                shape | {"samples": chosen.queries} | count(_SPACES[name], _CLASSES.get(name, (2,)), chosen, p.seed)
+            )
             advance(done)
     context.spent("counting", watch.wall_s, watch.cpu_s)
     return Outcome({"counts": rows}, {"steps": pd.DataFrame(rows)}, {"master": p.seed})
