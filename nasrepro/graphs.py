@@ -115,13 +115,10 @@ class Graphs:
     def from_pyg(cls, data: Sequence[Data], n_nodes: int | None = None) -> Graphs:
         """Build from torch-geometric `Data` objects as `to_pyg` makes them, padded to `n_nodes` (default: the
         largest)."""
-        sizes = [int(d.num_nodes or 0) for d in data]
-        n = n_nodes or max(sizes)
-        nodes = torch.zeros(len(data), n, dtype=torch.long)
-        adjacency = torch.zeros(len(data), n, n, dtype=torch.long)
-        mask = torch.arange(n) < torch.tensor(sizes)[:, None]
-        for b, (d, size) in enumerate(zip(data, sizes, strict=True)):
-            assert d.x is not None and d.edge_index is not None
-            nodes[b, :size] = d.x
-            adjacency[b, d.edge_index[0], d.edge_index[1]] = 1
-        return cls.from_adjacency(nodes, adjacency, mask)
+        from torch_geometric.data import Batch
+        from torch_geometric.utils import to_dense_adj, to_dense_batch
+
+        batch = Batch.from_data_list(list(data))
+        nodes, mask = to_dense_batch(batch.x, batch.batch, max_num_nodes=n_nodes)
+        adjacency = to_dense_adj(batch.edge_index, batch.batch, max_num_nodes=n_nodes)
+        return cls.from_adjacency(nodes, adjacency.clamp(max=1), mask)

@@ -191,6 +191,13 @@ class Benchmark(ABC, Generic[A]):
         found: A = self.space.from_string(text)
         return found
 
-    def to_pyg(self, archs: Sequence[A]) -> list[Data]:
-        """Return one torch-geometric `Data` per architecture, in the graph form of the space."""
-        return self.space.encode(archs).to_pyg()
+    def to_pyg(self, archs: Sequence[A], column: Column | None = None) -> list[Data]:
+        """Return one torch-geometric `Data` per architecture, in the graph form of the space; with a column, `y` is its
+        label (float32, NaN where there is none)."""
+        import torch
+
+        graphs: list[Data] = self.space.encode(archs).to_pyg()
+        if column is not None:
+            for graph, label in zip(graphs, self.query_many(archs, column).tolist(), strict=True):
+                graph.y = torch.tensor([label], dtype=torch.float32)
+        return graphs

@@ -4,7 +4,7 @@ Latency (ms) and energy (mJ) of one image, on each data set: its image size and 
 has no value for 4,699 cells, which the files write as -1 and this package as not measured (NaN). The published index is
 that of NAS-Bench-201.
 
-Accuracies are those of NAS-Bench-201 (`nasrepro.benchmarks.nb201`); `nasrepro.benchmarks.constraints` joins the two.
+Accuracies are those of NAS-Bench-201 (`nasrepro.benchmarks.nb201`); `nasrepro.benchmarks.constraints` bounds a cost.
 """
 
 from __future__ import annotations

@@ -136,8 +136,9 @@ class ListedBenchmark(Benchmark[A]):
 
     def columns(self) -> list[Column]:
         """Return every column whose files are on this machine now (they are verified when read)."""
-        here = [c.column for c in self.computed if all(source.is_here() for source in c.needs)]
-        return [*self._table.columns(), *here]
+        here = {source: source.is_here() for source in {field.source for field in self.fields}}
+        computed = [c.column for c in self.computed if all(source.is_here() for source in c.needs)]
+        return [*(field.column for field in self.fields if here[field.source]), *computed]
 
     def query(self, arch: A, *, dataset: str, metric: str, split: str, epochs: int, seed: int | str) -> Result:
         """Return the label of one architecture; `UnknownQuery` where it has none of this column."""

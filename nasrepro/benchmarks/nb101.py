@@ -36,7 +36,6 @@ from nasrepro.spaces.nb101.space import NB101, Cell
 
 DATASET = "cifar10"
 EPOCHS = files.EPOCHS
-N_IMAGES = 9_984  # behind a validation or test accuracy
 
 TEST_MEAN = Source(("nb101_test_mean3.pkl.gz",), files.test_table)
 OFFICIAL = Source(("nasbench_only108.tfrecord", "nb101_test_mean3.pkl.gz"), files.official_table)

@@ -32,7 +32,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from nasrepro.benchmarks import registry
 from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
@@ -136,6 +135,8 @@ class NB301Benchmark(ListedBenchmark[Pair]):
     def facts(self) -> dict[str, Any]:
         """Return the cross-validated figures of our surrogate, what the error of the public code does to it, and how
         well the official ensemble, where it is here, agrees with its own public predictions."""
+        from scipy.stats import kendalltau  # takes half a second to import
+
         found: dict[str, Any] = {f"surrogate: {name}": value for name, value in asdict(self.figures).items()}
         effect, _ = misreading_effect()
         low, median, high = effect.quantiles
@@ -229,6 +230,8 @@ def misreading_effect(
     Returns:
         The summary, and the accuracies of what was generated and of what was evaluated (float64, 2 x B).
     """
+    from scipy.stats import kendalltau  # takes half a second to import
+
     rng = numpy_stream(seed, "nb301", "misreading")
     archs = [NB301.sample(rng) for _ in range(architectures)]
     meant, read = values = np.stack([NB301Benchmark(m).query_many(archs, column) for m in (False, True)])

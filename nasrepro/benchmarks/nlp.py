@@ -37,7 +37,6 @@ from dataclasses import asdict
 from functools import cached_property, partial
 
 import numpy as np
-import pandas as pd
 
 from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
 from nasrepro.benchmarks.listed import Computed, ListedBenchmark, Listing
@@ -45,7 +44,6 @@ from nasrepro.benchmarks.raw import nlp as files
 from nasrepro.benchmarks.surrogates.nlp import NLPSurrogate
 from nasrepro.benchmarks.tabular import Field, Source
 from nasrepro.spaces.nlp.cell import LINEAR, WORD, Cell
-from nasrepro.spaces.nlp.recipes import published_recipes
 from nasrepro.spaces.nlp.space import NLP, NLPSpace
 
 PTB, WIKITEXT = "ptb", "wikitext-2"
@@ -174,12 +172,6 @@ class NLPBenchmark(ListedBenchmark[Cell]):
     def listed(self) -> Listing[Cell]:
         """Return the cells of the published recipes."""
         return files.listing()
-
-    def recipes(self, arch: Cell) -> pd.DataFrame:
-        """Return the published recipes of a cell (rows of `published_recipes`): they differ in the order of inputs, so
-        in which one of a `blend` is the gate, and in the names of the hidden states that are not the output."""
-        self.space.check(arch)
-        return published_recipes()[files.row_of_recipe() == self.listing.index(arch)]
 
     def _note(self, arch: Cell) -> str:
         diverged, distance = self.surrogate.diverged([arch])[0], self.surrogate.distance([arch])[0]

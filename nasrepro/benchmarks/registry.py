@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
+import json
 import sys
 import tempfile
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nasrepro.errors import CorruptData, MissingData, StorageError, UnknownQuery, did_you_mean
 from nasrepro.files import paths
-from nasrepro.files.storage import read_yaml, sha256_of
+from nasrepro.files.storage import read_yaml, sha256_of, write_atomically
 
 
 class Entry(BaseModel):
@@ -132,23 +134,40 @@ def checksum(name: str) -> str:
 
 
 def _digest(path: Path, kind: str) -> str:
-    """Hash a file once per process, unless it changes."""
+    """Return the hash of a file, which the cache folder remembers while its size, place and time of change stay."""
     try:
         status = path.stat()
-        return _hash(path, kind, status.st_size, status.st_mtime_ns, status.st_ino)
+        state = f"{kind} {path.resolve()} {status.st_size} {status.st_mtime_ns} {status.st_ino}"
+        remembered = _remembered()
+        if state not in remembered:
+            remembered[state] = _hash(path, kind, status.st_size)
+            with contextlib.suppress(StorageError):  # a cache that cannot be written costs time alone
+                write_atomically(_memory(), json.dumps(remembered, indent=0).encode())
+        return remembered[state]
     except OSError as error:
         raise StorageError(f"Cannot read {path}: {error.strerror or error}.") from error
 
 
-@lru_cache(maxsize=256)
-def _hash(path: Path, kind: str, size: int, modified: int, inode: int) -> str:
-    if kind == "git_blob":
-        digest = hashlib.sha1(b"blob %d\0" % size)
-        with path.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-        return digest.hexdigest()
-    return sha256_of(path)
+def _memory() -> Path:
+    return paths.cache_dir() / "checksums.json"
+
+
+def _remembered() -> dict[str, str]:
+    try:
+        found = json.loads(_memory().read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none yet, or half of one
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _hash(path: Path, kind: str, size: int) -> str:
+    if kind != "git_blob":
+        return sha256_of(path)
+    digest = hashlib.sha1(b"blob %d\0" % size)
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def locate(name: str) -> Path | None:
@@ -212,14 +231,13 @@ def fetch(name: str, progress: bool = True) -> Path:
     except ModuleNotFoundError as error:
         raise MissingData(f"Downloading `{name}` needs pooch: run `pip install 'nasrepro[run]'` and repeat.") from error
     pooch.get_logger().setLevel("WARNING")
-    bar = _Bar(found) if progress and sys.stderr.isatty() else None
     try:
         path = pooch.retrieve(
             found.url,
             known_hash=f"sha256:{found.sha256}" if found.sha256 else None,
             fname=name,
             path=folder,
-            downloader=pooch.HTTPDownloader(progressbar=bar or False, timeout=30),
+            downloader=pooch.HTTPDownloader(progressbar=progress and sys.stderr.isatty(), timeout=30),
         )
     except ValueError as error:  # pooch's word for a wrong hash; it keeps nothing
         raise CorruptData(
@@ -233,33 +251,4 @@ def fetch(name: str, progress: bool = True) -> Path:
             f"`{found.command}` again where there is a network, or put the file into a folder and "
             "point NASREPRO_MIRROR to it."
         ) from error
-    finally:
-        if bar is not None:
-            bar.stop()
     return verify(Path(path), found)
-
-
-class _Bar:
-    """A rich progress bar with the four things that pooch asks of one."""
-
-    def __init__(self, found: Entry) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()]
-        self._progress = Progress(*columns, console=Console(stderr=True))
-        self._task = self._progress.add_task(found.name, total=found.bytes)
-        self._progress.start()
-        self.total = found.bytes
-
-    def update(self, step: int) -> None:
-        self._progress.advance(self._task, step)
-
-    def reset(self) -> None:
-        self._progress.reset(self._task, total=self.total)
-
-    def close(self) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        self._progress.stop()

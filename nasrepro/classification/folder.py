@@ -11,17 +11,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from PIL import Image, ImageEnhance, ImageOps
 from torch import Tensor
 
 from nasrepro.errors import CorruptData, MissingData
 from nasrepro.seeding import numpy_stream
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 VARIABLE = "NASREPRO_IMAGENET"  # names the folder that holds `train` and `val`
 SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp")
@@ -54,14 +51,11 @@ class FolderImages:
         return scaled.permute(0, 3, 1, 2)
 
     def _one(self, index: int, seed: int | None) -> np.ndarray:
-        from PIL import Image
-
         path = self.root / self.files[index]
         try:
             with Image.open(path) as found:
-                if seed is None:
-                    return np.asarray(_centre(found, self.side))
-                return np.asarray(_augment(found, self.side, numpy_stream(seed, "image", index)))
+                rng = None if seed is None else numpy_stream(seed, "image", index)
+                return np.asarray(_centre(found, self.side) if rng is None else _augment(found, self.side, rng))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise CorruptData(
                 f"{path} cannot be decoded: {error}. Restore or delete the file and repeat the command."
@@ -107,23 +101,15 @@ def fingerprint(root: Path) -> str:
     return sha256(repr(list_images(root)).encode()).hexdigest()
 
 
-def _centre(image: Image, side: int) -> Image:
-    shorter = side * 8 / 7
-    image.draft("RGB", (round(shorter), round(shorter)))
-    scale = min(image.size) / shorter
-    half = side * scale / 2
-    x, y = image.width / 2, image.height / 2
-    return image.convert("RGB").resize((side, side), _bilinear(), (x - half, y - half, x + half, y + half))
+def _centre(image: Image.Image, side: int) -> Image.Image:
+    image.draft("RGB", (round(side * 8 / 7),) * 2)
+    return ImageOps.fit(image.convert("RGB"), (side, side), Image.Resampling.BILINEAR, bleed=1 / 16)
 
 
-def _augment(image: Image, side: int, rng: np.random.Generator) -> Image:
-    from PIL import Image as pil
-
+def _augment(image: Image.Image, side: int, rng: np.random.Generator) -> Image.Image:
     box = _random_box(image.width, image.height, rng)
-    crop = image.convert("RGB").resize((side, side), _bilinear(), box)
-    if rng.random() < 0.5:
-        crop = crop.transpose(pil.Transpose.FLIP_LEFT_RIGHT)
-    return _jitter(crop, rng)
+    crop = image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR, box)
+    return _jitter(ImageOps.mirror(crop) if rng.random() < 0.5 else crop, rng)
 
 
 def _random_box(width: int, height: int, rng: np.random.Generator) -> tuple[float, float, float, float]:
@@ -139,11 +125,8 @@ def _random_box(width: int, height: int, rng: np.random.Generator) -> tuple[floa
     return width / 2 - half, height / 2 - half, width / 2 + half, height / 2 + half
 
 
-def _jitter(image: Image, rng: np.random.Generator) -> Image:
+def _jitter(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Change brightness, contrast and saturation by up to 40 %, in random order, and the hue by up to 0.2 turns."""
-    from PIL import Image as pil
-    from PIL import ImageEnhance
-
     enhancers = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
     factors = rng.uniform(1 - _JITTER, 1 + _JITTER, len(enhancers))
     turn = round(256 * rng.uniform(-_HUE, _HUE))
@@ -151,10 +134,4 @@ def _jitter(image: Image, rng: np.random.Generator) -> Image:
         image = enhancers[k](image).enhance(factors[k])
     hue, saturation, value = image.convert("HSV").split()
     hue = hue.point([(v + turn) % 256 for v in range(256)])
-    return pil.merge("HSV", (hue, saturation, value)).convert("RGB")
-
-
-def _bilinear() -> int:
-    from PIL import Image as pil
-
-    return pil.Resampling.BILINEAR
+    return Image.merge("HSV", (hue, saturation, value)).convert("RGB")

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -149,10 +151,7 @@ def balanced(labels: np.ndarray, n: int | None) -> np.ndarray:
     """Return the places of the first n images with equally many of each class, in order (up to one more or less)."""
     if n is None or n >= len(labels):
         return np.arange(len(labels))
-    rank = np.empty(len(labels), dtype=np.int64)  # how many of the same class come before
-    for c in np.unique(labels):
-        places = np.flatnonzero(labels == c)
-        rank[places] = np.arange(len(places))
+    rank = pd.Series(labels).groupby(labels).cumcount()  # how many of the same class come before
     return np.sort(np.lexsort((labels, rank))[:n])
 
 
@@ -196,8 +195,6 @@ def _from_parquet(path: Path, split: str, n: int | None) -> tuple[Tensor, Tensor
 
 
 def _decode(coded: bytes, what: str) -> np.ndarray:
-    from PIL import Image
-
     try:
         with Image.open(io.BytesIO(coded)) as image:
             return np.asarray(image.convert("RGB"))

@@ -1,38 +1,33 @@
-"""One network to train, as a JSON-able job: in this process, or in several that torchrun starts.
-
-`python -m nasrepro.classification.job FILE` is what each of the several processes runs.
-"""
+"""One network to train, as a JSON-able job: in this process, or in several of this machine."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
+from torch import multiprocessing
+from torch.multiprocessing.spawn import ProcessException
 
 from nasrepro.classification import folder, images
 from nasrepro.classification.images import Images
 from nasrepro.classification.recipe import Recipe, check_side
 from nasrepro.classification.train import Epoch, Processes, train
-from nasrepro.errors import CorruptData, NasreproError, ParameterError, StorageError, TrainingDiverged
-from nasrepro.files.storage import write_atomically
+from nasrepro.errors import CorruptData, NasreproError, ParameterError
 from nasrepro.files.tensors import write_tensors
 from nasrepro.proxies import complexity
 from nasrepro.proxies.networks import build
 from nasrepro.proxies.networks.darts import DARTSNetwork
 from nasrepro.seeding import derive
 from nasrepro.spaces.darts.space import NB301
-
-_FAILURE = ".error.json"
 
 
 @dataclass(frozen=True)
@@ -96,16 +91,9 @@ def load(data: Data) -> tuple[Images, Images]:
 def network_of(job: Job, n_classes: int) -> DARTSNetwork:
     """Return the job's network with its initial weights."""
     r = job.recipe
-    network = build(
-        "nb301",
-        NB301.from_string(job.genotype),
-        torch.Generator().manual_seed(derive(job.seed, "initial weights")),
-        n_classes=n_classes,
-        channels=r.channels,
-        n_cells=r.n_cells,
-        auxiliary=r.auxiliary_weight > 0,
-        stem=r.stem,
-    )
+    shape = {"channels": r.channels, "n_cells": r.n_cells, "auxiliary": r.auxiliary_weight > 0, "stem": r.stem}
+    generator = torch.Generator().manual_seed(derive(job.seed, "initial weights"))
+    network = build("nb301", NB301.from_string(job.genotype), generator, n_classes=n_classes, **shape)
     assert isinstance(network, DARTSNetwork)
     return network
 
@@ -126,17 +114,8 @@ def carry_out(
     check_side(job.recipe, job.data.side)
     training, test = load(job.data)
     network = network_of(job, len(training.classes))
-    history = train(
-        network,
-        training,
-        test,
-        job.recipe,
-        job.seed,
-        device=device,
-        checkpoint=checkpoint,
-        checkpoint_every_s=checkpoint_every_s,
-        on_epoch=on_epoch,
-    )
+    keeping: dict[str, Any] = {"checkpoint": checkpoint, "checkpoint_every_s": checkpoint_every_s}
+    history = train(network, training, test, job.recipe, job.seed, device=device, on_epoch=on_epoch, **keeping)
     if weights is not None and Processes.here().rank == 0:
         write_tensors(weights, network.state_dict(), {"job": asdict(job)})
     head = 0 if network.auxiliary is None else complexity.parameters(network.auxiliary)
@@ -147,86 +126,64 @@ def carry_out(
 def in_processes(
     job: Job, weights: Path, n: int, *, device: str = "cpu", checkpoint: Path, checkpoint_every_s: float = 20.0
 ) -> Trained:
-    """Train the job's network in n processes, each on a GPU of its own (or all on the CPU); raises as `carry_out`.
-
-    The processes are started by torchrun, on this machine.
-    """
+    """Train the job's network in n processes, each on a GPU of its own (or all on the CPU); raises as `carry_out`."""
     if device.startswith("cuda") and n > torch.cuda.device_count():
         raise ParameterError(f"processes={n}, but there are {torch.cuda.device_count()} GPUs here, and each needs one.")
-    file = weights.with_suffix(".job.json")
-    order = {
-        "job": asdict(job),
-        "weights": str(weights),
-        "device": device.partition(":")[0],
-        "checkpoint": str(checkpoint),
-        "checkpoint_every_s": checkpoint_every_s,
-    }
-    write_atomically(file, json.dumps(order).encode())
-    failure, answer = file.with_suffix(_FAILURE), file.with_suffix(".out.json")
-    for left in (failure, answer):
-        left.unlink(missing_ok=True)
-    command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={n}"]
-    done = subprocess.run([sys.executable, *command, "-m", "nasrepro.classification.job", str(file)], check=False)
+    answers = multiprocessing.get_context("spawn").SimpleQueue()
+    with TemporaryDirectory() as folder:
+        meeting = f"file://{folder}/meeting"
+        try:
+            multiprocessing.spawn(
+                _share, (n, meeting, answers, job, weights, device.partition(":")[0], checkpoint, checkpoint_every_s), n
+            )
+        except ProcessException as error:
+            if answers.empty():
+                raise NasreproError(
+                    "A training process ended early. Repeat the command: it goes on from the last checkpoint. If the "
+                    "process was killed for memory, take fewer processes or a smaller batch."
+                ) from error
+    answer = answers.get()
+    if isinstance(answer, NasreproError):
+        raise answer
+    return answer
+
+
+def _share(
+    rank: int,
+    n: int,
+    meeting: str,
+    answers: SimpleQueue[Trained | NasreproError],
+    job: Job,
+    weights: Path,
+    device: str,
+    checkpoint: Path,
+    checkpoint_every_s: float,
+) -> None:
+    """Do the share of one of n processes; hand back the result (process 0) or what cannot be done."""
+    backend = "gloo"
+    if device == "cuda":
+        backend, device = "nccl", f"cuda:{rank}"
+        torch.cuda.set_device(device)
+    dist.init_process_group(backend, init_method=meeting, rank=rank, world_size=n)
+    started = time.monotonic()
+
+    def report(epoch: Epoch) -> None:
+        if rank == 0:
+            spent = f"{time.monotonic() - started:.0f} s"
+            print(f"epoch {epoch.number}: loss {epoch.loss:.3f}, top-1 error {epoch.top1_error:.2f} %, {spent}")
+
+    options: dict[str, Any] = {"checkpoint": checkpoint, "checkpoint_every_s": checkpoint_every_s}
     try:
-        if done.returncode == 0:
-            return trained_from(json.loads(answer.read_text()))
-        if failure.is_file():
-            kind, message = json.loads(failure.read_text())
-            known = {e.__name__: e for e in (CorruptData, ParameterError, StorageError, TrainingDiverged)}
-            raise known.get(kind, NasreproError)(message)
-        raise NasreproError(
-            f"A training process ended with status {done.returncode}. Repeat the command: it goes on from the last "
-            "checkpoint. If it was killed for memory, take fewer processes or a smaller batch."
-        )
+        result = carry_out(job, weights, device=device, on_epoch=report, **options)
+        if rank == 0:
+            answers.put(result)
+    except NasreproError as error:
+        answers.put(error)
+        raise
     finally:
-        for left in (file, failure, answer):
-            left.unlink(missing_ok=True)
+        dist.destroy_process_group()
 
 
 def trained_from(content: dict[str, Any]) -> Trained:
     """Rebuild a result from its JSON."""
-    history = tuple(Epoch(**epoch) for epoch in content["history"])
-    return Trained(content["parameters"], content["multiply_adds"], history)
-
-
-def job_from(content: dict[str, Any]) -> Job:
-    """Rebuild a job from its JSON."""
-    return Job(content["genotype"], Data(**content["data"]), Recipe(**content["recipe"]), content["seed"])
-
-
-def main(file: Path) -> int:
-    """Do this process' share of the order in a file, and write the result (process 0) or an error beside it."""
-    order = json.loads(file.read_text())
-    gpu = order["device"] == "cuda"
-    device = f"cuda:{os.environ['LOCAL_RANK']}" if gpu else order["device"]
-    if gpu:
-        torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if gpu else "gloo")
-    started = time.monotonic()
-
-    def report(epoch: Epoch) -> None:
-        if dist.get_rank() == 0:
-            spent = f"{time.monotonic() - started:.0f} s"
-            print(f"epoch {epoch.number}: loss {epoch.loss:.3f}, top-1 error {epoch.top1_error:.2f} %, {spent}")
-
-    try:
-        result = carry_out(
-            job_from(order["job"]),
-            Path(order["weights"]),
-            device=device,
-            checkpoint=Path(order["checkpoint"]),
-            checkpoint_every_s=order["checkpoint_every_s"],
-            on_epoch=report,
-        )
-        if dist.get_rank() == 0:
-            write_atomically(file.with_suffix(".out.json"), json.dumps(asdict(result)).encode())
-    except NasreproError as error:
-        write_atomically(file.with_suffix(_FAILURE), json.dumps([type(error).__name__, str(error)]).encode())
-        return 1
-    finally:
-        dist.destroy_process_group()
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1])))
+    return Trained(**{**content, "history": tuple(Epoch(**epoch) for epoch in content["history"])})

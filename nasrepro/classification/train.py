@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -170,13 +171,8 @@ class _State:
         self.network, self.recipe, self.steps = network, recipe, steps
         self.identity = {"recipe": asdict(recipe), "seed": seed, "steps_per_epoch": steps}
         self.parameters = list(network.parameters())
-        self.optimiser = torch.optim.SGD(
-            self.parameters,
-            recipe.learning_rate,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            foreach=True,
-        )
+        settings: dict[str, Any] = {"momentum": recipe.momentum, "weight_decay": recipe.weight_decay, "foreach": True}
+        self.optimiser = torch.optim.SGD(self.parameters, recipe.learning_rate, **settings)
         self.step = 0
         self.history: list[Epoch] = []
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.parameters[0].device)
@@ -213,30 +209,26 @@ class _State:
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         for i, p in enumerate(self.parameters):
             tensors[f"momentum.{i}"] = self.optimiser.state[p]["momentum_buffer"]
-        tensors["history"] = torch.tensor(
-            [[e.loss, e.top1_error, e.top5_error] for e in self.history], dtype=torch.float64
-        ).view(-1, 3)
-        tensors["progress"] = torch.tensor([self.step, float(self.loss_sum)], dtype=torch.float64)
-        write_tensors(path, tensors, self.identity)
+        progress = {"step": self.step, "loss_sum": float(self.loss_sum), "history": [asdict(e) for e in self.history]}
+        write_tensors(path, tensors, {"training": self.identity, **progress})
 
     def restore(self, path: Path) -> None:
         """Go on from a checkpoint, if there is a sound one of this training."""
         if not path.exists():
             return
         try:
-            tensors, identity = read_tensors(path)
+            tensors, meta = read_tensors(path)
         except CorruptData as error:
             log.warning("%s Starting this network anew.", str(error).split(". Delete")[0])
             return
-        if identity != self.identity:
+        if meta.get("training") != self.identity:
             log.warning("%s belongs to another training; starting this network anew.", path)
             return
         self.network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items() if "network." in k})
         for i, p in enumerate(self.parameters):
             self.optimiser.state[p]["momentum_buffer"] = torch.empty_like(p).copy_(tensors[f"momentum.{i}"])
-        self.history = [Epoch(i + 1, *row) for i, row in enumerate(tensors["history"].tolist())]
-        self.step = int(tensors["progress"][0])
-        self.loss_sum.fill_(float(tensors["progress"][1]))
+        self.step, self.history = meta["step"], [Epoch(**epoch) for epoch in meta["history"]]
+        self.loss_sum.fill_(meta["loss_sum"])
 
 
 def _generator(seed: int, *name: int | str) -> torch.Generator:

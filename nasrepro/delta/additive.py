@@ -166,10 +166,10 @@ class NormalScores:
     interpolation, and beyond the labels by the line through a tenth of them, so that order is kept."""
 
     def __init__(self, labels: np.ndarray) -> None:
-        from scipy.stats import norm, rankdata
+        from nasrepro.predictors.scaling import normal_scores
 
         order = np.argsort(labels, kind="stable")
-        self._scores = norm.ppf((rankdata(labels) - 0.5) / len(labels))
+        self._scores = normal_scores(labels)
         self._x, first = np.unique(self._scores[order], return_index=True)
         self._y = labels[order][first]
         tail = max(len(self._x) // 10, 1)

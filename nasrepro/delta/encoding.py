@@ -17,7 +17,6 @@ from nasrepro.encodings.aligned_form import Cells, fixed_form
 from nasrepro.spaces.base import SearchSpace
 
 View = Literal["alone", "base", "both"]
-VIEWS: tuple[View, ...] = ("alone", "base", "both")
 
 
 def signed_difference(space: SearchSpace[Any], base: Cells, other: Cells) -> np.ndarray:

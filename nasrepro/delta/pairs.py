@@ -27,7 +27,6 @@ from nasrepro.spaces.base import FiniteSpace, SearchSpace
 from nasrepro.spaces.fixed_code import fixed_code
 
 Scheme = Literal["independent", "stars", "subset"]
-SCHEMES: tuple[Scheme, ...] = ("independent", "stars", "subset")
 _TRIES = 50  # rounds in which edits that led to no cell are drawn again
 
 

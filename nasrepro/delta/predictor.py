@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from nasrepro.delta.pairs import DifferenceData, take
 from nasrepro.encodings.aligned_form import Cells, fixed_form
-from nasrepro.spaces.base import FiniteSpace, SearchSpace
+from nasrepro.spaces.base import SearchSpace
 
 
 class DifferencePredictor(ABC):
@@ -36,12 +36,6 @@ class DifferencePredictor(ABC):
     def chained(self, cells: Cells, anchors: Cells, labels: np.ndarray) -> np.ndarray:
         """Return the label of each cell (float64, B) as predictions chained from labelled anchors along edit paths give
         it, in the mean over the anchors."""
-
-    def gain(self, base: Sequence[Any], neighbour: Sequence[Any]) -> np.ndarray:
-        """Return the predicted y(neighbour) - y(base) of architectures, float64, B."""
-        if isinstance(self.space, FiniteSpace):
-            return self.gain_cells(self.space.rows(base), self.space.rows(neighbour))
-        return self.gain_cells(list(base), list(neighbour))
 
     def gain_rows(self, base_rows: np.ndarray, neighbour_rows: np.ndarray) -> np.ndarray:
         """Return the predicted y(neighbour) - y(base) of rows (int64, B) of a finite space, float64, B."""

@@ -21,6 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, dropout, one_hot
+from torch_geometric.nn import SimpleConv
+from torch_geometric.utils import dense_to_sparse
 
 from nasrepro.encodings.node_mean import node_mean
 from nasrepro.graphs import Graphs
@@ -67,6 +69,7 @@ class Arch2Vec(nn.Module):
         self.mlps = nn.ModuleList(
             nn.Sequential(nn.Linear(a, b), nn.BatchNorm1d(b), nn.ReLU(), nn.Linear(b, b)) for a, b in pairwise(sizes)
         )
+        self.neighbours = SimpleConv(aggr="sum")
         self.norms = nn.ModuleList(nn.BatchNorm1d(config.hidden) for _ in range(config.layers))
         self.eps = nn.Parameter(torch.zeros(config.layers))
         self.mean = nn.Linear(config.hidden, config.latent)
@@ -75,12 +78,13 @@ class Arch2Vec(nn.Module):
 
     def encode(self, graphs: Graphs) -> tuple[Tensor, Tensor]:
         """Return mean and log standard deviation of each node's latent, B x N x latent each."""
-        upper = graphs.adjacency().float()
-        adjacency, keep = upper + upper.transpose(1, 2), graphs.mask[..., None]
-        x = one_hot(graphs.nodes, self.node_classes).float() * keep
+        upper = graphs.adjacency()
+        edges, _ = dense_to_sparse(upper + upper.transpose(1, 2))  # of the batch as one graph of B N nodes
+        keep = graphs.mask.flatten()[:, None]
+        x = one_hot(graphs.nodes.flatten(), self.node_classes).float() * keep
         for layer, (mlp, norm) in enumerate(zip(self.mlps, self.norms, strict=True)):
-            y = (1 + self.eps[layer]) * x + adjacency @ x
-            x = norm(mlp(y.flatten(0, 1))).relu().view(*y.shape[:2], -1) * keep
+            x = norm(mlp((1 + self.eps[layer]) * x + self.neighbours(x, edges))).relu() * keep
+        x = x.unflatten(0, graphs.nodes.shape)
         return self.mean(x), self.log_deviation(x)
 
     def loss(self, graphs: Graphs) -> Tensor:

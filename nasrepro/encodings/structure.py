@@ -61,13 +61,6 @@ def operation_kinds(node_classes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(OPERATION_KIND[name] for name in node_classes)
 
 
-def structure_names(node_classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the name of each column of `structure_features`."""
-    counts = [f"live {name}" for name in node_classes]
-    edges = [f"{a} feeds {b}" for a in node_classes for b in node_classes]
-    return (*counts, *edges, "longest conv path", "shortest conv path", "log live paths")
-
-
 def structure_features(graphs: Graphs, node_classes: tuple[str, ...]) -> Tensor:
     """Describe cells by their live operations and live paths.
 

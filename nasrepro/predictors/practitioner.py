@@ -1,26 +1,19 @@
 """What a practitioner would use today on a table of features: a Gaussian process, and boosted trees.
 
 Labels are replaced by the normal quantiles of their ranks, since accuracies have a long lower tail that would otherwise
-decide the fit, and a ranking is all that is asked for.
+decide the fit, and a ranking is all that is asked for. The quantiles are scaled to variance 1.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm, rankdata
 
 from nasrepro.predictors.gaussian_process import GaussianProcess
+from nasrepro.predictors.scaling import normal_scores, unit_variance
 from nasrepro.seeding import derive, numpy_stream
 
 _STEPS = 40  # L-BFGS steps on the length scales
 _MOST_CELLS = 500  # labelled cells that the length scales are fitted to; the process is conditioned on all
-
-
-def normal_scores(labels: np.ndarray) -> np.ndarray:
-    """Return the normal quantiles of the ranks of labels (B), scaled to variance 1; equal labels get equal ones."""
-    scores = norm.ppf((rankdata(labels) - 0.5) / len(labels))
-    spread = float(scores.std())
-    return scores / spread if spread > 0 else scores
 
 
 class GPPredictor:
@@ -28,7 +21,7 @@ class GPPredictor:
 
     def fit(self, features: np.ndarray, labels: np.ndarray, seed: int) -> None:
         """Learn from labels (B) of cells with these features (B x F)."""
-        targets = normal_scores(labels)
+        targets = unit_variance(normal_scores(labels))
         self._model = GaussianProcess(features.shape[1])
         part = numpy_stream(seed, "scales").permutation(len(labels))[:_MOST_CELLS]
         self._model.fit(features[part], targets[part], _STEPS)
@@ -62,7 +55,7 @@ class BoostedTrees:
         self._model = GradientBoostingRegressor(
             max_features="sqrt", random_state=derive(seed, "trees") % 2**32, **self._options
         )
-        self._model.fit(features, normal_scores(labels))
+        self._model.fit(features, unit_variance(normal_scores(labels)))
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return the predicted normal score of each cell (features B x F), B."""

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
+from nasrepro.predictors.scaling import standardised
 from nasrepro.seeding import derive, numpy_stream
 
 _PAIRS_PER_CELL = 4
@@ -96,7 +97,7 @@ class RankingEnsemble:
             list(self._parameters.values()), config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
         orders = [numpy_stream(seed, "batches") for seed in seeds]
-        places, targets = torch.from_numpy(np.asarray(cells)), torch.from_numpy(_standardised(labels)).float()
+        places, targets = torch.from_numpy(np.asarray(cells)), torch.from_numpy(standardised(labels)).float()
         n = targets.shape[1]
         with _seeded(derive(seeds[0], "dropout")):
             for epoch in range(config.epochs):
@@ -155,40 +156,6 @@ class MLP(nn.Sequential):
             layers += [nn.Linear(features, size), nn.ReLU()]
             features = size
         super().__init__(*layers, nn.Linear(features, 1), nn.Flatten(0))
-
-
-class MLPPredictor:
-    """A `Predictor`: three hidden layers of 128, as FLAN trains on every encoding that is a vector.
-
-    Args:
-        config: how to train.
-        hidden: sizes of the hidden layers.
-    """
-
-    def __init__(self, config: RankingConfig = FLAN_TRAINING, hidden: Sequence[int] = (128, 128, 128)) -> None:
-        self._config, self._hidden = config, hidden
-
-    def fit(self, features: np.ndarray, labels: np.ndarray, seed: int) -> None:
-        """Learn from labels (B) of cells with these features (B x F)."""
-        self._ensemble = RankingEnsemble(lambda: MLP(features.shape[1], self._hidden), self._config)
-        self._ensemble.fit([_tensor(features)], np.arange(len(labels))[None], labels[None], [seed])
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """Return a score of each cell (features B x F), B."""
-        scores: np.ndarray = self._ensemble.predict([_tensor(features)], np.arange(len(features))[None])[0]
-        return scores
-
-
-def _tensor(features: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
-
-
-def _standardised(labels: np.ndarray) -> np.ndarray:
-    """Return labels (E x n) of mean 0 and variance 1 in each row."""
-    centred = labels - labels.mean(1, keepdims=True)
-    spread = centred.std(1, keepdims=True)
-    scaled: np.ndarray = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
-    return scaled
 
 
 def _pairs(size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

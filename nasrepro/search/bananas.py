@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from nasrepro.encodings.path import path_encoding
+from nasrepro.predictors.scaling import standardised
 from nasrepro.search.defaults import BANANAS_DEFAULTS, BananasConfig
 from nasrepro.search.ensemble import Ensemble
-from nasrepro.search.model_based import SurrogateSearch, standardise
+from nasrepro.search.model_based import SurrogateSearch
 from nasrepro.search.mutation import new_mutants
 from nasrepro.spaces.base import SearchSpace
 
@@ -44,7 +45,7 @@ class BANANAS(SurrogateSearch):
         bits = path_encoding(self.space.encode([*self.archs, *candidates]), self.space.node_classes)
         known, new = bits[: len(self.archs)], bits[len(self.archs) :]
         ensemble = Ensemble(bits.shape[1], self.rng, self._config.ensemble)
-        ensemble.fit(known, standardise(self.values))
+        ensemble.fit(known, standardised(self.values))
         predictions = ensemble.predict(new)
         samples = self.rng.normal(predictions.mean(0), predictions.std(0))
         return [candidates[k] for k in np.argsort(-samples)[:count]]

@@ -9,16 +9,16 @@ Gaussian process.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from nasrepro.encodings.adjacency import adjacency_encoding
+from nasrepro.predictors.scaling import normal_scores
 from nasrepro.search.defaults import BAYESIAN_DEFAULTS, BayesianConfig
 from nasrepro.search.model_based import SurrogateSearch
 from nasrepro.spaces.base import SearchSpace
@@ -58,13 +58,6 @@ class BayesianOptimisation(SurrogateSearch):
 
     def _features(self, archs: list[Any]) -> np.ndarray:
         return adjacency_encoding(self.space.encode(archs), len(self.space.node_classes)).numpy()
-
-
-def normal_scores(values: Sequence[float]) -> np.ndarray:
-    """Return the normal quantiles of the ranks of values, (rank - 1/2) / B; equal values share the mean of their
-    ranks."""
-    scores: np.ndarray = norm.ppf((rankdata(values) - 0.5) / len(values))
-    return scores
 
 
 def expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: float) -> np.ndarray:

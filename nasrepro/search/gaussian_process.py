@@ -17,8 +17,9 @@ import numpy as np
 
 from nasrepro.encodings.tabular import tabular_features
 from nasrepro.predictors.gaussian_process import GaussianProcess
+from nasrepro.predictors.scaling import standardised
 from nasrepro.search.defaults import PRACTITIONER_DEFAULTS, PractitionerConfig
-from nasrepro.search.model_based import SurrogateSearch, standardise
+from nasrepro.search.model_based import SurrogateSearch
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 
 
@@ -44,7 +45,7 @@ class PractitionerGP(SurrogateSearch):
 
     def choose(self, count: int) -> list[Any]:
         """Return the cells of the highest upper confidence bounds."""
-        labels = standardise(log_distance(self.values, self._config.offset))
+        labels = standardised(log_distance(self.values, self._config.offset))
         self._model.fit(self._features(self.space.encode(self.archs)), labels, self._steps)
         self._steps = self._config.steps
         if isinstance(self.space, FiniteSpace):

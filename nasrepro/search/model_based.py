@@ -88,13 +88,6 @@ class SurrogateSearch(ABC):
         return [b for key, b in near.items() if key not in self.seen]
 
 
-def standardise(values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Return values shifted and scaled to mean 0 and variance 1 (all 0 where they are equal), float64."""
-    centred = np.asarray(values, dtype=np.float64) - np.mean(values)
-    spread = float(centred.std())
-    return centred / spread if spread > 0 else centred
-
-
 class Ranking:
     """Propose the cells of a finite space in the order of given scores, the highest first.
 

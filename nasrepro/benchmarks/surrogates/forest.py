@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau
 
 from nasrepro.benchmarks.surrogates.nb301 import CrossValidation
 from nasrepro.seeding import derive, numpy_stream
@@ -135,6 +134,8 @@ def figures(
     predictions: np.ndarray, targets: np.ndarray, folds: np.ndarray, covered: float = np.nan
 ) -> CrossValidation:
     """Return what predictions of rows that a model has not seen are worth, by fold."""
+    from scipy.stats import kendalltau  # takes half a second to import
+
     parts = [folds == fold for fold in range(FOLDS)]
     taus = [kendalltau(predictions[p], targets[p]).statistic for p in parts]
     r2s = [1 - ((predictions[p] - targets[p]) ** 2).mean() / targets[p].var() for p in parts]

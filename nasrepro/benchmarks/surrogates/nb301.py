@@ -21,7 +21,6 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.spatial.distance import cdist
-from scipy.stats import kendalltau
 
 from nasrepro.files.cached_tables import cached_table, fingerprint
 from nasrepro.seeding import numpy_stream
@@ -183,6 +182,8 @@ def cross_validate(
     seed: int = 0,
 ) -> CrossValidation:
     """Measure a surrogate on labels that it has not seen: `repeats` random partitions into `folds` parts."""
+    from scipy.stats import kendalltau  # takes half a second to import
+
     taus, r2s, squares, covered = [], [], [], []
     for repeat in range(repeats):
         order = numpy_stream(seed, "surrogate", "folds", repeat).permutation(len(targets))
