@@ -11,7 +11,7 @@ PINS := pyproject.toml constraints.txt
 PAGE := _build/html/book/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help book read test bench notebooks clean distclean
+.PHONY: help book read test bench clean distclean
 .NOTPARALLEL:
 
 help: ## Show this list
@@ -36,12 +36,6 @@ test: $(VENV)/.stamp-test ## Check style and types, run all tests
 
 bench: $(VENV)/.stamp-test ## Measure the speed of both denoisers, as ratios (minutes; run it alone)
 	$(BIN)/python -m pytest benchmarks --benchmark-enable
-
-notebooks: $(VENV)/.stamp-run ## Execute the notebooks that the book shows, from the committed records
-	for pair in cifar10=CIFAR-10 cifar100=CIFAR-100 imagenet16-120=ImageNet16-120; do \
-	  $(BIN)/nasrepro notebook nb201 book/dinas/nb201-$${pair%%=*}.ipynb -p dataset=$${pair%%=*} \
-	    --title "The notebook, executed: $${pair##*=}" || exit 1; \
-	done
 
 clean: ## Remove the built book and caches (keeps .venv and your runs)
 	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache .benchmarks .hypothesis

@@ -1,24 +1,97 @@
-"""Notebooks: what one calls to run its experiment, and executing one into a page of the book.
+"""What the notebooks of the book call: the records of their part of the plan, and the numbers of their text.
 
-A notebook makes the same run as the command line does, with its parameters checked first.
+A notebook without parameters shows committed records. With parameters it makes your run, as the command line does, or
+finds it, and shows it in the place of the committed one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+import json
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nasrepro import experiments
-from nasrepro.errors import MissingData, NasreproError
 from nasrepro.files import paths
-from nasrepro.files.storage import write_atomically
-from nasrepro.parameters.base import RUN_OPTIONS, from_notebook, resolve
-from nasrepro.runs.records import Record
-from nasrepro.runs.run import Experiment, run
+from nasrepro.parameters import model_of
+from nasrepro.parameters.base import RUN_OPTIONS, from_notebook
+from nasrepro.report.rendering import Table
+from nasrepro.report.verbs import Verb
+from nasrepro.runs import records
+from nasrepro.runs.plan import Shown, load_plan
+from nasrepro.runs.records import Run
+
+QUOTED = "NASREPRO_QUOTED"  # environment variable: what the text of the notebook quotes, so that no more is glued
+STRICT = "NASREPRO_STRICT"  # environment variable: 0 where a text may quote what no record has
+VERB = "verb"  # marks a glued word that a comparison gave
+_MIME = "application/papermill.record/"
+
+Number = float | int | str | None
 
 
-def run_here(experiment: str, namespace: Mapping[str, Any]) -> tuple[Path, Record]:
+class Page:
+    """What a notebook shows.
+
+    Args:
+        namespace: the notebook's `globals()`, before anything but parameters is defined in it.
+        parts: ids of the plan, each with what is below it, whose experiments' records are shown; the first says which
+            experiment parameters are of, where the notebook has no parameter `experiment`.
+        own: names of parameters of the notebook itself, which say what it shows and are no parameters of a run.
+
+    Attributes:
+        committed: the committed runs of these experiments.
+        runs: the same, with yours in the place of one.
+        yours: your run, None where the notebook was given no parameters.
+        strict: whether the text has to be what the records say, as on the pages of the committed records.
+
+    Raises:
+        ParameterError: a parameter is unknown or mistyped (papermill itself only warns of that).
+    """
+
+    def __init__(self, namespace: Mapping[str, Any], *parts: str, own: Sequence[str] = ()) -> None:
+        given = from_notebook({name: value for name, value in namespace.items() if name not in own})
+        entries = [p for part in parts for p in load_plan() if f"{p.id}.".startswith(f"{part}.")]
+        names = dict.fromkeys(p.experiment for p in entries)
+        self.committed: list[Run] = [run for name in names for run in records.find(paths.records_dir(), name)]
+        self.yours: Run | None = None
+        experiment = given.pop("experiment", None) or entries[0].experiment
+        if given.keys() - set(run_options(experiment)) | given.keys() & {"profile"}:
+            self.yours = run_here(experiment, given)
+        self.runs = Shown(self.committed, self.yours, parts)
+        self.strict = self.yours is None and os.environ.get(STRICT) != "0"
+
+    def glue(self, numbers: Mapping[str, Number]) -> None:
+        """Give numbers and words to the text of the notebook, which quotes them as `` {glue:text}`name:.3f` ``.
+
+        They become outputs as Jupyter Book and scrapbook write them. None is shown as `not run`.
+        """
+        quoted = os.environ.get(QUOTED)
+        for name in numbers if quoted is None else [n for n in json.loads(quoted) if n in numbers]:
+            glue(name, numbers[name])
+
+    def answers(self, claims: str, title: str) -> Table:
+        """Return the claims whose ids begin so, answered twice: as printed, and by ours. By committed runs alone."""
+        from nasrepro.report.evidence import answered_twice
+
+        return answered_twice(claims, title)
+
+    def sources(self) -> Table:
+        """Return where the numbers of the page come from: the runs that were shown so far."""
+        from nasrepro.report.sources import sources_table
+
+        return sources_table(self.runs)
+
+
+def glue(name: str, value: Number) -> None:
+    """Give one number or word to the text of the notebook."""
+    from IPython.display import display
+
+    told = {"name": name, "mime_prefix": _MIME} | ({VERB: True} if isinstance(value, Verb) else {})
+    text = "not run" if value is None else f"{value}"
+    data = {f"{_MIME}text/plain": text, f"{_MIME}application/json": json.dumps(value)}
+    display(data, raw=True, metadata={"scrapbook": told})
+
+
+def run_here(experiment: str, namespace: Mapping[str, Any]) -> Run:
     """Run an experiment with the parameters that a notebook's cells have set; return its folder and record.
 
     Args:
@@ -28,65 +101,14 @@ def run_here(experiment: str, namespace: Mapping[str, Any]) -> tuple[Path, Recor
     Raises:
         ParameterError: a parameter is unknown or mistyped (papermill itself only warns of that).
     """
+    from nasrepro import experiments  # needs torch, which showing committed records does not
+    from nasrepro.runs.run import run
+
     chosen, given = experiments.load(experiment), from_notebook(namespace)
-    options = {name: given.pop(name) for name in run_options(chosen) if name in given}
+    options = {name: given.pop(name) for name in run_options(experiment) if name in given}
     return run(chosen, given, **options)
 
 
-def run_options(experiment: Experiment[Any]) -> list[str]:
+def run_options(experiment: str) -> list[str]:
     """Return the names that say how to run, not what; a parameter of the experiment of the same name goes before."""
-    return [name for name in RUN_OPTIONS if name not in experiment.parameters.model_fields]
-
-
-def execute(experiment: str, given: Mapping[str, Any], out: Path, title: str | None = None) -> Path:
-    """Execute the notebook of an experiment through papermill and write it, with its outputs, to `out`.
-
-    Args:
-        experiment: name of the experiment; its notebook is `notebooks/<name>.ipynb` of the checkout.
-        given: parameters, and `profile`, `fresh` or `device`; checked before a kernel is started.
-        out: where the executed notebook goes; written only when every cell ran.
-        title: replaces the notebook's title, so that several pages from one notebook can be told apart.
-
-    Raises:
-        ParameterError: as `run_here`.
-        MissingData: papermill or the checkout is not there.
-    """
-    chosen = experiments.load(experiment)
-    parameters = {k: v for k, v in given.items() if k not in run_options(chosen)}
-    resolve(chosen.parameters, parameters, str(given.get("profile", "laptop")))
-    root = paths.checkout()
-    if root is None:
-        raise MissingData("The notebooks are part of the source checkout, and this nasrepro was installed without one.")
-    try:
-        import nbformat
-        import papermill
-        from jupyter_client.manager import AsyncKernelManager
-    except ModuleNotFoundError as error:
-        raise MissingData(
-            f"Executing a notebook needs {error.name}: `pip install 'nasrepro[run,notebook]'`."
-        ) from error
-
-    class LocalKernel(AsyncKernelManager):  # sockets instead of TCP ports, for which kernels started together race
-        transport = "ipc"
-
-    try:
-        notebook = papermill.execute_notebook(
-            root / "notebooks" / f"{experiment}.ipynb",
-            None,
-            dict(given),
-            kernel_manager_class=LocalKernel,
-            log_output=False,
-            progress_bar=False,
-        )
-    except papermill.PapermillExecutionError as error:
-        raise NasreproError(f"The notebook of {experiment} stopped: {error.ename}: {error.evalue}") from error
-    del notebook.metadata["papermill"]  # names of files on this machine, and times
-    for cell in notebook.cells:
-        cell.metadata.pop("papermill", None)
-        cell.metadata.pop("execution", None)
-    if title is not None:
-        heading, *rest = notebook.cells[0].source.split("\n")
-        assert heading.startswith("# "), "the first cell of a notebook is its title"
-        notebook.cells[0].source = "\n".join([f"# {title}", *rest])
-    write_atomically(out, nbformat.writes(notebook).encode())
-    return out
+    return [name for name in RUN_OPTIONS if name not in model_of(experiment).model_fields]

@@ -6,7 +6,6 @@
 #       extension: .py
 #       format_name: percent
 #       format_version: '1.3'
-#       jupytext_version: 1.19.6
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -16,33 +15,46 @@
 # %% [markdown]
 # # What a step amounts to
 #
-# Operations and floating-point products of a training step and of a reverse step, for the network and batch of the
-# paper and for each profile `full`. With the time that the paper prints for its step they tell what `full` takes on a
-# GPU.
-#
-# Cost on one CPU core: half a minute.
+# Operations and floating-point products of a training step and of a reverse step are counted here, for the network and batch of the paper and for the batches of each profile `full`. With the time
+# that the paper prints for its own step they say what `full` would take on a GPU ([Rerunning everything](rerun.ipynb)).
 
 # %% tags=["parameters", "hide-input"]
-profile: str = "laptop"  # smoke, laptop or full: all the same here
-seed: int = None  # master seed
-fresh: bool = False  # run anew although there is a record
+seed: int = None  # master seed of the weights; the counts do not depend on it
+profile: str = None  # smoke, laptop or full: all the same here; without any parameter the committed record is shown
+fresh: bool = None  # run anew although there is a record
 
-# %%
-from nasrepro.notebook import run_here
-
-folder, record = run_here("step_cost", globals())
-
-# %% [markdown]
-# ## Result
-
-# %%
-from nasrepro.report import overview as tables
+# %% tags=["hide-input"]
+from nasrepro.notebook import Page
 from nasrepro.report.dinas import full_profile
 
-full_profile.step_table([(folder, record)])
+page = Page(globals(), "dinas.step-cost")
+page.glue(full_profile.step_numbers(page.runs))
 
 # %% [markdown]
-# ## Where the numbers come from
+# ## Why count, and not measure
+#
+# A small network keeps a GPU waiting. Its step takes as long as its operations take to be launched, until the batch is large enough for the arithmetic to count. Both can be counted on any machine.
+# The paper prints the hours of a training, and from these {glue:text}`full_profile.printed_ms:.1f` ms for a step follow. A step of ours is taken to need that time, multiplied by its share of the
+# paper's operations or of the paper's arithmetic, whichever is larger.
+#
+# ## The counts
 
 # %%
-tables.run_table(record)
+full_profile.step_table(page.runs)
+
+# %% [markdown]
+# On NAS-Bench-201 the paper's step launches {glue:text}`full_profile.operations:more than twice as many` operations as ours. Its batch of 16 cells is
+# {glue:text}`full_profile.arithmetic:more` arithmetic than the 1,024 cells of ours, because its attention scores every channel of every pair of nodes. Memory traffic is not counted.
+#
+# ## Where the numbers come from
+
+# %% tags=["hide-input"]
+page.sources()
+
+# %% [markdown]
+# ## What to try next
+#
+# ```bash
+# nasrepro notebook step_cost out.ipynb -p seed=1
+# nasrepro run step_cost
+# ```

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import networkx as nx
 import numpy as np
 import pytest
+from torch_geometric.data import Batch
 
 from nasrepro.benchmarks import registry
 from nasrepro.benchmarks.base import MEAN, SPLITS, TRAINED, Benchmark, Column
@@ -319,9 +320,10 @@ class BenchmarkLaws:
                 bench[wrong]
 
     def test_to_pyg_gives_one_graph_per_architecture(self, bench: Benchmark[Any], archs: list[Any]):
-        pytest.importorskip("torch_geometric")
-        data = bench.to_pyg(archs[:3])
-        assert len(data) == 3
+        data, column = bench.to_pyg(archs[:3]), bench.columns()[0]
+        assert len(data) == 3 and all(d.y is None for d in data)
+        batch = Batch.from_data_list(bench.to_pyg(archs[:3], column))
+        np.testing.assert_array_equal(batch.y, bench.query_many(archs[:3], column).astype(np.float32))
         back = Graphs.from_pyg(data, bench.space.max_nodes)
         assert [bench.space.key(a) for a in bench.space.decode(back)] == [bench.space.key(a) for a in archs[:3]]
 

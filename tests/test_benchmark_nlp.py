@@ -157,7 +157,6 @@ def test_a_cell_without_loss_says_whether_it_diverged_or_was_not_trained(bench: 
         bench.query(unlisted, **LOSS.__dict__)
     assert np.isnan(bench.query_many([unlisted, diverged], LOSS)).all()
     assert bench.query(unlisted, **SURROGATE.__dict__).value > 4.4
-    assert len(bench.recipes(RNN)) == 98 and len(bench.recipes(unlisted)) == 0
 
 
 @pytest.mark.mirror

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 import tarfile
@@ -457,29 +458,25 @@ def test_two_processes_learn_what_one_does_with_the_whole_batch(tmp_path: Path):
     assert [e["top1_error"] for e in meta["history"]] == [e.top1_error for e in history]
 
 
-def test_a_job_in_other_processes_gives_the_same_and_hands_back_its_errors(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    """The worker runs here, in the place of what torchrun would start."""
-
-    def torchrun(command: list[str], check: bool) -> subprocess.CompletedProcess[str]:
-        for name, value in {"RANK": 0, "LOCAL_RANK": 0, "WORLD_SIZE": 1, "MASTER_PORT": 0}.items():
-            monkeypatch.setenv(name, str(value))
-        monkeypatch.setenv("MASTER_ADDR", "localhost")
-        assert command[1:5] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=1"]
-        return subprocess.CompletedProcess(command, job.main(Path(command[-1])))
-
-    monkeypatch.setattr(job.subprocess, "run", torchrun)
+def test_a_job_in_other_processes_gives_the_same_and_hands_back_its_errors(tmp_path: Path):
     asked = Job(NB301.to_string(DARTS_V2), Data("generated", 8, 64, 50), replace(TINY, epochs=1), 0)
     files: dict[str, Any] = {"weights": tmp_path / "a.safetensors", "checkpoint": tmp_path / "a.checkpoint"}
     assert job.in_processes(asked, n=1, **files) == carry_out(asked)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.safetensors"]
     impossible = replace(asked, recipe=replace(asked.recipe, batch_size=65))
     with pytest.raises(ParameterError, match="does not fit 64 training images"):
-        job.in_processes(impossible, n=1, **files)
-    monkeypatch.setattr(job.subprocess, "run", lambda command, check: subprocess.CompletedProcess(command, -9))
+        job.in_processes(impossible, n=2, **files)
+
+
+def dies(rank: int, *_: Any) -> None:
+    os._exit(9)
+
+
+def test_a_training_process_that_dies_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(job, "_share", dies)
+    asked = Job(NB301.to_string(DARTS_V2), MADE_UP, TINY, 0)
     with pytest.raises(NasreproError, match="goes on from the last checkpoint"):
-        job.in_processes(asked, n=1, **files)
+        job.in_processes(asked, tmp_path / "a.safetensors", 2, checkpoint=tmp_path / "a.checkpoint")
 
 
 if __name__ == "__main__":  # one of two processes, started by torchrun

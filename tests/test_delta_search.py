@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import combinations
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,11 @@ from nasrepro.experiments.delta import contestants as delta_contestants
 from nasrepro.experiments.delta import delta_claims, delta_search
 from nasrepro.experiments.delta.contestants import METHODS, TABLE, Trained
 from nasrepro.files import paths
-from nasrepro.report.delta import figure_4_5 as delta_search_figures
+from nasrepro.report.delta import figure_4_5 as figures
 from nasrepro.report.delta import training_sets
-from nasrepro.report.fragments import Fragments
 from nasrepro.runs import records
 from nasrepro.runs.claims import metric_row
+from nasrepro.runs.plan import Shown
 from nasrepro.runs.records import Record
 from nasrepro.runs.run import run
 from nasrepro.search.base import Proposal
@@ -175,9 +174,9 @@ def test_the_counts_of_committed_records_are_those_of_their_curves():
     """With 100 labels: SEP alone at 500 on NAS-Bench-101; SEP at 325 and standard crossover at 400 on NAS-Bench-201."""
     found = {}
     for folder, record in records.find(paths.records_dir(), "delta_search"):
-        counts = delta_claims.claim_counts(
-            delta_claims.recorded_means(records.load_table(folder, record, "curves.parquet"))
-        )
+        curves = records.load_table(folder, record, "curves.parquet").set_index(["method", "at"])
+        means = curves.loc[curves["counted"] == delta_claims.EVALUATIONS, ["test_mean", "population_distance_mean"]]
+        counts = delta_claims.claim_counts(means.set_axis(["test", "population_distance"], axis=1))
         for name, counted in counts.items():
             row = metric_row(record, name, "claims")
             assert row is not None
@@ -345,40 +344,46 @@ def test_above_what_a_gaussian_process_can_hold_the_plain_predictor_is_trees(mon
     assert ledger.distinct("a", ["train"], VALID) == len(np.unique(rows)) <= 12
 
 
+def _shown(chosen: dict[str, tuple[Path, Record]]) -> Shown:
+    """Smoke runs are no runs of the plan: they are shown as a user's own."""
+    runs = Shown([])
+    runs.yours = chosen
+    return runs
+
+
 @pytest.mark.mirror
-def test_figures_tables_and_pages_are_made_of_a_run(
-    small: tuple[Path, Record], large: tuple[Path, Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    folder, record = small
-    chosen = {"delta.figure5": small, "delta.figure5.10pct": large}  # smoke runs are no runs of the plan
-    for module in (delta_search_figures, training_sets):
-        monkeypatch.setattr(module, "select", lambda part, among: chosen.get(part))
-    for figure in (delta_search_figures.distance_figure(folder, record), delta_search_figures.accuracy_figure(*small)):
-        assert figure.svg.startswith("<?xml") and "Delta-NAS as printed" in figure.alt and len(figure.data)
-    shown = delta_search_figures.search_table(record, "labels").to_frame()
-    assert len(shown) == len(METHODS) - 1  # all but the perfect predictor
-    by_evaluations = delta_search_figures.search_table(record, "evaluations").to_frame().set_index("Method")
+def test_figures_and_tables_are_made_of_a_run(small: tuple[Path, Record], large: tuple[Path, Record]):
+    runs = _shown({"delta.figure5": small, "delta.figure5.10pct": large})
+    for name in ("distance", "accuracy"):
+        figure = figures.figure(name, "nb201", runs)
+        assert figure is not None and figure.svg.startswith("<?xml") and len(figure.data)
+        assert "Delta-NAS as printed" in figure.alt and figure.name == f"delta-search-nb201-{name}"
+        assert figures.figure(name, "nb101", runs) is None
+    assert len(figures.search_table("nb201", "labels", runs).rows) == len(METHODS) - 1  # all but the perfect predictor
+    by_evaluations = figures.search_table("nb201", "evaluations", runs).to_frame().set_index("Method")
     assert by_evaluations.loc["random search", "Labels before the search"] == "0"
     assert by_evaluations.loc["as printed, with a perfect predictor", "Labels before the search"] == "all"
-    out = Fragments(tmp_path)
-    delta_search_figures.write(out, [small])
-    text = (tmp_path / "delta-search-nb201-labels.md").read_text()
-    assert "At 50 labels in all, Delta-NAS as printed is" in text and "evolution with SEP crossover" in text
-    assert out.ids["delta-search-nb201-accuracy"] and not out.ids["delta-search-nb101-accuracy"]
-    assert "nasrepro run delta_search -p benchmark=nb101" in (tmp_path / "delta-search-nb101-labels.md").read_text()
-    values = delta_search_figures.values([small])
-    assert values["delta_search.nb201.queries"] == 50 and values["delta_search.nb101.queries"] is None
+    missing = figures.search_table("nb101", "labels", runs)
+    assert missing.rows[0].cells[-1] == "not run"
+    assert "nasrepro run delta_search -p benchmark=nb101" in missing.caption
+    assert figures.comparison_table("nb101", runs) is None and figures.numbers(runs, "nb101") == {}
+    compared = figures.comparison_table("nb201", runs)
+    assert compared is not None and len(compared.rows) == len(small[1].metrics["comparisons"])
+    values = figures.numbers(runs, "nb201")
+    assert values["delta_search.nb201.queries"] == values["delta_search.nb201.last"] == 50
     assert values["delta_search.nb201.delta_literal.as_close"] is not None
-    training_sets.write(out, [small, large])
-    text = (tmp_path / "training-sets-nb201.md").read_text()
-    assert "10 % of the space" in text and "100 labels (ours)" in text
-    assert "training_labels=156" in text and "training_labels=1563 -p trained_on=zen" in text  # those that are missing
-    values = training_sets.values([small, large])
+    assert values["delta_search.nb201.delta_literal.against.evolution_sep"] is not None
+    for table in (training_sets.accuracy_table("nb201", runs), training_sets.claims_table("nb201", runs)):
+        first, notes = {row.cells[0] for row in table.rows}, " ".join(table.notes)
+        assert {"10 % of the space", "100 labels (ours)"} <= first
+        assert next(row.cells[-1] for row in table.rows if row.cells[0] == "1 % of the space") == "not run"
+        assert "training_labels=156" in notes and "training_labels=1563 -p trained_on=zen" in notes  # that are missing
+    values = training_sets.numbers(runs)
     row = metric_row(large[1], "plain_ranking", "evaluations")
     assert row is not None
     assert values["delta_search.nb201.10pct.plain_ranking.training_test.mean"] == row["training_test"]["mean"]
-    assert values["delta_search.nb201.10pct.against.random.p"] is not None
-    assert values["delta_search.nb201.zen.delta_literal.test.mean"] is None
+    assert values["delta_search.nb201.10pct.against.random"] is not None
+    assert "delta_search.nb201.zen.delta_literal.test.mean" not in values
 
 
 @pytest.mark.mirror
@@ -387,30 +392,28 @@ def test_what_was_read_before_a_search_is_told_apart(zen: tuple[Path, Record], l
     assert labels == 0 and 50 <= scores <= 60
     assert training_sets.read_for_training(large[1], "delta_literal")[1] == 0
     assert training_sets.read_for_training(large[1], "random") == (0, 0)
-    table = training_sets.accuracy_table({"10pct": large[1], "zen": zen[1]}).to_frame()
+    runs = _shown({"delta.figure5.10pct": large, "delta.figure5.zen": zen})
+    table = training_sets.accuracy_table("nb201", runs).to_frame()
+    table = table[table["Runs"] != "not run"]
     assert table["Trained on"].tolist() == ["10 % of the space"] * 2 + ["Zen-scores, no label"] + ["nothing"] * 5
     assert table["Labels before the search"].tolist()[2] == "0"
-    claims = training_sets.claims_table({"10pct": large[1], "zen": zen[1]}).to_frame()
-    assert claims["Ahead of the plain predictor"].tolist()[1] == "not compared"
+    claims = training_sets.claims_table("nb201", runs).to_frame().set_index("Trained on")
+    assert claims.loc["Zen-scores, no label", "Ahead of the plain predictor"] == "not compared"
 
 
-def test_a_sentence_says_what_the_numbers_say():
-    def entry(rival: str, mean: float, p: float) -> dict[str, Any]:
-        ahead = {"mean": mean, "low": mean - 0.1, "high": mean + 0.1, "median": mean, "n": 50}
-        return {"method": "delta_literal", "rival": rival, "labels": 500, "ahead": ahead, "p": p, "p_holm": p}
+@pytest.mark.parametrize(
+    ("mean", "p", "said"), [(-0.5, 1e-5, "behind"), (0.4, 0.01, "ahead of"), (-0.05, 0.6, "not told apart from")]
+)
+def test_a_word_says_what_the_numbers_say(mean: float, p: float, said: str):
+    ahead = {"mean": mean, "low": mean - 0.1, "high": mean + 0.1}
+    assert figures.word({"ahead": ahead, "p_holm": p}) == said
 
-    entries = [
-        *(entry("evolution_sep", -0.5, 1e-5), entry("local_search", 0.4, 0.01), entry("plain_ranking", -0.05, 0.6)),
-    ]
-    record = SimpleNamespace(metrics={"comparisons": entries})
-    said = delta_search_figures.sentence(record, "delta_literal", 500)  # type: ignore[arg-type]
-    assert said == (
-        "At 500 labels in all, Delta-NAS as printed is behind evolution with SEP crossover (−0.500 [−0.600, −0.400] "
-        "points, p < 0.001), ahead of local search (+0.400 [+0.300, +0.500] points, p 0.010) and not told apart from "
-        "the best cells of a plain predictor (−0.050 [−0.150, +0.050] points, p 0.600)."
-    )
+
+def test_a_page_is_given_its_benchmark_with_any_parameter_alone():
+    assert figures.given_on("nb101", {"runs": None}) == {}
+    assert figures.given_on("nb101", {"runs": 5}) == {"benchmark": "nb101", "runs": 5}
 
 
 def test_the_book_knows_every_method():
-    assert list(delta_search_figures.METHODS) == list(METHODS)
-    assert list(delta_search_figures.COUNTED) == [delta_claims.EVALUATIONS, delta_claims.LABELS]
+    assert list(figures.METHODS) == list(METHODS)
+    assert list(figures.COUNTED) == [delta_claims.EVALUATIONS, delta_claims.LABELS]

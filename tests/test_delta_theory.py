@@ -184,6 +184,7 @@ def test_the_experiment_tabulates_what_the_functions_count(tmp_path):
     from nasrepro import experiments
     from nasrepro.report.delta import theorems as theory_tables
     from nasrepro.runs import records
+    from nasrepro.runs.plan import Shown
     from nasrepro.runs.run import run
 
     folder, record = run(experiments.load("theory"), {}, profile="smoke", root=tmp_path, device="cpu")
@@ -193,7 +194,12 @@ def test_the_experiment_tabulates_what_the_functions_count(tmp_path):
     counted = frame.dropna(subset="exact")
     assert len(frame) == 6 * 4 and len(counted) > 16
     assert (counted["exact"] == counted["corrected_value"]).all()
-    table = theory_tables.theorem_rows(folder, record).to_frame()
+    runs = Shown([], (folder, record))
+    table = theory_tables.theorem_table(runs).to_frame()
     row = table[(table["Space"] == "NAS-Bench-201, n = 6, r = 5") & (table["Theorem"] == "4")].iloc[0]
     assert (row["Printed formula gives"], row["Counted"], row["Corrected formula gives"]) == ("30", "120", "120")
-    assert "one-edit differences" in theory_tables.growth_figure(folder, record).alt
+    figure, said = theory_tables.growth_figure(runs), theory_tables.numbers(runs)
+    assert figure is not None and "one-edit differences" in figure.alt
+    assert [said[f"theory.theorem{k}"] for k in (1, 2, 3)] == ["stands", "does not", "lies between"]
+    assert theory_tables.growth_figure(Shown([])) is None and theory_tables.numbers(Shown([])) == {}
+    assert "not run" in theory_tables.theorem_table(Shown([])).rows[0].cells

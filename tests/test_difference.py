@@ -12,7 +12,7 @@ from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.delta.additive import AdditiveDifference, GPPotential, TreePotential, gp_difference, strong_difference
 from nasrepro.delta.code_means import CodeMeans
-from nasrepro.delta.encoding import VIEWS, code_numbers, difference_encoding, signed_difference
+from nasrepro.delta.encoding import code_numbers, difference_encoding, signed_difference
 from nasrepro.delta.network import MLPConfig, MLPDifference, NetworkPotential
 from nasrepro.delta.pairs import CellPairs, DifferenceData, draw_edits, draw_pairs, label, take
 from nasrepro.delta.predictor import chain_edits
@@ -98,7 +98,7 @@ def test_one_edit_codes_of_nas_bench_201_are_those_counted():
 @named
 def test_views_show_what_they_say(space: SearchSpace[Any]):
     base, other = draw_edits(space, some_cells(space, 10), 1, np.random.default_rng(0))
-    alone, with_base, both = (difference_encoding(space, base, other, view) for view in VIEWS)
+    alone, with_base, both = (difference_encoding(space, base, other, view) for view in ("alone", "base", "both"))
     width = alone.shape[1]
     assert width == len(fixed_form(space).places)
     np.testing.assert_array_equal(with_base, np.concatenate([both[:, :width], alone], axis=1))
@@ -238,7 +238,6 @@ def test_predicted_differences_are_antisymmetric(name: str):
     forth, back = predictor.gain_rows(base, other), predictor.gain_rows(other, base)
     np.testing.assert_allclose(forth, -back, atol=1e-4 * np.abs(forth).max())
     assert np.ptp(forth) > 0
-    np.testing.assert_allclose(predictor.gain(archs(NB201, base), archs(NB201, other)), forth, rtol=1e-5, atol=1e-5)
 
 
 def test_antisymmetry_can_be_switched_off():

@@ -27,9 +27,10 @@ from nasrepro.files import paths
 from nasrepro.parameters.delta import DistanceParameters
 from nasrepro.report.delta import code_alone as code_alone_table
 from nasrepro.report.delta import difference as doa_tables
-from nasrepro.report.delta import figure_3 as distance_shape
-from nasrepro.runs import plan, records
+from nasrepro.report.delta import figure_3
+from nasrepro.runs import records
 from nasrepro.runs.claims import metric_row
+from nasrepro.runs.plan import Shown, planned
 from nasrepro.runs.records import Record
 from nasrepro.runs.run import run
 from nasrepro.spaces.nb201 import NB201
@@ -83,7 +84,7 @@ class Oracle(DifferencePredictor):
 
 def test_the_truth_scores_1_and_a_constant_0():
     (task,) = small_tasks("nb201")
-    judged = difference.evaluation(task, Ledger(), 0, 100, 4, 2)
+    judged = difference.Evaluation(task, Ledger(), 0, 100, 4, 2)
     values = task.benchmark.query_many(np.arange(NB201.size), task.column)
     data = label(CellPairs(np.arange(4), np.zeros((0, 2), dtype=np.int64)), task.labels(Ledger(), "x"))
     assert judged.taus(Oracle(values), data) == pytest.approx(dict.fromkeys(difference.TAUS, 1.0))
@@ -93,7 +94,7 @@ def test_the_truth_scores_1_and_a_constant_0():
 def test_gains_are_ranked_within_each_neighbourhood():
     """What a predictor adds to all gains of a cell does not matter there; among pairs with other anchors it does."""
     (task,) = small_tasks("nb201")
-    judged = difference.evaluation(task, Ledger(), 0, 100, 4, 2)
+    judged = difference.Evaluation(task, Ledger(), 0, 100, 4, 2)
     values = task.benchmark.query_many(np.arange(NB201.size), task.column)
     data = label(CellPairs(np.arange(4), np.zeros((0, 2), dtype=np.int64)), task.labels(Ledger(), "x"))
 
@@ -107,7 +108,7 @@ def test_gains_are_ranked_within_each_neighbourhood():
 
 def test_nothing_is_judged_on_cells_that_were_trained_on():
     (task,) = small_tasks("nb201")
-    judged = difference.evaluation(task, Ledger(), 0, 50, 4, 2)
+    judged = difference.Evaluation(task, Ledger(), 0, 50, 4, 2)
     values = task.benchmark.query_many(np.arange(NB201.size), task.column)
     asked: list[np.ndarray] = []
 
@@ -163,7 +164,7 @@ def test_ablations_change_one_choice_and_zen_reads_no_accuracy(small: dict[str, 
     record = small["ablation"][1]
     columns = {c.reader: c.column for c in record.labels if c.purpose == "train"}
     assert columns["zen"] == str(doa_ablation.ZEN) and columns["literal"] == record.metrics["column"]
-    text = doa_tables.run_tables(record)[0].to_text(300)  # type: ignore[union-attr]
+    text = doa_tables.ablation_table(Shown([], small["ablation"])).to_text(300)
     assert "Zen-score" in text and "literal reading" in text
 
 
@@ -183,7 +184,7 @@ def test_ratios_are_taken_within_a_trial_whose_tasks_weigh_the_same():
 def test_the_tasks_of_a_trial_weigh_the_same_in_its_mean():
     runs = pd.DataFrame({"searcher": "s", "protocol": "p", "task": list("xyx"), "trial": [0, 0, 1], "labels": 1.0})
     runs = runs.assign(pairs=1.0, seconds=1.0, **{tau: [0.0, 0.6, 0.9] for tau in difference.TAUS})
-    (row,) = doa.summary_rows(runs)
+    (row,) = difference.summary_rows(runs)
     assert all((row[tau]["mean"], row[tau]["n"]) == (pytest.approx(0.6), 2) for tau in difference.TAUS)
 
 
@@ -206,9 +207,18 @@ def test_losses_are_relative_to_one_edit_and_to_saying_nothing(small: dict[str, 
             assert row[name]["mean"] == pytest.approx(by_trial.mean()) and row[name]["n"] == len(by_trial) == 2
     reads = {c.purpose: c.distinct for c in record.labels}
     assert reads["train"] <= 2 * 6 * 2 * 40 and reads["report"] <= 2 * 6 * 2 * 50
-    figure, table, shapes = doa_tables.run_tables(record)
-    assert len(figure.data) == 18 and "one edit" in figure.alt  # type: ignore[union-attr]
-    assert len(table.rows) == 18 and len(shapes.rows) == 3  # type: ignore[union-attr]
+    space = record.parameters["space"]
+    shown = Shown([])
+    shown.yours = {figure_3.PARTS[space]: small["distance"]}  # a smoke run is no run of the plan
+    figure, shapes = figure_3.distance_figure(shown), figure_3.shape_table(shown)
+    assert figure is not None and len(figure.data) == 18 and "one edit" in figure.alt
+    table = figure_3.distance_table(shown)
+    assert len(table.rows) == 18 + 2 and [row.cells[-1] for row in table.rows[18:]] == ["not run"] * 2
+    assert all(planned(part).command in " ".join(table.notes) for s, part in figure_3.PARTS.items() if s != space)
+    assert shapes is not None and len(shapes.rows) == 3
+    said = figure_3.numbers(shown)
+    assert said[f"doa_distance.{space}.base.k1.loss.mean"] == metric_row(record, "base", "k1")["loss"]["mean"]  # type: ignore[index]
+    assert said[f"doa_distance.{space}.base.k1.ratio.word"] == "level with"
 
 
 def _distance_pairs(space: str, k: int) -> tuple[PredictionTask, CellPairs, CellPairs]:
@@ -291,29 +301,27 @@ def test_the_shape_of_a_line_and_of_a_plateau():
     assert doa_distance.shape(np.array([1.0, 3, 0.9, 4, 4, 4]))["lowest"] == 0.9
 
 
-def test_records_made_before_cells_were_divided_are_named():
-    old, new = (SimpleNamespace(method_version=v, parameters={"space": s}) for v, s in ((1, "nb101"), (2, "nb201")))
-    assert "NAS-Bench-101." in distance_shape.outdated([old, new], doa_tables.SPACES)  # type: ignore[list-item]
-    assert distance_shape.outdated([new], doa_tables.SPACES) == ""  # type: ignore[list-item]
-
-
 def test_the_growth_of_two_spaces_is_compared_trial_by_trial():
-    def record(space: str, second: list[float]) -> Record:
+    def record(second: list[float]) -> tuple[Path, Record]:
         row = {"searcher": "alone", "protocol": "shape", "trials": {"second": second, "last": second}}
-        return SimpleNamespace(parameters={"space": space}, metrics={"rows": [row]})  # type: ignore[return-value]
+        return Path(), SimpleNamespace(metrics={"rows": [row]})  # type: ignore[return-value]
 
-    steep, flat = record("nb201", [2.0, 2.2, 2.1]), record("nb101", [1.1, 1.0, 1.2])
-    found = distance_shape.growth_between(steep, flat, "alone", "second")
-    assert found is not None and found.mean == pytest.approx(1.0)
-    assert found.low is not None and found.low > 0.7
-    table = distance_shape.between_table([steep, flat], doa_tables.SPACES, {"alone": "network"})
+    shown = Shown([])
+    shown.yours = {figure_3.PARTS["nb201"]: record([2.0, 2.2, 2.1])}
+    assert figure_3.between_table(shown) is None
+    shown.yours[figure_3.PARTS["nb101"]] = record([1.1, 1.0, 1.2])
+    said = figure_3.numbers(shown)
+    key = "doa_distance.nb201.alone.against_nb101.second"
+    low = said[f"{key}.low"]
+    assert said[f"{key}.mean"] == pytest.approx(1.0) and said[f"{key}.word"] == "more pronounced"
+    assert isinstance(low, float) and low > 0.7
+    table = figure_3.between_table(shown)
     assert table is not None and [row.cells[0] for row in table.rows] == ["NAS-Bench-201"]
-    assert distance_shape.between_table([steep], doa_tables.SPACES, {"alone": "network"}) is None
 
 
 @pytest.mark.mirror
 def test_the_table_shows_readings_beside_the_printed_number(small: dict[str, tuple[Path, Record]]):
-    table = doa_tables.readings_table(small["doa"][1])
+    table = doa_tables.readings_table("tnb101", Shown([], small["doa"]))
     printed = [row.cells for row in table.rows if row.kind == "printed"]
     assert [cells[-1] for cells in printed] == ["0.692", "0.845"]
     assert len(table.rows) == 2 * (1 + len(doa.VARIANTS)) and "2 tasks" in table.caption
@@ -324,23 +332,26 @@ def test_a_reading_is_held_against_encodings_trial_by_trial():
     mine = pd.DataFrame({"searcher": "doa", "protocol": "1pct", "trial": range(5), "tau": base + 0.1})
     theirs = pd.DataFrame({"method": "adj", "budget": "1pct", "trial": range(5), "tau": base + noise[0]})
     other = theirs.assign(method="path", tau=base + noise[1])
-    table = doa_tables.against_table("nb201", mine, pd.concat([theirs, other]))
-    assert [row.cells[0] for row in table.rows] == ["Adjacency", "Path"]
-    assert table.rows[0].cells[2].startswith("0.100") and float(table.rows[0].cells[3]) < 1e-4
-    assert float(table.rows[0].cells[4]) == pytest.approx(2 * float(table.rows[0].cells[3]), rel=0.05)
-    assert float(table.rows[1].cells[4]) > 0.5
+    first, second = doa_tables.compared(mine, pd.concat([theirs, other]))
+    assert (first["method"], second["method"]) == ("adj", "path")
+    assert first["difference"]["mean"] == pytest.approx(0.1) and first["p"] < 1e-4
+    assert first["holm"] == pytest.approx(2 * first["p"]) and second["holm"] > 0.5
+    assert doa_tables.against_table("nb201", Shown([])) is None
 
 
 def test_values_of_sentences_are_none_without_records():
-    values = doa_tables.values([])
-    assert values["doa.nb201.doa_ceiling.all.tau.mean"] is None and set(values.values()) == {None}
+    values = doa_tables.numbers(Shown([])) | code_alone_table.numbers(Shown([]))
+    told = {name for name, value in values.items() if value is not None}
+    assert told == {"doa.nb201.expected_pairs"} | {name for name in values if name.endswith(".printed")}
+    for table in (doa_tables.readings_table("nb201", Shown([])), doa_tables.ablation_table(Shown([]))):
+        assert "not run" in table.rows[-1].cells and "nasrepro run doa" in table.caption
 
 
 def test_names_in_tables_are_those_of_the_experiments():
     assert set(doa_tables.READINGS) == {*doa.VARIANTS, doa.CODE_MEANS}
-    assert set(doa_tables._ABLATION) == set(doa_ablation.SETTINGS)
+    assert {name for pair in doa_tables.SAME_LABELS for name in pair} <= set(doa_ablation.SETTINGS)
     assert set(code_alone_table.LEARNERS) == set(code_alone.LEARNERS)
-    assert set(doa_tables._LINES) == set(doa_distance.PREDICTORS)
+    assert set(figure_3.LINES) == set(doa_distance.PREDICTORS)
 
 
 @pytest.mark.parametrize("name", ["doa_alone", "doa_literal", "doa_stars", "doa_gp_stars"])
@@ -356,7 +367,7 @@ def test_readings_as_printed_are_told_differences_of_one_edit_pairs_alone(name: 
     asked = [rng.integers(NB201.size, size=200) for _ in range(2)]
     gains, orders = [], []
     for told in (data, moved):
-        predictor = variant.make(task, difference.cell_features(task, Ledger(), "x", zero_cost=False), 0)
+        predictor = variant.make(task.space, 0, difference.cell_features(task, Ledger(), "x", zero_cost=False))
         predictor.fit(told)
         gains.append(predictor.gain_cells(*asked))
         orders.append(predictor.chained(asked[0], told.cells[:4], told.labels[:4]))
@@ -386,7 +397,7 @@ def test_weights_of_places_are_a_function_of_the_code_and_rank_architectures():
 
 def test_ranks_keep_the_order_and_forget_the_distances():
     data = DifferenceData(np.arange(4), np.array([[0, 1]]), np.array([10.0, 90.0, 90.0, 91.0]))
-    np.testing.assert_array_equal(code_alone.ranked(data).labels, [0.25, 0.625, 0.625, 1.0])
+    np.testing.assert_array_equal(difference.ranked(data).labels, [0.25, 0.625, 0.625, 1.0])
 
 
 def test_the_labels_of_anchors_do_not_change_the_order_of_chained_predictions():
@@ -419,15 +430,14 @@ def test_the_code_alone_ranks_better_than_the_optimum_of_the_squared_error(small
         assert best == max(rows[name, "all"][tau]["mean"] for name in code_alone.LEARNERS)
     assert {row["labels"] for row in record.metrics["rows"] if row["protocol"] == "all"} == {15_625}
     assert all(row["labels"] <= SMALL[row["protocol"]] for row in record.metrics["rows"] if row["protocol"] in SMALL)
-    text = code_alone_table.code_table(record).to_text(300)
+    text = code_alone_table.code_table(Shown([], small["code"])).to_text(300)
     assert "no bound" in text and "0.759" in text
     committed = list(records.find(paths.records_dir()))
-    found = plan.select(code_alone_table.PART, committed)
+    found = Shown(committed).run(code_alone_table.PART)
     assert found is not None
     best = metric_row(found[1], found[1].metrics["best"]["tau"]["all"], "all")
-    assert (
-        best is not None and code_alone_table.values(committed)["code_alone.best.all.tau.mean"] == best["tau"]["mean"]
-    )
+    values = code_alone_table.numbers(Shown(committed))
+    assert best is not None and values["code_alone.best.all.tau.mean"] == best["tau"]["mean"]
 
 
 @pytest.mark.mirror

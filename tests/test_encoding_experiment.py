@@ -16,11 +16,12 @@ from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.remembered import Remembered
 from nasrepro.benchmarks.tabular import TabularBenchmark
-from nasrepro.experiments.delta.encoding_trials import EncodingStudy, _differences
+from nasrepro.experiments.delta.encoding_trials import EncodingTrials, _differences
 from nasrepro.experiments.delta.encodings import METHODS, EncodingParameters, ridge
 from nasrepro.predictors.ranking_networks import MLP, RankingConfig, RankingEnsemble
 from nasrepro.report.delta import table_1 as encoding_tables
 from nasrepro.runs.claims import load_claims
+from nasrepro.runs.plan import Shown
 from nasrepro.runs.printed import printed
 from nasrepro.runs.run import RunContext, run
 from nasrepro.seeding import derive
@@ -28,26 +29,26 @@ from nasrepro.seeding import derive
 TINY = {"trials": 2, "pairs": 20, "test_cells": 40, "epochs": 2, "flan_epochs": 1, "flan_large_epochs": 1}
 
 
-def study(tmp_path: Path, **given: object) -> EncodingStudy:
+def study(tmp_path: Path, **given: object) -> EncodingTrials:
     parameters = EncodingParameters.model_validate(TINY | given)
-    return EncodingStudy(parameters, RunContext(tmp_path, tmp_path / "models", "cpu"))
+    return EncodingTrials(parameters, RunContext(tmp_path, tmp_path / "models", "cpu"))
 
 
 def test_a_network_of_many_tasks_and_trials_is_the_one_trained_alone(mirror: Path, tmp_path: Path) -> None:
     of = study(tmp_path, space="tnb101", method="zcp")
-    known = of.labels(Ledger(), "zcp", "1pct")
-    together = of.networks("zcp", "1pct", known.train)
+    known, _ = of.labels(Ledger(), "zcp", "1pct")
+    pool, together = of.encodings.pool, of.networks("zcp", "1pct", known)
     task, trial = 3, 1
     number = task * 2 + trial
-    inputs, cells = [torch.from_numpy(of.proxies[task])], of.pool.train["1pct"][trial][None]
+    inputs, cells = [torch.from_numpy(of.encodings.proxies[task])], pool.train["1pct"][trial][None]
     alone = RankingEnsemble(lambda: MLP(inputs[0].shape[1]), RankingConfig(epochs=2, batch_size=8))
-    alone.fit(inputs, cells, known.train[number][None], [derive(0, "zcp", "1pct", number)])
-    np.testing.assert_allclose(together[number], alone.predict(inputs, of.judged[trial][None])[0], atol=1e-4)
+    alone.fit(inputs, cells, known[number][None], [derive(0, "zcp", "1pct", number)])
+    np.testing.assert_allclose(together[number], alone.predict(inputs, pool.judged[trial][None])[0], atol=1e-4)
 
 
 def test_the_pool_has_the_cells_of_the_tasks_in_their_places(mirror: Path, tmp_path: Path) -> None:
     of = study(tmp_path, space="nb301")
-    task, pool = of.tasks[0], of.pool
+    task, pool = of.tasks[0], of.encodings.pool
 
     def keys(cells: object) -> list[str]:
         return [task.space.key(arch) for arch in cells]  # type: ignore[attr-defined]
@@ -64,15 +65,16 @@ def test_the_pool_has_the_cells_of_the_tasks_in_their_places(mirror: Path, tmp_p
 
 def test_a_run_counts_its_labels_and_the_table_shows_it(mirror: Path, tmp_path: Path) -> None:
     given = TINY | {"space": "nb201", "method": "practitioner"}
-    _, record = run(experiments.load("encodings"), given, profile="smoke", root=tmp_path, device="cpu")
+    mine = run(experiments.load("encodings"), given, profile="smoke", root=tmp_path, device="cpu")
+    record = mine[1]
     rows = {row["protocol"]: row for row in record.metrics["rows"]}
     assert {budget: row["labels"] for budget, row in rows.items()} == {"1pct": 156, "10pct": 1_563}
     assert rows["10pct"]["tau"]["mean"] > rows["1pct"]["tau"]["mean"] > 0.5
     trained = next(c for c in record.labels if c.purpose == "train")
     assert trained.reader == "practitioner" and trained.reads == 2 * (156 + 1_563)
-    text = encoding_tables.run_table(record).to_text()
+    text = encoding_tables.encoding_table("nb201", Shown([], mine)).to_text(300)
     assert "1,563" in text and f"{rows['10pct']['tau']['mean']:.3f}" in text
-    assert encoding_tables.record_of("nb201", [record]) is None  # a smoke run answers no claim
+    assert Shown([mine]).record("delta.table1.nb201.encodings") is None  # a smoke run answers no claim
 
 
 def test_the_labels_of_a_record_are_what_the_benchmark_was_asked(
@@ -143,11 +145,11 @@ def test_every_printed_number_is_claimed() -> None:
 
 @pytest.mark.parametrize("space", encoding_tables.SPACES)
 def test_a_table_without_a_record_has_every_printed_number_and_says_what_is_missing(space: str) -> None:
-    table = encoding_tables.encoding_table(space, [])
-    assert len(table.rows) == 7 + len(encoding_tables.PRACTITIONERS)
+    table = encoding_tables.encoding_table(space, Shown([]))
+    assert len(table.rows) == 7 + len(encoding_tables.GAUSSIAN)
     shown = [cell for row in table.rows[:7] for cell in (row.cells[1], row.cells[4])]
     assert sorted(map(float, shown)) == sorted(printed("delta_table1").query("space == @space")["tau"])
-    assert all(row.cells[2] == "not run" for row in table.rows)
+    assert all(row.cells[2] == "not run" for row in table.rows) and "nasrepro run encodings" in table.caption
 
 
 def test_the_methods_of_the_parameter_are_those_that_exist() -> None:

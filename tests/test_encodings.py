@@ -9,7 +9,7 @@ import torch
 
 from nasrepro.encodings.adjacency import adjacency_encoding
 from nasrepro.encodings.path import path_codes, path_encoding
-from nasrepro.encodings.structure import operation_kinds, structure_features, structure_names
+from nasrepro.encodings.structure import operation_kinds, structure_features
 from nasrepro.encodings.tabular import TabularFeatures, tabular_features
 from nasrepro.graphs import Graphs
 from nasrepro.spaces import SPACES, load
@@ -47,7 +47,7 @@ def _live_paths(graphs: Graphs, b: int) -> list[list[int]]:
 def test_structure_features_are_those_of_all_paths():
     graphs = _random_graphs(300, seed=0)
     features = structure_features(graphs, CLASSES)
-    assert features.shape == (300, len(structure_names(CLASSES)))
+    assert features.shape == (300, len(CLASSES) + len(CLASSES) ** 2 + 3)
     classes, dead = range(len(CLASSES)), 0
     for b in range(300):
         paths = _live_paths(graphs, b)

@@ -19,7 +19,8 @@ from nasrepro.diffusion.sample import sample
 from nasrepro.experiments.dinas import exact_denoiser, hw, nb201
 from nasrepro.graphs import Graphs
 from nasrepro.report.dinas import exact_denoiser as exact_table
-from nasrepro.runs.records import Record
+from nasrepro.runs.plan import Shown
+from nasrepro.runs.records import Record, Run
 from nasrepro.runs.run import RunContext, run
 
 K, T = 3, 100
@@ -114,10 +115,15 @@ def test_an_empty_list_is_refused(clean: Graphs):
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run on NAS-Bench-201, whose labels come with the installation."""
     root = tmp_path_factory.mktemp("exact")
-    return run(experiments.load("exact_denoiser"), {}, profile="smoke", root=root, device="cpu")[1]
+    return run(experiments.load("exact_denoiser"), {}, profile="smoke", root=root, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def record(made: Run) -> Record:
+    return made[1]
 
 
 def test_more_steps_leave_the_wanted_class_less_often(record: Record):
@@ -143,7 +149,7 @@ def test_the_wanted_class_begins_above_the_percentile(name: str, mirror: Path, t
         latency = HWNB201Benchmark().query_many(rows, device_column("imagenet16-120", "raspi4_latency"))
         given["latency"] = np.sort(latency)[4_000]
     p = exact_denoiser.ExactParameters.model_validate(given)
-    wanted = exact_denoiser._CLASSES[name](p, RunContext(tmp_path, tmp_path, "cpu"))
+    wanted = exact_denoiser.wanted_class(p, RunContext(tmp_path, tmp_path, "cpu"))
     values = labels.query_many(rows, accuracy)[latency <= given.get("latency", 0)]
     cut = np.sort(values)[3 * (len(values) - 1) // 4]
     assert len(values) % 4 == 1 and len(wanted.keys) == len(wanted.graphs) == (values > cut).sum()
@@ -155,6 +161,6 @@ def test_every_label_behind_the_threshold_is_accounted_for(record: Record):
     }
 
 
-def test_the_table_has_a_row_for_each_number_of_steps(record: Record):
-    table = exact_table.run_table(record)
+def test_the_table_has_a_row_for_each_number_of_steps(made: Run):
+    table = exact_table.exact_table(Shown([], made))
     assert [row.cells[3] for row in table.rows] == ["2", "10"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,22 +13,23 @@ import pytest
 
 from nasrepro import experiments
 from nasrepro.benchmarks.base import MEAN, Column
-from nasrepro.benchmarks.constraints import Constraint
 from nasrepro.benchmarks.hw_nb201 import HWNB201Benchmark, device_column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.diffusion.guidance import threshold_discretiser
 from nasrepro.errors import MissingData, ParameterError
+from nasrepro.experiments.dinas import generation
 from nasrepro.experiments.dinas import hw as hardware
-from nasrepro.experiments.dinas import hw_joint
-from nasrepro.experiments.dinas.generation import DinasParameters, Generation, Sampler
+from nasrepro.experiments.dinas.generation import DinasParameters, Generation
 from nasrepro.experiments.dinas.hw import ACCURACY
 from nasrepro.files import paths
+from nasrepro.files.storage import read_yaml
 from nasrepro.report import cards
 from nasrepro.report.dinas import table_1_2 as search_tables
-from nasrepro.report.dinas import table_4 as constraint_table
+from nasrepro.report.dinas import table_4
 from nasrepro.runs import records
 from nasrepro.runs.claims import metric_row
+from nasrepro.runs.plan import Shown
 from nasrepro.runs.printed import hardware_settings
 from nasrepro.runs.protocols import labels_before, recorded_labels_before
 from nasrepro.runs.records import Record
@@ -76,37 +78,42 @@ def test_the_draw_from_the_wanted_cells_is_always_feasible_and_below_the_ceiling
     row = metric_row(record, "top_class", "paper")
     assert row is not None and row["feasibility"]["mean"] == 1.0
     costs = HWNB201Benchmark()
-    constraint = Constraint(costs, device_column("imagenet16-120", "fpga_latency"), 1.0)
-    ceiling = constraint.ceiling(NB201Benchmark(), ACCURACY)
+    every = np.arange(costs.space.size)
+    within = costs.query_many(every, device_column("imagenet16-120", "fpga_latency")) <= 1.0
+    ceiling = NB201Benchmark().optimum(ACCURACY, within)
     assert record.metrics["ceiling"]["val"] == ceiling.value >= row["val"]["high"]
-    values, cut = NB201Benchmark().query_many(constraint.rows(), ACCURACY), record.metrics["cuts"][-1]
+    values, cut = NB201Benchmark().query_many(every[within], ACCURACY), record.metrics["cuts"][-1]
     assert (values == cut).any() and record.metrics["wanted_cells"] == (values > cut).sum()
-    shown = constraint_table.run_table(record).to_frame()
-    assert shown["Best validation, %"].iloc[-1] == f"{ceiling.value:.2f}"
+    shown = table_4.constraint_table("val", Shown([], hw)).to_frame().set_index("Setting")
+    assert shown.loc["FPGA, 1 ms", "Ceiling"] == f"{ceiling.value:.2f}"  # your run stands in the row of its setting
 
 
 def test_table_4_says_not_run_where_there_is_no_record():
-    table = constraint_table.constraint_table([], "val")
+    table = table_4.constraint_table("val", Shown([]))
     assert len(table.rows) == 12 and all(row.cells[4:] == ("not run",) * 4 for row in table.rows)
     assert table.rows[0].cells[:4] == ("EdgeGPU, 2 ms", "39.44", "39.70", "37.20")
+    commands = [f"nasrepro run hw -p device={d} -p latency={b}" for d, b in hardware_settings()]
+    assert all(command in note for command, note in zip(commands, table.notes, strict=True))
 
 
 def test_table_4_says_in_how_many_settings_the_controls_are_ahead():
-    committed = [r for _, r in records.find(paths.records_dir())]
-    found = [constraint_table.record_of(d, b, committed) for d, b in hardware_settings()]
+    committed = Shown(list(records.find(paths.records_dir())))
+    found = [committed.record(f"dinas.table4.{device}.{bound}") for device, bound in hardware_settings()]
     shown = [r for r in found if r is not None]
     means = [[metric_row(r, s, "paper")["val"]["mean"] for s in ("dinas", "random", "top_class")] for r in shown]  # type: ignore[index]
-    table = constraint_table.constraint_table(committed, "val")
+    said = table_4.numbers(committed)
     if shown:
-        assert f"random search in {sum(d > r for d, r, _ in means)} of {len(shown)} settings" in table.notes[0]
-        assert table.notes[0].endswith(f"in {sum(d > t for d, _, t in means)}.")
+        assert said["table4.settings"] == len(shown)
+        assert said["table4.ahead.random"] == sum(d > r for d, r, _ in means)
+        assert said["table4.ahead.top_class"] == sum(d > t for d, _, t in means)
+        assert sum(said[f"evidence.table4.{word}"] for word in ("above", "level", "below")) == len(shown)  # type: ignore[misc]
 
 
 def test_table_4_shows_the_records_that_answer_its_claims():
-    committed = [r for _, r in records.find(paths.records_dir())]
-    table = constraint_table.constraint_table(committed, "feasibility")
+    committed = Shown(list(records.find(paths.records_dir())))
+    table = table_4.constraint_table("feasibility", committed)
     for (device, bound), row in zip(hardware_settings(), table.rows, strict=True):
-        record = constraint_table.record_of(device, bound, committed)
+        record = committed.record(f"dinas.table4.{device}.{bound}")
         if record is not None:
             dinas = metric_row(record, "dinas", "paper")
             assert dinas is not None
@@ -122,7 +129,6 @@ def test_a_cell_exactly_at_the_bound_is_feasible_whoever_asks(mirror: Path, tmp_
     bound = np.sort(latency)[1_000]  # the latency of a cell
     limit = hardware.constraints(hardware.HWParameters.model_validate({"device": device, "latency": bound}))
     asked = [
-        limit[0].satisfied(cells),
         hardware.feasible(RunContext(tmp_path, tmp_path, "cpu"), limit, "me", cells, "train"),
         threshold_discretiser(bound)(latency) == hardware.WITHIN,
     ]
@@ -163,7 +169,8 @@ def test_labels_to_the_optimum_are_counted_to_the_draw_that_found_it(baselines: 
         assert (len(found) == 0) == np.isnan(entry["labels_to_optimum"]) == (entry["regret"] > 0)
         if len(found):
             assert entry["labels_to_optimum"] == found.min() + 1
-    assert len(search_tables.searchers_table(record).rows) == len(search_tables.SEARCHER_NAMES)
+    table = search_tables.efficiency_table("nb201-cifar100", Shown([], (folder, record)))
+    assert table is not None and len(table.rows) == len(search_tables.SEARCHER_NAMES)
 
 
 def test_no_two_runs_of_the_baselines_draw_the_same(baselines: tuple[Path, Record]):
@@ -195,24 +202,29 @@ def test_validation_labels_of_nas_bench_101_need_the_official_file(mirror: Path,
 
 def test_a_card_describes_what_is_on_this_machine(tmp_path: Path, no_mirror: Path):
     folder, record = _run("card", tmp_path, benchmark="nb201")
-    table = cards.columns_table(folder, record, proxies=False).to_frame()
+    shown = Shown([], (folder, record))
+    table = cards.columns_table("nb201", shown, proxies=False).to_frame()  # type: ignore[union-attr]
     row = table[table["Question"] == "cifar10 valid accuracy, 200 epochs, mean over seeds"].iloc[0]
     assert (row["Best"], row["Labelled"], row["Better"]) == ("91.607", "15,625 (100 %)", "higher")
-    assert cards.columns_table(folder, record, proxies=True).rows == ()  # no proxies without their files
+    assert cards.columns_table("nb201", shown, proxies=True) is None  # no proxies without their files
     bars = records.load_table(folder, record, "histograms.parquet")
     assert bars.groupby("column")["count"].sum()["cifar10 valid accuracy, 200 epochs, mean over seeds"] == 15_625
-    figure = cards.distributions(folder, record)
-    assert "91.607" in figure.alt and len(figure.data)
-    assert "Apache-2.0" in cards.files_table(record).to_text(300)
+    figure, files = cards.distributions("nb201", shown), cards.files_table("nb201", shown)
+    assert figure is not None and "91.607" in figure.alt and len(figure.data)
+    assert files is not None and "Apache-2.0" in files.to_text(300)
 
 
 def test_every_benchmark_has_a_committed_card_and_a_page():
     committed = {r.parameters["benchmark"]: r for _, r in records.find(paths.records_dir()) if r.experiment == "card"}
-    assert set(committed) == set(cards.CARDS)
+    known = read_yaml(paths.data_dir() / "cards.yml")
+    assert set(committed) == set(known)
     root = paths.checkout()
     assert root is not None
-    for name in cards.CARDS:
-        assert f"card-{name}.md" in (root / "book" / "cards" / f"{name}.md").read_text(encoding="utf-8")
+    pages = (root / "_toc.yml").read_text(encoding="utf-8")
+    assert all(f"book/cards/{name}\n" in pages for name in known)
+    with pytest.raises(ParameterError, match=r"Did you mean .*nb201"):
+        cards.texts("nb202", Shown([]))
+    assert cards.texts("nb201", Shown([]))["space"].startswith("Not run: `nasrepro run card -p benchmark=nb201")
 
 
 def test_energy_that_was_never_measured_is_refused_before_anything_runs(tmp_path: Path):
@@ -265,8 +277,9 @@ def test_pages_show_the_labels_of_one_training_of_every_committed_record():
             assert row is not None
             before = recorded_labels_before(record, row)
             assert before == record.parameters["labelled"] <= row["labels_before_search"]
-            text = search_tables._our_row("DiNAS", row, record).cells[-2]
-            assert text == f"{before:,}"
+            lines = search_tables._our_lines(search_tables.TABLES["nb201-cifar10"], record, None)
+            told = {line["method"]: line["labels"] for line in islice(lines, 2)}
+            assert set(told.values()) == {before} and {*told} <= {label for *_, label in search_tables._DINAS_ROWS}
         row = metric_row(record, "top_class", "paper")
         assert row is not None and recorded_labels_before(record, row) == record.parameters["labelled"]
     for record in committed:
@@ -294,8 +307,11 @@ def test_what_a_search_had_read_is_what_its_training_read_and_a_mean_where_they_
 class _Unlearnt(Generation):
     """Samples are random cells by the seed of their stream."""
 
-    def sampler(self, training: int) -> tuple[Sampler, pd.DataFrame]:
-        return lambda seed: _Sampled(self.space, np.random.default_rng(seed)), pd.DataFrame({"step": [1]})
+    def fit(self, training: int) -> tuple[list[Any], pd.DataFrame]:
+        return [], pd.DataFrame({"step": [1]})
+
+    def sampler(self, training: int, seed: int) -> RandomSearch:
+        return _Sampled(self.space, np.random.default_rng(seed))
 
 
 class _Sampled(RandomSearch):
@@ -306,7 +322,7 @@ def _drawn(folder: Path, seed: int) -> dict[tuple[str, int, int], tuple[int, ...
     """Return the cells of every run of every training and control, with the stages kept in a folder."""
     p = DinasParameters.model_validate({"trainings": 2, "runs": 3, "queries": 12, "most_draws": 1, "seed": seed})
     column = Column("cifar10", "accuracy", "valid", 200, MEAN)
-    task = _Unlearnt(p, RunContext(folder, folder, "cpu"), NB201Benchmark(), column, lambda rows: [])
+    task = _Unlearnt(p, RunContext(folder, folder, "cpu"), NB201Benchmark(), column)
     trace = pd.concat([*task.dinas()[0], *task.controls(np.arange(100))])
     return {key: tuple(part["row"]) for key, part in trace.groupby(["searcher", "training", "run"])}  # type: ignore[misc]
 
@@ -329,10 +345,10 @@ def test_one_model_of_all_settings_sees_each_cell_as_it_is_there(
         context.spent("training", 1.0, 1.0)
         return SimpleNamespace(denoiser=SimpleNamespace(to=lambda _: None), noise=None), pd.DataFrame({"step": [1]})
 
-    monkeypatch.setattr(hw_joint, "trained", trained)
-    monkeypatch.setattr(hw_joint, "Guided", lambda *_: None)
+    monkeypatch.setattr(generation, "trained", trained)
+    monkeypatch.setattr(generation, "Guided", lambda *_: None)
     monkeypatch.setattr(
-        hw_joint, "DiNAS", lambda guided, noise, space, *, seed, **_: _Sampled(space, np.random.default_rng(seed))
+        generation, "DiNAS", lambda guided, noise, space, *, seed, **_: _Sampled(space, np.random.default_rng(seed))
     )
     folder, record = _run("hw_joint", tmp_path, trainings=2, percentile=75)
     trace = records.load_table(folder, record, "trace.parquet")
@@ -354,7 +370,7 @@ def test_one_model_of_all_settings_sees_each_cell_as_it_is_there(
 def test_every_training_has_weights_labels_and_held_out_cells_of_its_own(tmp_path: Path):
     p = DinasParameters.model_validate({"trainings": 3, "labelled": 100, "train_share": 0.9})
     column = Column("cifar10", "accuracy", "valid", 200, MEAN)
-    task = Generation(p, RunContext(tmp_path, tmp_path, "cpu"), NB201Benchmark(), column, lambda rows: [])
+    task = Generation(p, RunContext(tmp_path, tmp_path, "cpu"), NB201Benchmark(), column)
     assert len(set(task.seeds()["trainings"])) == 3  # type: ignore[arg-type]
     assert len({tuple(task.labelled(k)) for k in range(3)}) == 3
     task.p = p.model_copy(update={"labelled": 0})

@@ -17,6 +17,7 @@ from nasrepro.report import drawing
 from nasrepro.report import search_figures as figures
 from nasrepro.report.drawing import Figure
 from nasrepro.runs import records
+from nasrepro.runs.plan import Shown
 from nasrepro.spaces.nb201 import NB201
 
 ARCH = "|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|skip_connect~0|nor_conv_3x3~1|avg_pool_3x3~2|"
@@ -58,8 +59,17 @@ def test_text_alternatives_are_sentences_about_the_data(folder: Path, curves: Fi
     assert f"{optimum - last:.3g} at the last" in curves.alt
 
 
-def test_html_form_carries_the_text_alternative(curves: Figure) -> None:
-    assert curves._repr_html_().startswith('<img alt="Line chart')
+def test_a_notebook_gets_the_text_alternative_and_the_caption(curves: Figure) -> None:
+    _, told = curves.titled("curve", "Best so far.")._repr_mimebundle_()
+    assert told["image/svg+xml"] == {"alt": curves.alt, "caption": "Best so far.", "name": "figure-curve"}
+    assert curves.alt.startswith("Line chart, CIFAR-10: points of validation accuracy")
+
+
+def test_the_loss_is_shown_of_your_run_alone(folder: Path) -> None:
+    run = (folder, records.load(folder))
+    assert figures.losses(Shown([run])) is None
+    mine = figures.losses(Shown([], run))
+    assert mine is not None and mine.name == "losses" and "2 trainings" in mine.alt
 
 
 def test_best_so_far_is_the_running_best_of_the_trace(folder: Path, curves: Figure) -> None:
@@ -140,7 +150,7 @@ def test_different_cells_have_different_words() -> None:
 
 def test_a_string_that_is_no_cell_is_refused() -> None:
     with pytest.raises(InvalidArchitecture):
-        drawing.cell_figure("|nor_conv_3x3~0|")
+        drawing.describe_cell("|nor_conv_3x3~0|")
 
 
 def test_operations_are_told_apart_without_colour() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from factories import fake_nb201_record
 
-from nasrepro.report.dinas.full_profile import amounts, full_table, paper_recipe, printed_step, values
+from nasrepro.report.dinas.full_profile import amounts, full_table, numbers, printed_step
 from nasrepro.runs import records
+from nasrepro.runs.plan import Shown, recipe
 from nasrepro.runs.records import Record
 
 
@@ -60,14 +61,14 @@ def test_both_kinds_of_steps_are_weighed_against_the_training_step_of_the_paper(
     counted = known[0].model_copy(
         update={"experiment": "step_cost", "key": "c", "metrics": {"counts": counts}, "parameters": {"seed": 0}}
     )
-    found = values([(tmp_path, record) for record in (*known, counted)])
+    found = numbers(Shown([(tmp_path, record) for record in (*known, counted)]))
     seconds = (4_800 * 0.5 + 6_300 * 0.1) * printed_step() + 4.0
     assert found["full_profile.minutes"] == pytest.approx(seconds / 60)
 
 
 def test_the_table_ends_with_the_sum(tmp_path: Path):
     known = _known(tmp_path)
-    rows = {row.cells[0]: row.cells for row in full_table([(tmp_path, r) for r in known]).rows}
+    rows = {row.cells[0]: row.cells for row in full_table(Shown([(tmp_path, r) for r in known])).rows}
     assert set(rows) == {"Table 2", "ablations", "all of it"}
     assert rows["all of it"][1:4] == ("3", "4,800", "6,300")
     assert printed_step() == pytest.approx(0.25 * 3600 / 97_700)
@@ -80,7 +81,7 @@ def test_the_recipe_of_the_paper_fits_every_dinas_experiment():
 
     for name in ("nb201", "nb101", "nb301", "nlp", "hw", "hw_joint"):
         model = experiments.load(name).parameters
-        given = {k: v for k, v in paper_recipe().items() if k not in model.unread}
+        given = {k: v for k, v in recipe("dinas_recipe.yml").items() if k not in model.unread}
         chosen = resolve(model, given, "full")
         assert (chosen.batch_size, chosen.learning_rate, chosen.reverse_steps) == (16, 2e-4, 500)
 

@@ -11,10 +11,17 @@ import pytest
 
 from nasrepro.errors import CorruptData, NasreproError
 from nasrepro.files import paths
-from nasrepro.report.fragments import Fragments
+from nasrepro.report.history.answers import said_now
 from nasrepro.report.history.collect import changes, lives, name_readings
 from nasrepro.report.history.file import FIXED, HERE, OURS, OWN, Change, Entry, History, Life, load, part_of, save
-from nasrepro.report.history.pages import PARTS, generation_table, selection_table, values, write
+from nasrepro.report.history.pages import (
+    PARTS,
+    dropped_table,
+    generation_table,
+    numbers,
+    selection_table,
+    summary_table,
+)
 from nasrepro.report.history.repository import Repository
 from nasrepro.runs import records
 
@@ -261,14 +268,19 @@ def test_readings_that_stand_side_by_side_are_no_generations_of_each_other():
     assert rows == [("1", OWN), ("2", OWN), ("1", "as printed: logits"), ("1", "as printed: probabilities")]
 
 
-def test_the_page_has_a_fragment_for_every_table_and_figure_and_names_every_replaced_run(tmp_path: Path):
-    committed = list(records.find(paths.records_dir()))
-    write(out := Fragments(tmp_path), committed)
-    page = (ROOT / "book" / "generations.md").read_text(encoding="utf-8")
-    assert [name for name in out.ids if f"_generated/{name}.md" not in page] == []
-    text = "".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("*.md"))
-    assert [e.key for e in load().records if e.removed and not e.answers and f"/{e.key}" not in text] == []
-    quoted = values(committed)
+def test_the_page_has_tables_for_every_table_and_figure_and_names_every_replaced_run():
+    history = load()
+    page = (ROOT / "notebooks" / "generations.py").read_text(encoding="utf-8")
+    for part in PARTS:
+        assert f'generation_table(history, "{part}", live)' in page and f'dropped_table(history, "{part}")' in page
+    dropped = [dropped_table(history), *(dropped_table(history, part) for part in PARTS)]
+    text = "".join(table.to_html() for table in dropped if table is not None)
+    assert [
+        e.key
+        for e in history.records
+        if e.removed and not e.answers and f"/<wbr>{e.key}" not in text and f"/{e.key}" not in text
+    ] == []
+    quoted = numbers(history)
     assert quoted["generations.dinas.table4.earlier"] >= 3
-    assert set(PARTS) >= {part_of(c) for e in load().records for c in e.answers}
-    write(Fragments(tmp_path / "empty"), [])  # a book from other records is built, too
+    assert set(PARTS) >= {part_of(c) for e in history.records for c in e.answers}
+    assert all(row.cells[3] == "none" for row in summary_table(history, said_now([])).rows)  # a book of other records

@@ -15,10 +15,11 @@ from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, NB301Benchmark
 from nasrepro.errors import InvalidArchitecture, MissingData, ParameterError
 from nasrepro.experiments.dinas import chosen_cells, network_training
 from nasrepro.files import paths
-from nasrepro.report.dinas import table_5 as network_table
-from nasrepro.report.fragments import Fragments, run_command
+from nasrepro.report.commands import run_command
+from nasrepro.report.dinas import table_5
 from nasrepro.runs import records
 from nasrepro.runs.claims import load_claims, metric_row
+from nasrepro.runs.plan import Shown, planned
 from nasrepro.runs.printed import printed
 from nasrepro.runs.records import Record
 from nasrepro.runs.run import run
@@ -81,43 +82,51 @@ def test_differences_are_those_of_the_networks(smoke: tuple[Path, Record]):
             assert d["low"] is None and 0 < d["p"] <= 1  # one chosen network
 
 
+def _near(runs: Shown) -> str:
+    """Return which kind of chosen cells a run of ours takes the place of."""
+    return next(iter(runs.yours)).rpartition(".")[2]
+
+
 def test_the_tables_and_the_figure_say_what_the_record_says(smoke: tuple[Path, Record]):
-    folder, record = smoke
-    frame = network_table.group_table(record).to_frame()
+    record, runs = smoke[1], Shown([], smoke)
+    kind = _near(runs)
+    frame = table_5.group_table(kind, runs).to_frame()
     assert frame["Networks"].tolist() == ["1", "3", "2", "none"]
     row = metric_row(record, "random", "last")
     assert row is not None and frame.iloc[1, 2].startswith(f"{row['top1_error']['mean']:.2f} [")
-    assert len(network_table.difference_table(record).rows) == 4
-    figure = network_table.error_figure(folder, record)
-    assert f"Random cells: 3 networks, mean {row['top1_error']['mean']:.1f} %" in figure.alt
+    differences, figure = table_5.difference_table(kind, runs), table_5.error_figure(kind, runs)
+    assert differences is not None and len(differences.rows) == 4
+    assert figure is not None and f"Random cells: 3 networks, mean {row['top1_error']['mean']:.1f} %" in figure.alt
     assert run_command(record) == "nasrepro run network_training -p random_cells=3 -p darts_v2=2 --profile smoke"
 
 
 @pytest.mark.parametrize(
     ("low", "high", "said"),
-    [(-5.0, -1.0, "better than random cells"), (1.0, 5.0, "worse than random"), (-1.0, 0.5, "not told apart")],
+    [(-5.0, -1.0, "better than"), (1.0, 5.0, "worse than"), (-1.0, 0.5, "not told apart from")],
 )
 def test_the_verdict_follows_the_interval(smoke: tuple[Path, Record], low: float, high: float, said: str):
     metrics = dict(smoke[1].metrics)
     metrics["differences"] = [{**d, "mean": (low + high) / 2, "low": low, "high": high} for d in metrics["differences"]]
-    assert said in network_table.difference_table(smoke[1].model_copy(update={"metrics": metrics})).notes[0]
-    assert network_table.difference_table(smoke[1]).notes == ()  # one network says nothing of its spread
+    runs = Shown([], (smoke[0], smoke[1].model_copy(update={"metrics": metrics})))
+    key = f"table5.{_near(runs)}.random"
+    assert table_5.numbers(runs)[key] == said
+    assert key not in table_5.numbers(Shown([], smoke))  # one network says nothing of its spread
 
 
-def test_the_page_without_records_prints_the_commands(tmp_path: Path):
-    network_table.write(Fragments(tmp_path), [])
-    names = ("imagenet", "networks-generated", "networks-surrogate")
-    text = "".join((tmp_path / f"{name}.md").read_text() for name in names)
-    for command in network_table.COMMANDS.values():
-        assert command in text
-    assert '<td class="num">not run</td>' in text
+def test_the_page_without_records_prints_the_commands():
+    tables = {"imagenet": table_5.imagenet_table(Shown([]))}
+    tables |= {kind: table_5.group_table(kind, Shown([])) for kind in table_5.KINDS}
+    for kind, table in tables.items():
+        assert planned(f"dinas.table5.{kind}").command in table.to_html()
+    assert '<td class="num">not run</td>' in tables["imagenet"].to_html()
+    assert table_5.difference_table("generated", Shown([])) is table_5.error_figure("generated", Shown([])) is None
 
 
 def test_the_commands_of_the_page_are_of_the_experiment():
     from nasrepro.parameters.base import parse_assignments, resolve
 
-    for kind, command in network_table.COMMANDS.items():
-        words = command.split()
+    for kind in ("imagenet", *table_5.KINDS):
+        words = planned(f"dinas.table5.{kind}").command.split()
         given = parse_assignments([words[i + 1] for i, w in enumerate(words) if w == "-p"])
         p = resolve(network_training.NetworkTrainingParameters, given, words[-1])
         assert words[:3] == ["nasrepro", "run", "network_training"]
@@ -142,11 +151,12 @@ def test_printed_numbers_are_claimed():
 
 
 def test_committed_records_answer_the_page():
-    for kind in ("generated", "surrogate"):
-        found = network_table.reference(list(records.find(paths.records_dir())), kind)
-        if found is not None:
-            rows = {r["searcher"]: r for r in found[1].metrics["rows"] if r["protocol"] == "last"}
-            assert rows["random"]["networks"] >= 8 and found[1].code.git_dirty is False
+    committed = Shown(list(records.find(paths.records_dir())))
+    for kind in table_5.KINDS:
+        record = committed.record(f"dinas.table5.{kind}")
+        if record is not None:
+            rows = {r["searcher"]: r for r in record.metrics["rows"] if r["protocol"] == "last"}
+            assert rows["random"]["networks"] >= 8 and record.code.git_dirty is False
             assert rows["random"]["top1_error"]["high"] < 85  # chance is 90
 
 

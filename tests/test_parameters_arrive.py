@@ -24,11 +24,10 @@ from nasrepro.diffusion.denoiser_config import CONFIGS, DenoiserConfig
 from nasrepro.diffusion.train import TrainingConfig
 from nasrepro.encodings.flan import PUBLISHED, FLANConfig
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.delta import doa, doa_ablation
-from nasrepro.experiments.delta import encoding_trials as encoding_study
-from nasrepro.experiments.delta.encoding_trials import EncodingStudy
+from nasrepro.experiments.delta import encoding_features, encoding_trials, judging
+from nasrepro.experiments.delta.encoding_trials import EncodingTrials
 from nasrepro.experiments.dinas import generation as dinas
-from nasrepro.experiments.dinas import hw, hw_joint, nb301, nlp, step_cost, tabular
+from nasrepro.experiments.dinas import hw, hw_joint, nb301, step_cost
 from nasrepro.experiments.dinas.generation import denoiser_config, training_config
 from nasrepro.parameters import NAMES, model_of, resolved, room_of
 from nasrepro.parameters.base import Parameters
@@ -135,11 +134,10 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> _Seen:
     monkeypatch.setattr(NB101Benchmark, "space", NB201)  # its own takes a minute to enumerate
     logged = [NLP.sample(np.random.default_rng(s)) for s in range(300)]
     monkeypatch.setattr(NLPBenchmark, "labelled", lambda self, column: logged)
+    monkeypatch.setattr(dinas, "trained", found.trained)
+    monkeypatch.setattr(dinas, "DiNAS", found.sampler)
+    monkeypatch.setattr(dinas, "spend", found.spend)
     for module in (dinas, hw_joint):
-        monkeypatch.setattr(module, "trained", found.trained)
-        monkeypatch.setattr(module, "DiNAS", found.sampler)
-        monkeypatch.setattr(module, "spend", found.spend)
-    for module in (tabular, hw, hw_joint, nb301, nlp):
         original = module.percentile_discretiser  # type: ignore[attr-defined]
 
         def cut(labels: Any, archs: Any, percentiles: Any, original: Any = original) -> Any:
@@ -273,13 +271,13 @@ def test_a_counted_step_is_one_of_the_parameters(monkeypatch: pytest.MonkeyPatch
 def study(tmp_path: Path) -> Any:
     """The methods of Table 1 of Delta-NAS on a made-up pool, with every parameter changed."""
 
-    def make(**more: Any) -> EncodingStudy:
+    def make(**more: Any) -> EncodingTrials:
         given = {n: another(EncodingParameters, n) for n in EncodingParameters.model_fields if n != "test_cells"}
         p = EncodingParameters.model_validate(given | {"space": "nb201", "trials": 1} | more)
-        found = EncodingStudy(p, RunContext(tmp_path, tmp_path / "models", "cpu"))
+        found = EncodingTrials(p, RunContext(tmp_path, tmp_path / "models", "cpu"))
         train = {"small": np.zeros((1, 10), dtype=int), "large": np.zeros((1, 500), dtype=int)}
-        found.__dict__["pool"] = SimpleNamespace(cells=np.arange(20), train=train)
-        found.__dict__["proxies"] = [np.zeros((20, 3), dtype=np.float32)]
+        found.encodings.__dict__["pool"] = SimpleNamespace(cells=np.arange(20), train=train)
+        found.encodings.__dict__["proxies"] = [np.zeros((20, 3), dtype=np.float32)]
         return found
 
     return make
@@ -287,8 +285,8 @@ def study(tmp_path: Path) -> Any:
 
 def test_how_the_networks_of_table_1_are_trained_arrives(study: Any, monkeypatch: pytest.MonkeyPatch):
     of, made = study(), []
-    monkeypatch.setattr(encoding_study, "RankingConfig", lambda loss, **kwargs: made.append({"loss": loss} | kwargs))
-    monkeypatch.setattr(encoding_study, "RankingEnsemble", lambda make, config: make)
+    monkeypatch.setattr(encoding_trials, "RankingConfig", lambda loss, **kwargs: made.append({"loss": loss} | kwargs))
+    monkeypatch.setattr(encoding_trials, "RankingEnsemble", lambda make, config: make)
     p = of.p
     for budget in ("small", "large"):
         of._mlp("adj", budget)
@@ -299,7 +297,7 @@ def test_how_the_networks_of_table_1_are_trained_arrives(study: Any, monkeypatch
         (p.epochs, p.large_batch_size), (p.flan_large_epochs, p.flan_large_batch_size),
     ]  # fmt: skip
     seen: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(encoding_study, "FLAN", lambda classes, sizes, graphs, proxies: seen.append((sizes, proxies)))
+    monkeypatch.setattr(encoding_trials, "FLAN", lambda classes, sizes, graphs, proxies: seen.append((sizes, proxies)))
     for more, expected in (
         ({"flan_size": "published", "flan_proxies": True}, (PUBLISHED, 3)),
         ({"flan_size": "small", "flan_proxies": False}, (FLANConfig(), 0)),
@@ -317,9 +315,9 @@ def test_how_the_encoders_of_table_1_are_pre_trained_arrives(study: Any, monkeyp
         return np.zeros((20, 2))
 
     for name in ("latent", "computation_aware", "paths"):
-        monkeypatch.setattr(encoding_study.features, name, spy)
+        monkeypatch.setattr(encoding_features, name, spy)
     for method in ("arch2vec", "cate", "path"):
-        of.vectors(method)
+        of.encodings.vectors(method)
     (arch2vec, a), (cate, b), (most,) = seen
     assert (arch2vec.epochs, arch2vec.cells, a) == (of.p.arch2vec_epochs, of.p.pretraining_cells, of.p.seed)
     assert (cate.epochs, cate.cells, b) == (of.p.cate_epochs, of.p.pretraining_cells, of.p.seed)
@@ -328,24 +326,22 @@ def test_how_the_encoders_of_table_1_are_pre_trained_arrives(study: Any, monkeyp
 
 def test_the_pool_of_table_1_is_as_large_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     seen: list[Any] = []
-    monkeypatch.setattr(encoding_study.features, "gather", lambda *args: seen.append(args[1:]))
+    monkeypatch.setattr(encoding_features, "gather", lambda *args: seen.append(args[1:]))
     p = EncodingParameters.model_validate({"trials": 3, "pairs": 77, "test_cells": 55})
-    _ = EncodingStudy(p, RunContext(tmp_path, tmp_path, "cpu")).pool
+    _ = EncodingTrials(p, RunContext(tmp_path, tmp_path, "cpu")).encodings.pool
     assert seen == [(range(3), 77, 55)]
 
 
 def test_how_differences_are_judged_and_drawn_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     judged: list[Any] = []
-    for module in (doa, doa_ablation):
-        monkeypatch.setattr(module, "evaluation", lambda task, ledger, *args: judged.append(args))
+    monkeypatch.setattr(judging, "Evaluation", lambda task, ledger, *args: judged.append(args))
     drawn: list[dict[str, Any]] = []
 
     def pairs(*args: Any, **kwargs: Any) -> Any:
         drawn.append(kwargs)
         raise _Stop
 
-    monkeypatch.setattr(doa, "training_pairs", pairs)
-    monkeypatch.setattr(doa_ablation, "training_pairs", pairs)
+    monkeypatch.setattr(judging, "training_pairs", pairs)
     given = {"pairs": 77, "centres": 6, "anchors": 3, "seed": 5}
     for name, more in (("doa", {"samples_per_code": 9, "star": 8}), ("doa_ablation", {})):
         p = resolved(name, given | more, "smoke")
@@ -387,6 +383,8 @@ def test_every_parameter_is_read_by_its_experiment(name: str):
     read = set().union(*(_parameters_read(path.read_text(encoding="utf-8")) for path in _modules(name)))
     if name == "network_training":  # hands over the fields of a recipe by their names
         read |= set(Recipe.__dataclass_fields__)
+    if issubclass(model, DinasParameters):  # and these those of a training and of a network; see the tests above
+        read |= {*TRAINING, *SHAPE}
     assert set(model.model_fields) <= read
     assert set(model.model_fields) > model.unread
 

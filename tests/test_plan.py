@@ -17,7 +17,7 @@ from nasrepro.files import paths
 from nasrepro.parameters import resolved
 from nasrepro.report.plan_table import plan_table
 from nasrepro.runs import plan, records
-from nasrepro.runs.plan import Planned, find, load_plan, select, trained_by
+from nasrepro.runs.plan import Planned, Shown, find, load_plan, select, trained_by
 
 
 def test_every_planned_run_has_parameters_that_its_experiment_takes_and_no_run_is_planned_twice():
@@ -49,7 +49,7 @@ def test_one_function_selects_records():
     assert found == {
         ("chosen_cells.py", "return max(fitting, key=lambda run: run[1].created)"),  # what `record:` asks of a user
         ("overview.py", "known = sorted(candidates, key=lambda r: (r.created, r.key), reverse=True)"),
-        ("book.py", "return sorted(runs, key=lambda run: run[1].created, reverse=True), sorted(broken)"),
+        ("overview.py", "return sorted(runs, key=lambda run: run[1].created, reverse=True), sorted(broken)"),
     }
 
 
@@ -66,7 +66,8 @@ def test_a_planned_run_is_answered_by_the_record_with_its_parameters(tmp_path: P
     assert select("dinas.table2.cifar10", known) is known[0] and select("dinas.table2.cifar100", known) is None
     with pytest.raises(ParameterError, match=r"Did you mean .*dinas\.table2\.cifar10"):
         select("dinas.table2.cifar1", known)
-    rows = {row.cells[1]: row.cells for row in plan_table(known).rows if row.cells[0] == "DiNAS"}
+    shown = Shown([(tmp_path, r) for r in known])
+    rows = {row.cells[1]: row.cells for row in plan_table(shown).rows if row.cells[0] == "DiNAS"}
     assert rows["Table 2"][4] == "1" and rows["Table 1"][5] == "not run"
 
 
@@ -75,7 +76,7 @@ def test_a_shared_training_costs_once(tmp_path: Path):
     cost = {"wall_s": 600.0, "cpu_s": 300.0, "stages": {"training": 540.0, "sampling": 60.0}}
     known = [records.load(fake_nb201_record(tmp_path, **p)) for p in ({}, {"guidance_scale": 5.0, "most_draws": 1})]
     known = [r.model_copy(update={"cost": r.cost.model_copy(update=cost)}) for r in known]
-    rows = {row.cells[:2]: row.cells for row in plan_table(known).rows}
+    rows = {row.cells[:2]: row.cells for row in plan_table(Shown([(tmp_path, r) for r in known])).rows}
     assert rows["DiNAS", "Table 2"][5:] == ("10.0 min", "5.0 min")
     assert rows["DiNAS", "ablations"][5:] == ("60.0 s", "30.0 s")
     assert rows["DiNAS", "all of it"][5:] == ("11.0 min", "5.5 min")

@@ -46,7 +46,8 @@ def test_held_out_pairs_are_one_edit_apart_and_not_trained_on(mirror: Path, name
 def test_every_label_is_counted_by_purpose(mirror: Path) -> None:
     ledger = Ledger()
     first, second = prediction_tasks("tnb101")[:2]
-    cells, labels = first.train(ledger, "me", "1pct", 0)
+    cells = first.train_cells("1pct", 0)
+    labels = first.labels(ledger, "me").read(cells, "train")
     assert np.isfinite(labels).all() and len(cells) == 41
     first.test(ledger, "me", 0)
     second.labels(ledger, "me").read(cells, "train")

@@ -5,13 +5,28 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau, norm, rankdata
 
 from nasrepro.predictors import Predictor
-from nasrepro.predictors.practitioner import BoostedTrees, GPPredictor, normal_scores
-from nasrepro.predictors.ranking_networks import MLP, MLPPredictor, RankingConfig, RankingEnsemble
+from nasrepro.predictors.practitioner import BoostedTrees, GPPredictor
+from nasrepro.predictors.ranking_networks import MLP, RankingConfig, RankingEnsemble
+from nasrepro.predictors.scaling import normal_scores, standardised, unit_variance
 
 FAST = RankingConfig(epochs=30)
+
+
+class Ranking:
+    """A `Predictor` of one ranking network."""
+
+    def __init__(self, config: RankingConfig = FAST) -> None:
+        self._config = config
+
+    def fit(self, features: np.ndarray, labels: np.ndarray, seed: int) -> None:
+        self._ensemble = RankingEnsemble(lambda: MLP(features.shape[1]), self._config)
+        self._ensemble.fit([torch.from_numpy(features)], np.arange(len(labels))[None], labels[None], [seed])
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        return self._ensemble.predict([torch.from_numpy(features)], np.arange(len(features))[None])[0]
 
 
 def example(n: int = 300) -> tuple[np.ndarray, np.ndarray]:
@@ -23,7 +38,7 @@ def example(n: int = 300) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize(
     "predictor",
-    [MLPPredictor(FAST), MLPPredictor(RankingConfig("mse", epochs=30)), GPPredictor(), BoostedTrees(trees=100)],
+    [Ranking(), Ranking(RankingConfig("mse", epochs=30)), GPPredictor(), BoostedTrees(trees=100)],
 )
 def test_a_predictor_ranks_unseen_cells_and_repeats_itself(predictor: Predictor):
     x, y = example()
@@ -36,7 +51,7 @@ def test_a_predictor_ranks_unseen_cells_and_repeats_itself(predictor: Predictor)
 
 def test_shuffled_labels_teach_nothing():
     x, y = example()
-    predictor = MLPPredictor(FAST)
+    predictor = Ranking()
     predictor.fit(x[:100], np.random.default_rng(1).permutation(y[:100]), 1)
     assert abs(kendalltau(predictor.predict(x[100:]), y[100:]).statistic) < 0.3
 
@@ -71,13 +86,27 @@ def test_training_leaves_the_global_random_state_alone():
     x, y = example(40)
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    MLPPredictor(RankingConfig(epochs=1)).fit(x, y, 0)
+    Ranking(RankingConfig(epochs=1)).fit(x, y, 0)
     assert torch.equal(before, torch.get_rng_state())
 
 
 def test_normal_scores_keep_the_order_and_have_variance_one():
     y = np.array([3.0, -1e8, 3.0, 5.0])
-    scores = normal_scores(y)
+    scores = unit_variance(normal_scores(y))
     assert scores[0] == scores[2] and scores[1] < scores[0] < scores[3]
     assert scores.std() == pytest.approx(1)
     assert (normal_scores(np.zeros(3)) == 0).all()
+
+
+def test_scaling_is_bit_for_bit_what_its_users_computed_before():
+    rng = np.random.default_rng(0)
+    for n in (2, 3, 50, 1_001):
+        values = np.round(rng.normal(90, 5, n), 1)
+        scores = norm.ppf((rankdata(values) - 0.5) / n)
+        np.testing.assert_array_equal(normal_scores(list(values)), scores)
+        np.testing.assert_array_equal(unit_variance(scores), scores / float(scores.std()))
+        centred = values - np.mean(values)
+        np.testing.assert_array_equal(standardised(list(values)), centred / float(centred.std()))
+        rows = rng.normal(90, 5, (4, n))
+        centred = rows - rows.mean(1, keepdims=True)
+        np.testing.assert_array_equal(standardised(rows), centred / centred.std(1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Cells as torch networks (parameters, multiply-adds, forward passes) and zero-cost proxies."""
+"""Cells as torch networks (parameters, multiply-adds, forward passes) and Zen-score."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import ast
 import json
 import math
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.errors import InvalidArchitecture, UnknownQuery
-from nasrepro.proxies import complexity, scores
+from nasrepro.proxies import complexity
 from nasrepro.proxies.networks import NETWORKS, build, initialise
 from nasrepro.proxies.networks.darts import DARTSNetwork, drop_path
 from nasrepro.proxies.networks.nb101 import NB101Cell
@@ -377,142 +376,3 @@ def test_zen_ranks_tnb101_and_nb101_cells_as_published(mirror: Path):
     cells = [_from_naslib(ast.literal_eval(e["arch"])) for e in entries]
     ours = [zen(build("nb101", c, generator), generator, batch_size=2, resolution=16) for c in cells]
     assert _rank_correlation(ours, [e["zen"]["score"] for e in entries]) > 0.97
-
-
-# Proxies from one batch
-
-LINEAR_IMAGES = torch.randn(6, 3, 2, 2, generator=seeded(3))
-LABELS = torch.tensor([0, 1, 2, 0, 1, 0])
-
-
-def _linear() -> nn.Sequential:
-    network = nn.Sequential(nn.Flatten(), nn.Linear(12, 4))
-    initialise(network, seeded(4))
-    return network
-
-
-def _gradient(network: nn.Sequential) -> Tensor:
-    """Return the gradient of the cross-entropy of a linear classifier in closed form."""
-    error = network(LINEAR_IMAGES).softmax(1) - nn.functional.one_hot(LABELS, 4)
-    return (error.T @ LINEAR_IMAGES.flatten(1) / 6).detach()
-
-
-def test_gradient_scores_of_a_linear_classifier():
-    network = _linear()
-    weight, gradient = network[1].weight.detach(), _gradient(network)
-    found = scores.evaluate(network, LINEAR_IMAGES, LABELS)
-    assert found["params"] == 52 and found["flops"] == 4 * 13
-    assert found["l2_norm"] == pytest.approx(float(weight.norm()))
-    assert found["plain"] == pytest.approx(float((weight * gradient).sum()))
-    assert found["snip"] == pytest.approx(float((weight * gradient).abs().sum()))
-    assert found["grad_norm"] == pytest.approx(float(gradient.norm()))
-    assert found["synflow"] == pytest.approx(math.log(float(weight.abs().sum())))
-
-    def loss(w: Tensor) -> Tensor:
-        return nn.functional.cross_entropy(LINEAR_IMAGES.flatten(1) @ w.reshape(4, 12).T + network[1].bias, LABELS)
-
-    hessian = torch.autograd.functional.hessian(loss, weight.flatten())
-    assert found["grasp"] == pytest.approx(-float(weight.flatten() @ hessian @ gradient.flatten()), rel=1e-4)
-    outputs = network(LINEAR_IMAGES).detach()
-    error = (outputs.softmax(1) - nn.functional.one_hot(LABELS, 4)) / 6
-    assert found["fisher"] == pytest.approx(float((outputs * error).square().mean(0).sum() / 2))
-
-
-def test_correlation_scores_of_a_linear_classifier_whose_gradients_are_all_the_same():
-    network = _linear()
-    assert scores.jacov(network, LINEAR_IMAGES, LABELS) == pytest.approx(
-        -(5 * (math.log(1e-5) + 1e5) + math.log(6 + 1e-5) + 1 / (6 + 1e-5)), rel=1e-6
-    )
-    pairs = 3**2 + 2**2 + 1
-    assert scores.epe_nas(network, LINEAR_IMAGES, LABELS) == pytest.approx(pairs * math.log(1 + 1e-5))
-
-
-def test_jacov_of_uncorrelated_gradients_and_epe_nas_of_correlated_ones():
-    """The network is a sum of squares, so the gradients are twice the images."""
-    squares = nn.Sequential(nn.Flatten(), Square())
-    orthogonal = torch.tensor([[1.0, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]).reshape(3, 1, 2, 2)
-    k = 1e-5
-    assert scores.jacov(squares, orthogonal, torch.arange(3)) == pytest.approx(-3 * (math.log(1 + k) + 1 / (1 + k)))
-    correlations = np.corrcoef(LINEAR_IMAGES.flatten(1).numpy())
-    blocks = [correlations[np.ix_(c == LABELS, c == LABELS)] for c in range(3)]
-    expected = sum(abs(np.log(abs(block) + k).sum()) for block in blocks)
-    assert scores.epe_nas(squares, LINEAR_IMAGES, LABELS) == pytest.approx(expected, rel=1e-4)
-    wide = nn.Sequential(nn.Flatten(), Square(), nn.ZeroPad1d((0, 100)))  # more than 100 classes
-    sums = [np.log(abs(block) + k).sum() / len(block) for block in blocks]
-    expected = sum(abs(a - b) for a in sums for b in sums) / 3
-    assert scores.epe_nas(wide, LINEAR_IMAGES, LABELS) == pytest.approx(expected, rel=1e-4)
-
-
-class Square(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return x.square()
-
-
-def test_nwot_counts_the_rectifiers_on_which_two_images_agree():
-    network = nn.Sequential(nn.Flatten(), nn.Linear(12, 20), nn.ReLU(), nn.Linear(20, 9), nn.ReLU())
-    initialise(network, seeded())
-    hidden = network[:2](LINEAR_IMAGES)
-    active = torch.cat([hidden > 0, network[:4](LINEAR_IMAGES) > 0], 1).numpy()
-    kernel = (active[:, None] == active).sum(-1)
-    expected = np.linalg.slogdet(kernel.astype(float))[1]
-    assert scores.nwot(network, LINEAR_IMAGES, LABELS) == pytest.approx(expected)
-
-
-def test_synflow_of_two_layers_is_twice_the_sum_over_paths_whatever_the_signs_and_normalisations():
-    network = nn.Sequential(
-        nn.Conv2d(3, 5, 1, bias=False), nn.BatchNorm2d(5), nn.Flatten(), nn.Linear(20, 4, bias=False)
-    )
-    initialise(network, seeded())
-    first, second = (network[i].weight.detach().abs().double() for i in (0, 3))
-    flow = (second.reshape(4, 5, 4).sum((0, 2)) * first.sum((1, 2, 3))).sum()
-    expected = math.log(2 * float(flow))
-    assert scores.synflow(network, LINEAR_IMAGES, LABELS) == pytest.approx(expected)
-    network[3].weight.data.neg_()
-    assert scores.synflow(network, -LINEAR_IMAGES, LABELS) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("name", scores.SCORES)
-def test_a_score_leaves_the_network_and_the_global_state_and_does_not_depend_on_the_order_of_images(name: str):
-    network = small()
-    before = {k: v.clone() for k, v in network.state_dict().items()}
-    state = torch.random.get_rng_state()
-    images, labels = scores.noise(seeded(), 8, 16)
-    score: Callable[..., float] = scores.SCORES[name]
-    value = score(network, images, labels)
-    assert isinstance(value, float | int) and math.isfinite(value)
-    assert score(network, images, labels) == value
-    order = torch.randperm(8, generator=seeded(7))
-    assert score(network, images[order], labels[order]) == pytest.approx(value, rel=1e-3, abs=1e-5)
-    assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
-    assert network.training and all(p.grad is None for p in network.parameters())
-    assert images.grad is None and torch.equal(torch.random.get_rng_state(), state)
-
-
-def test_scores_of_a_dead_cell():
-    images, labels = scores.noise(seeded(), 8, 16)
-    found = scores.evaluate(small(DEAD), images, labels)
-    assert found["jacov"] == found["epe_nas"] == -math.inf
-    assert not any(math.isnan(value) for value in found.values())
-    assert found["params"] == complexity.parameters(small((1, 3, 2, 1, 1, 1)))  # unused convolutions count
-
-
-def test_an_unknown_score_is_refused():
-    with pytest.raises(UnknownQuery, match="Did you mean `synflow`"):
-        scores.evaluate(small(), *scores.noise(seeded(), 2, 16), names=["sinflow"])
-
-
-@pytest.mark.mirror
-def test_scores_rank_nb201_cells_as_published(mirror: Path):
-    bench = NB201Benchmark()
-    least = {"params": 0.9999, "flops": 0.98, "l2_norm": 0.85, "synflow": 0.98, "nwot": 0.85}
-    every = np.arange(NB201.size)
-    published = {name: bench.query_many(every, Column("cifar10", name, "proxy", 0, MEAN)) for name in least}
-    rows = np.random.default_rng(0).choice(np.flatnonzero(~np.isnan(published["synflow"])), 18, replace=False)
-    generator = seeded()
-    images, labels = scores.noise(generator, 8)
-    found = [
-        scores.evaluate(build("nb201", NB201.from_index(int(row)), generator), images, labels, least) for row in rows
-    ]
-    for name, bound in least.items():
-        ours = [values[name] for values in found]
-        assert _rank_correlation(ours, published[name][rows].tolist()) > bound, name

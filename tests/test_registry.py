@@ -114,7 +114,27 @@ def test_mirror_files_are_verified_and_not_copied(mirror: Path, tmp_path: Path, 
     monkeypatch.setenv("NASREPRO_CACHE", str(tmp_path / "cache"))
     for entry in registry.resolve(["nb201-test"]):
         assert registry.fetch(entry.name, progress=False) == mirror / entry.name
-    assert not (tmp_path / "cache").exists()
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["checksums.json"]
+
+
+def test_a_checksum_is_remembered_until_the_file_changes(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("NASREPRO_CACHE", str(tmp_path / "cache"))
+    path, hashed = tmp_path / "a", []
+
+    def hash_of(path: Path, kind: str, size: int) -> str:
+        hashed.append(kind)
+        return f"{kind} {path.read_text()}"
+
+    monkeypatch.setattr(registry, "_hash", hash_of)
+    path.write_text("one")
+    assert [registry._digest(path, kind) for kind in ("sha256", "sha256", "git_blob")] == [
+        "sha256 one", "sha256 one", "git_blob one",
+    ]  # fmt: skip
+    assert hashed == ["sha256", "git_blob"]
+    path.write_text("two")
+    assert registry._digest(path, "sha256") == "sha256 two"
+    (tmp_path / "cache" / "checksums.json").write_text("{")
+    assert registry._digest(path, "sha256") == "sha256 two" and len(hashed) == 4
 
 
 @pytest.mark.mirror
@@ -192,6 +212,14 @@ def test_a_download_with_the_published_bytes_is_kept_in_the_cache(mirror: Path, 
     _published((mirror / CSV).read_bytes())
     assert registry.fetch(CSV, progress=False) == no_mirror / "raw" / CSV
     assert registry.use(CSV) == no_mirror / "raw" / CSV
+
+
+@pytest.mark.mirror
+def test_a_person_at_a_terminal_sees_a_progress_bar(mirror: Path, no_mirror: Path, _published, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    _published((mirror / CSV).read_bytes())
+    registry.fetch(CSV)
+    assert "100%" in capsys.readouterr().err
 
 
 def test_an_unwritable_cache_is_named(no_mirror: Path, tmp_path: Path, monkeypatch):

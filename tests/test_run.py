@@ -349,22 +349,27 @@ def test_papermill_and_the_command_line_give_the_same_record(tmp_path: Path):
     """The notebook in the smoke profile; then the command with the same parameters finds its record."""
     import papermill
 
-    out = tmp_path / "out.ipynb"
+    notebook, out = ROOT / "notebooks" / "dinas" / "table_2.ipynb", tmp_path / "out.ipynb"
     given = {"profile": "smoke", "dataset": "cifar100", **SMOKE}
     os.environ["NASREPRO_RUNS"], before = str(tmp_path / "runs"), os.environ["NASREPRO_RUNS"]
     try:
-        papermill.execute_notebook(ROOT / "notebooks/nb201.ipynb", out, given, progress_bar=False, log_output=False)
+        papermill.execute_notebook(notebook, out, given, progress_bar=False, log_output=False)
         with pytest.raises(papermill.PapermillExecutionError, match="There is no parameter `datset`"):
             papermill.execute_notebook(
-                ROOT / "notebooks/nb201.ipynb", tmp_path / "bad.ipynb", {"datset": "cifar100"}, progress_bar=False
+                notebook,
+                tmp_path / "bad.ipynb",
+                {"datset": "cifar100"},
+                progress_bar=False,
             )
     finally:
         os.environ["NASREPRO_RUNS"] = before
     (folder, record), *others = records.find(tmp_path / "runs")
     assert not others and record.parameters["dataset"] == "cifar100" and record.parameters["queries"] == 8
     shown = nbformat.read(out, 4)
-    images = [o for c in shown.cells for o in c.get("outputs", []) if "<img" in str(o.get("data", {}).get("text/html"))]
-    assert len(images) == 3
+    outputs = [o for c in shown.cells for o in c.get("outputs", [])]
+    assert record.key in "".join(str(o.get("data", {}).get("text/html")) for o in outputs)
+    images = [o for o in outputs if {"image/svg+xml", "image/png"} <= o.get("data", {}).keys()]
+    assert len(images) >= 6 and all(len(o["metadata"]["image/png"]["alt"].split()) >= 8 for o in images)
     done = _command(
         "run", "nb201", "--profile", "smoke", "-p", "dataset=cifar100",
         *(x for k, v in SMOKE.items() for x in ("-p", f"{k}={v}")), runs=tmp_path / "runs",

@@ -17,11 +17,12 @@ from nasrepro.encodings.adjacency import adjacency_encoding
 from nasrepro.encodings.tabular import tabular_features
 from nasrepro.graphs import Graphs
 from nasrepro.predictors.gaussian_process import GaussianProcess
+from nasrepro.predictors.scaling import normal_scores
 from nasrepro.search import bananas, bayesian
 from nasrepro.search import gaussian_process as practitioner
 from nasrepro.search.bananas import BANANAS
 from nasrepro.search.base import Proposal, Searcher, spend
-from nasrepro.search.bayesian import BayesianOptimisation, expected_improvement, normal_scores
+from nasrepro.search.bayesian import BayesianOptimisation, expected_improvement
 from nasrepro.search.defaults import (
     BananasConfig,
     EnsembleConfig,

@@ -16,7 +16,6 @@ from nasrepro.runs.statistics import (
     holm,
     mean_difference,
     mean_ranks,
-    paired_permutation,
     permutation,
     summarise,
 )
@@ -122,27 +121,6 @@ def test_equivalence_of_constant_values_and_refusals() -> None:
     for bad in (lambda: equivalence([1.0], 1.0, 0.1), lambda: equivalence([1.0, 2.0], 1.0, 0.0)):
         with pytest.raises(ValueError):
             bad()
-
-
-def test_permutation_test_agrees_with_scipy() -> None:
-    rng = np.random.default_rng(6)
-    a, b = rng.normal(0.4, 1, 9), rng.normal(0, 1, 9)
-    expected = stats.permutation_test(
-        (a, b), lambda x, y: np.mean(x - y), permutation_type="samples", n_resamples=np.inf
-    ).pvalue
-    assert paired_permutation(a, b) == pytest.approx(expected)
-    assert paired_permutation(b, a) == paired_permutation(a, b)
-
-
-def test_permutation_test_extremes_and_sampled_form() -> None:
-    assert paired_permutation([1.0, 2.0], [1.0, 2.0]) == 1.0
-    assert paired_permutation(np.arange(1.0, 9.0), np.zeros(8)) == pytest.approx(2 / 2**8)
-    rng = np.random.default_rng(7)
-    difference = rng.normal(0.3, 1, 24)
-    t_test = stats.ttest_1samp(difference, 0).pvalue
-    assert paired_permutation(difference, np.zeros(24)) == pytest.approx(t_test, abs=0.03)
-    with pytest.raises(ValueError):
-        paired_permutation([1.0], [1.0, 2.0])
 
 
 def test_holm_by_hand_and_for_every_order() -> None:

@@ -25,7 +25,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     benchmark = NB201Benchmark()
     p = resolved("nb201", budget | {"trainings": 1}, "smoke")
     assert isinstance(p, NB201Parameters)
-    task = Generation(p, _context(folder / "controls"), benchmark, column, lambda _: [])
+    task = Generation(p, _context(folder / "controls"), benchmark, column)
     controls = pd.concat(task.controls([], ["random", "evolution"]))
     q = resolved("baselines", budget, "smoke")
     assert isinstance(q, BaselineParameters) and q.seed == p.seed

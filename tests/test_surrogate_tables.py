@@ -10,21 +10,20 @@ import pytest
 
 from nasrepro.files import paths
 from nasrepro.parameters.base import ADDED
-from nasrepro.report.dinas import exact_denoiser as exact_table
-from nasrepro.report.dinas import surrogate_pages
+from nasrepro.report.dinas import table_1_2
 from nasrepro.report.dinas import table_3 as shown
 from nasrepro.report.dinas import table_7 as variety_tables
-from nasrepro.report.fragments import Fragments
+from nasrepro.report.rendering import Table
 from nasrepro.runs import records
 from nasrepro.runs.claims import load_claims, metric_row
-from nasrepro.runs.plan import select, select_all
+from nasrepro.runs.plan import Shown, planned, select, select_all
 from nasrepro.runs.printed import printed
 from nasrepro.runs.records import Record, Run
 
-COMMITTED = list(records.find(paths.records_dir()))
+COMMITTED = Shown(list(records.find(paths.records_dir())))
 
 
-def _cells(table: shown.Table) -> Iterator[str]:
+def _cells(table: Table) -> Iterator[str]:
     for row in table.rows:
         yield from row.cells
 
@@ -60,15 +59,18 @@ def test_every_number_of_tables_3_6_and_7_is_claimed_as_it_is_printed_and_none_i
     assert len(expected) == 15 and all(claims[i].not_comparable for i in expected)
 
 
-def test_without_records_the_tables_say_not_run() -> None:
-    for table in (
-        variety_tables.size_table([]),
-        variety_tables.variety_table([]),
-        *(shown.search_table(b, []) for b in shown.TITLES),
+def test_without_records_the_tables_say_not_run_and_how_to_make_them() -> None:
+    nothing = Shown([])
+    for table, command in (
+        (variety_tables.size_table(nothing), planned("dinas.table7.1000").command),
+        (variety_tables.variety_table(nothing), ""),
+        *((shown.search_table(b, nothing), planned(f"dinas.table3.{b}").command) for b in shown.TITLES),
     ):
         assert table.rows and "not run" in set(_cells(table))
-    assert shown.scale_table("nlp", []).rows == ()
-    assert set(surrogate_pages.values([]).values()) == {None}
+        assert command in " ".join((table.caption, *table.notes))
+    assert shown.scale_table("nlp", nothing) is None and shown.misreading_table(nothing) is None
+    assert set(shown.numbers(nothing)) == {"trial_seed", "seed"}
+    assert variety_tables.numbers(nothing) == {"fewer": None}
 
 
 @pytest.mark.parametrize("name", RUN)
@@ -85,12 +87,12 @@ def test_table_3_shows_the_record_that_answers_its_claim_and_equal_budgets(name:
         assert row is not None and row["queries"] == dinas["queries"] and row["labels_before_search"] == 0
         behind = dinas["best_valid"]["mean"] - row["best_valid"]["mean"]
         assert frame.loc[text, "Behind DiNAS by"] == f"{behind:+.3f}"
-    for field, note in zip(("best_valid", "best_inside"), shown.search_table(name, COMMITTED).notes, strict=False):
+    values = shown.numbers(COMMITTED)
+    assert values[f"{name}.dinas.best_valid.mean"] == dinas["best_valid"]["mean"]
+    for field in ("best_valid", "best_inside"):
         rows = [metric_row(rerun[1], searcher, "paper") for searcher in shown.SEARCHER_NAMES]
         ahead = sum(dinas[field]["mean"] > row[field]["mean"] for row in rows if row is not None)
-        assert f"ahead of {ahead} of {len(rows)} searches" in note
-    values = surrogate_pages.values(COMMITTED)
-    assert values[f"table3.{name}.dinas.best_valid"] == dinas["best_valid"]["mean"]
+        assert (values[f"{name}.ahead.{field}"], values[f"{name}.searches"]) == (ahead, len(rows))
 
 
 def _recipe(record: Record) -> list[Any]:
@@ -109,19 +111,20 @@ def test_the_setting_is_what_the_rule_chooses_from_the_trials(name: str) -> None
     assert len(validity) >= 3
     enough = [scale for scale, share in validity.items() if share >= 0.95]
     expected = max(enough) if enough else max(validity, key=lambda scale: validity[scale])
-    assert run[1].parameters["guidance_scale"] == expected
+    assert run[1].parameters["guidance_scale"] == expected == shown.numbers(COMMITTED)[f"{name}.rule"]
     assert run[1].parameters["seed"] != shown.TRIAL_SEED
 
 
-def test_every_part_of_the_pages_is_written_and_every_number_they_quote_is_known(tmp_path) -> None:
-    out = Fragments(tmp_path)
-    surrogate_pages.write(out, COMMITTED)
-    values = surrogate_pages.values(COMMITTED) | exact_table.values(COMMITTED)
-    for page in ("table3", "table7"):
-        text = (paths.data_dir().parent / "book" / "dinas" / f"{page}.md").read_text(encoding="utf-8")
-        assert set(re.findall(r"_generated/(?!evidence-)([\w-]+)\.md", text)) <= set(out.ids)
-        quoted = re.findall(r"\{result\}`([\w.-]+?):", text)
-        assert [q for q in quoted if q not in values] == []
+def test_every_number_that_the_pages_quote_is_known() -> None:
+    first = table_1_2.numbers(COMMITTED, "nb101")
+    for page, values in (
+        ("table_1", first),
+        ("table_3", shown.numbers(COMMITTED)),
+        ("table_7", variety_tables.numbers(COMMITTED)),
+    ):
+        text = (paths.data_dir().parent / "notebooks" / "dinas" / f"{page}.py").read_text(encoding="utf-8")
+        quoted = re.findall(r"\{glue:text\}`([\w.-]+?)[:`]", text)
+        assert quoted and [q for q in quoted if values.get(q) is None] == []
     assert "—" not in "".join(_cells(variety_tables.size_table(COMMITTED)))
 
 
@@ -129,4 +132,5 @@ def test_the_misreading_of_a_run_is_at_most_what_reading_rightly_finds() -> None
     run = _committed("nb301")
     found = run[1].metrics["misreading"]
     assert found["worth_of_it"]["mean"] <= found["best_if_read_rightly"]["mean"]
-    assert len(shown.misreading_table(run[1]).rows) == 3
+    table = shown.misreading_table(COMMITTED)
+    assert table is not None and len(table.rows) == 3

@@ -12,6 +12,7 @@ from nasrepro.report import overview as tables
 from nasrepro.report.dinas import table_1_2 as search_tables
 from nasrepro.report.rendering import Column, Row, Table, duration, with_interval
 from nasrepro.runs import claims, records
+from nasrepro.runs.plan import Shown
 from nasrepro.runs.printed import printed
 from nasrepro.runs.records import Record
 
@@ -25,6 +26,10 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
 def untested(tmp_path_factory: pytest.TempPathFactory) -> Record:
     folder = tmp_path_factory.mktemp("runs")
     return records.load(fake_nb201_record(folder, dataset="cifar100", trainings=1, with_test=False))
+
+
+def _shown(*found: Record) -> Shown:
+    return Shown([(Path(), record) for record in found])
 
 
 def test_printed_table_has_all_cells_once() -> None:
@@ -46,7 +51,7 @@ def test_no_printed_value_exceeds_the_printed_optimum(dataset: str) -> None:
 
 
 def test_table_2_has_printed_and_own_rows_with_the_record_values(record: Record) -> None:
-    table = search_tables.search_table("nb201-cifar10", record)
+    table = search_tables.search_table("nb201-cifar10", _shown(record))
     frame = table.to_frame()
     assert [row.kind for row in table.rows] == ["printed"] * 8 + ["ours"] * 6
     row = claims.metric_row(record, "dinas", "distinct")
@@ -54,13 +59,15 @@ def test_table_2_has_printed_and_own_rows_with_the_record_values(record: Record)
     assert ours["Best validation, %"].startswith(f"{row['best_valid']['mean']:.3f} [")
     assert ours["Distinct valid cells"].startswith("192.0")
     assert any(n.startswith("DiNAS, distinct cells: ") and "30 of 30 runs filled" in n for n in table.notes)
-    assert f"`{record.key}`" in table.caption
-    assert "3 trainings x 10 runs" in table.caption
+    assert "3 trainings x 10 runs" in table.caption and table.name == "nb201-cifar10"
 
 
 def test_no_cell_of_a_number_is_empty_or_a_bare_dash(record: Record, untested: Record) -> None:
-    made = [search_tables.search_table("nb201-cifar10", record), search_tables.search_table("nb201-cifar100", untested)]
-    made.append(search_tables.search_table("nb201-cifar10", None))
+    made = [
+        search_tables.search_table("nb201-cifar10", _shown(record)),
+        search_tables.search_table("nb201-cifar100", Shown([], (Path(), untested))),
+    ]
+    made.append(search_tables.search_table("nb201-cifar10", _shown()))
     made += [tables.run_table(record), tables.runs_overview([record, untested])]
     for table in made:
         for row in table.rows:
@@ -70,21 +77,37 @@ def test_no_cell_of_a_number_is_empty_or_a_bare_dash(record: Record, untested: R
 
 
 def test_without_test_data_the_table_names_the_command(untested: Record) -> None:
-    table = search_tables.search_table("nb201-cifar100", untested)
+    table = search_tables.search_table("nb201-cifar100", Shown([], (Path(), untested)))
     assert "`nasrepro data fetch nb201-test`" in table.caption
     assert {row.cells[2] for row in table.rows if row.kind == "ours"} == {"no test data"}
 
 
 def test_table_2_picks_the_answering_record_and_says_not_run_elsewhere(record: Record) -> None:
-    made = {d: search_tables.search_table(d, search_tables.answering(d, [record])) for d in search_tables.TABLES}
+    shown = _shown(record)
+    made = {name: search_tables.search_table(name, shown) for name in search_tables.TABLES}
     assert list(made) == ["nb101", *(f"nb201-{d}" for d in OPTIMA)]
-    assert record.key in made["nb201-cifar10"].caption
+    assert "3 trainings x 10 runs" in made["nb201-cifar10"].caption
     assert "No run of ours" in made["nb201-cifar100"].caption
-    assert "`nasrepro run nb201 -p dataset=cifar100 --profile laptop`" in made["nb201-cifar100"].notes[0]
+    assert "`nasrepro run nb201 -p dataset=cifar100 --profile laptop`" in made["nb201-cifar100"].caption
+    assert list(shown.asked) == ["dinas.table2.cifar10"]
+    for make in (search_tables.efficiency_table, search_tables.curve, search_tables.cells):
+        assert make("nb201-cifar100", shown) is None
+    assert not search_tables.threshold_table(shown).rows
+
+
+def test_sentences_of_a_table_quote_its_rows(record: Record) -> None:
+    numbers = search_tables.numbers(_shown(record), "nb201-cifar10")
+    row = claims.metric_row(record, "dinas", "paper")
+    assert row is not None
+    assert numbers["nb201-cifar10.dinas.paper.validity.mean"] == row["validity"]["mean"]
+    assert numbers["nb201-cifar10.optimum.valid"] == record.metrics["optimum"]["valid"]
+    assert search_tables.numbers(_shown()) == {}
 
 
 def test_html_has_caption_scopes_and_numeric_cells(record: Record) -> None:
-    soup = BeautifulSoup(search_tables.search_table("nb201-cifar10", record).to_html("table-cifar10"), "html.parser")
+    soup = BeautifulSoup(
+        search_tables.search_table("nb201-cifar10", _shown(record)).to_html("table-cifar10"), "html.parser"
+    )
     region = soup.find(id="table-cifar10")
     assert (region["role"], region["tabindex"], region["aria-label"]) == ("region", "0", "DiNAS, Table 2, CIFAR-10")
     assert soup.caption.get_text().startswith("DiNAS, Table 2")
@@ -161,7 +184,7 @@ def test_overview_tells_the_part_of_the_plan_or_what_keeps_a_run_from_it(record:
 
 def test_terminal_text_keeps_brackets_and_caption(record: Record) -> None:
     row = claims.metric_row(record, "random", "paper")["best_valid"]
-    text = search_tables.search_table("nb201-cifar10", record).to_text(240)
+    text = search_tables.search_table("nb201-cifar10", _shown(record)).to_text(240)
     assert with_interval(row, 3) in text
     assert "Queries" in text
     assert "200 epochs" in text

@@ -1,9 +1,7 @@
-"""Two roles for the pages of the book: a number of a record, and a link to the code.
+"""A role for the pages of the book, a link to the code, and a word to whoever builds them where they are not staged.
 
-`` {result}`nb201.cifar10.dinas.paper.best_valid.mean:.2f` `` renders that number of the reference run with a Python
-format; "not run" while there is no record. `` {src}`nasrepro/diffusion/noise.py#posterior` `` links to a listing of the
-file, at the line of the definition. An unknown key, format, file or name is a warning, and the book is built with
-warnings as errors.
+`` {src}`nasrepro/diffusion/noise.py#posterior` `` links to a listing of the file, at the line of the definition. An
+unknown file or name is a warning, and the book is built with warnings as errors.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
 
@@ -25,28 +24,6 @@ GENERATED = Path("book", "_generated")
 @lru_cache
 def _load(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-class ResultRole(SphinxRole):
-    """A number of a reference run."""
-
-    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        """Return the formatted number."""
-        key, _, spec = self.text.partition(":")
-        values = _load(Path(self.env.srcdir, GENERATED, "results.json"))
-        self.env.note_dependency(str(GENERATED / "results.json"))
-        if key not in values:
-            logger.warning("unknown result key %r", key, location=self.get_location())
-            return [nodes.inline(text=f"unknown result {key}")], []
-        value = values[key]
-        if value is None:
-            return [nodes.inline(text="not run", classes=["nr-not-run"])], []
-        try:
-            text = value if isinstance(value, str) else format(value, spec)
-        except ValueError:
-            logger.warning("format %r does not suit result %r", spec, key, location=self.get_location())
-            text = str(value)
-        return [nodes.inline(text=text, classes=["nr-result"])], []
 
 
 class SourceRole(SphinxRole):
@@ -77,8 +54,9 @@ def drop_thebe(app: Sphinx) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the roles."""
-    app.add_role("result", ResultRole())
+    """Register the role; stop where notebooks were not executed and numbers not filled in."""
+    if not Path(app.srcdir, "staged").is_file():
+        raise ExtensionError("This folder is the source of the book, not the book. Type: nasrepro book")
     app.add_role("src", SourceRole())
     drop_thebe(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -101,18 +101,17 @@ def run(
 
 @app.command()
 def notebook(
-    experiment: Annotated[str, typer.Argument(help="Which experiment, e.g. nb201.")],
+    name: Annotated[str, typer.Argument(help="Which notebook of the checkout, e.g. dinas/table_2.")],
     out: Annotated[Path, typer.Argument(help="The executed notebook to write.")],
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter; repeatable.")
     ] = None,
-    title: Annotated[str | None, typer.Option(help="Another title for the page.")] = None,
 ) -> None:
-    """Execute the notebook of an experiment through papermill; parameters are checked first."""
-    from nasrepro.notebook import execute
+    """Execute a notebook through papermill and write it with its outputs; parameters are checked first."""
+    from nasrepro.book.execute import write
     from nasrepro.parameters.base import parse_assignments
 
-    _screen.print(f"Executed: {execute(experiment, parse_assignments(parameter or []), out, title)}")
+    _screen.print(f"Executed: {write(name, out, parse_assignments(parameter or []))}")
 
 
 @app.command("records")
@@ -149,7 +148,7 @@ def claims(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 @app.command()
 def book(open_page: Annotated[bool, typer.Option("--open", help="Open the book in a browser.")] = False) -> None:
     """Build the book from the records; runs no experiment."""
-    from nasrepro.report.book import build
+    from nasrepro.book.build import build
 
     page = build()
     _screen.print(f"The book is built. Open {page}")

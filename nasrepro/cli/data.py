@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nasrepro import benchmarks
-from nasrepro.benchmarks import registry
-from nasrepro.benchmarks.base import Benchmark, Column
-from nasrepro.benchmarks.tabular import TabularBenchmark
 from nasrepro.errors import NasreproError, UnknownQuery, did_you_mean
 from nasrepro.files import paths
+
+if TYPE_CHECKING:  # each command imports what it needs, so that the others start at once
+    from nasrepro.benchmarks import registry
+    from nasrepro.benchmarks.base import Benchmark, Column
 
 _FEW = 4  # numbers of epochs that are listed one by one
 
@@ -26,6 +26,8 @@ app = typer.Typer(help="Benchmark files: what is here, what is missing, fetching
 @app.command()
 def status() -> None:
     """Show which benchmark files are on this machine, what can be answered with them, and how to get the rest."""
+    from nasrepro.benchmarks import registry
+
     console = Console()
     files = Table(title="Benchmark files", title_justify="left", caption_justify="left", caption=_folders())
     wide = console.width >= 120  # the long descriptions would leave no room for the names on a narrow terminal
@@ -62,6 +64,8 @@ def fetch(
     names: Annotated[list[str], typer.Argument(help="Files or groups, e.g. nb201-test (see `nasrepro data status`).")],
 ) -> None:
     """Bring benchmark files to this machine: from the mirror folder, the cache, or the place of publication."""
+    from nasrepro.benchmarks import registry
+
     for entry in registry.resolve(names):
         path = registry.fetch(entry.name, progress=sys.stderr.isatty())
         typer.echo(f"{entry.name}: verified, {path}")
@@ -70,6 +74,8 @@ def fetch(
 @app.command()
 def path(name: Annotated[str, typer.Argument(help="A file of the registry.")]) -> None:
     """Print where a benchmark file lies on this machine, after checking its checksum."""
+    from nasrepro.benchmarks import registry
+
     typer.echo(str(registry.use(name)))
 
 
@@ -83,6 +89,9 @@ def query(
     seed: Annotated[str | None, typer.Option(help="Only this seed: mean, or a number.")] = None,
 ) -> None:
     """Print what a benchmark knows of one architecture, each value with the whole question that it answers."""
+    from nasrepro import benchmarks
+    from nasrepro.benchmarks.tabular import TabularBenchmark
+
     found = benchmarks.load(benchmark)
     asked = {"dataset": dataset, "metric": metric, "split": split, "epochs": epochs, "seed": _seed(seed)}
     columns = _matching(found, {name: value for name, value in asked.items() if value is not None})
@@ -130,6 +139,8 @@ def _matching(found: Benchmark[Any], asked: dict[str, Any]) -> list[Column]:
 
 def _where(entry: registry.Entry) -> str:
     """Return in which place a file lies, `no` when nowhere; raise `CorruptData` when it is not the published one."""
+    from nasrepro.benchmarks import registry
+
     found = registry.locate(entry.name)
     if found is None:
         return "no"
@@ -147,6 +158,8 @@ def _folders() -> str:
 
 def _answers() -> Table:
     """Return what each benchmark can answer now: a row per benchmark and split, with what is missing."""
+    from nasrepro import benchmarks
+
     table = Table(title="What can be answered now", title_justify="left")
     for heading in ("benchmark", "split", "metrics", "data sets", "epochs", "seeds"):
         table.add_column(heading, overflow="fold")

@@ -53,5 +53,7 @@ def runs_dir() -> Path:
 
 
 def records_dir() -> Path:
-    """Return the folder of committed (reference) records."""
+    """Return the folder of committed (reference) records: `NASREPRO_RECORDS`, else `data/records`."""
+    if value := os.environ.get("NASREPRO_RECORDS"):
+        return Path(value).expanduser()
     return data_dir() / "records"

@@ -4,37 +4,74 @@ from __future__ import annotations
 
 import html
 import math
-from pathlib import Path
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from nasrepro.errors import ParameterError, did_you_mean
 from nasrepro.files import paths
 from nasrepro.files.storage import read_yaml
 from nasrepro.report.drawing import Figure, render
-from nasrepro.report.rendering import Column, Row, Table
+from nasrepro.report.rendering import Table, number, tabulate, text
 from nasrepro.runs import records
-from nasrepro.runs.records import Record
+from nasrepro.runs.plan import Shown, planned
+from nasrepro.spaces.nb201 import N_FUNCTIONS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-# The benchmarks in the order of the book, and the page of each under book/cards/.
-CARDS = ("nb201", "nb101", "hw-nb201", "tnb101-micro", "tnb101-macro", "nb301", "nlp")
+_LISTS = {"defects": "Known defects", "cannot_answer": "What it cannot answer"}
 _TRAINED = ("valid", "test", "surrogate")
 _MOST_PANELS = 9
 _FEW_EPOCHS = 4
 
 
-def space_line(record: Record) -> str:
-    """Return what the search space is, in a sentence."""
+def texts(benchmark: str, runs: Shown) -> dict[str, str]:
+    """Return what a card says in words, as Markdown: `title`, `text`, `space`, and with their headings `defects` and
+    `cannot_answer`.
+
+    Raises:
+        ParameterError: there is no such card.
+    """
+    known = read_yaml(paths.data_dir() / "cards.yml")
+    if benchmark not in known:
+        told = did_you_mean(benchmark, known)
+        raise ParameterError(f"There is no card of `{benchmark}`; known: {', '.join(known)}.{told}")
+    found = known[benchmark] | dict.fromkeys(_LISTS, "")
+    found["text"] = found["text"].replace("{functions}", f"{N_FUNCTIONS:,}")
+    if (record := runs.record(f"card.{benchmark}")) is None:
+        return found | {"space": f"Not run: `{planned(f'card.{benchmark}').command}`."}
     space = record.metrics["space"]
     size = f"{space['size']:,} architectures" if space["size"] else "more architectures than anyone can list"
     classes = ", ".join(f"`{name}`" for name in space["node_classes"])
     graph = f"The graph form has at most {space['max_nodes']} nodes of the classes {classes}."
-    return f"Space `{space['name']}`: {size}. {graph}"
+    for name, heading in _LISTS.items():
+        if items := record.metrics[name]:
+            found[name] = "\n".join([f"## {heading}\n", *(f"- {html.escape(item, quote=False)}" for item in items)])
+    words: dict[str, str] = found | {"space": f"Space `{space['name']}`: {size}. {graph}"}
+    return words
 
 
-def columns_table(folder: Path, record: Record, *, proxies: bool) -> Table:
-    """Return what can be asked of a benchmark: a row per column, either zero-cost proxies or all else."""
+_QUESTIONS = (
+    text("Question", lambda q: q["column"]),
+    text("Unit", lambda q: q["unit"]),
+    text("Better", lambda q: "higher" if q["higher_is_better"] else "lower"),
+    number(
+        "Labelled", lambda q: f"{q['labelled']:,}" + ("" if math.isnan(q["share"]) else f" ({100 * q['share']:.3g} %)")
+    ),
+    number("Best", lambda q: _number(q["optimum"])),
+    number("Median", lambda q: _number(q["q50"])),
+    number("5 % to 95 %", lambda q: f"{_number(q['q05'])} to {_number(q['q95'])}"),
+    text("File", lambda q: f"`{q['source']}`" if "." in q["source"] else q["source"]),
+)
+
+
+def columns_table(benchmark: str, runs: Shown, *, proxies: bool) -> Table | None:
+    """Return what can be asked of a benchmark: a row per column, either zero-cost proxies or all else; None where there
+    is nothing."""
+    if (run := runs.run(f"card.{benchmark}")) is None:
+        return None
+    folder, record = run
     frame = records.load_table(folder, record, "columns.parquet")
     frame = frame[(frame["split"] == "proxy") == proxies]
     whole = len(frame)
@@ -42,89 +79,91 @@ def columns_table(folder: Path, record: Record, *, proxies: bool) -> Table:
     if (epochs.transform("nunique") > _FEW_EPOCHS).any():  # a learning curve: its ends
         ends = (frame["epochs"] == epochs.transform("min")) | (frame["epochs"] == epochs.transform("max"))
         frame = frame[ends]
-    columns = (
-        Column("Question"),
-        Column("Unit"),
-        Column("Better"),
-        Column("Labelled", numeric=True),
-        Column("Best", numeric=True),
-        Column("Median", numeric=True),
-        Column("5 % to 95 %", numeric=True),
-        Column("File"),
-    )
-    rows = tuple(Row(_cells(dict(zip(frame.columns, entry, strict=True)))) for entry in frame.itertuples(index=False))
     what = "Zero-cost proxies" if proxies else "What can be asked"
     caption = (
         f"{what}: {record.metrics['title']}. Every question names data set, split, metric, epochs and seed. Labelled: "
         "architectures with a value, and their share of the space where it is finite."
     )
-    left_out = f"{whole - len(frame)} more questions are about the epochs in between."
-    return Table(columns, rows, caption, (left_out,) if whole > len(frame) else ())
-
-
-def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
-    share = "" if math.isnan(entry["share"]) else f" ({100 * entry['share']:.3g} %)"
-    return (
-        entry["column"],
-        entry["unit"],
-        "higher" if entry["higher_is_better"] else "lower",
-        f"{entry['labelled']:,}{share}",
-        _number(entry["optimum"]),
-        _number(entry["q50"]),
-        f"{_number(entry['q05'])} to {_number(entry['q95'])}",
-        f"`{entry['source']}`" if "." in entry["source"] else entry["source"],
-    )
+    notes = [f"{whole - len(frame)} more questions are about the epochs in between."] * (whole > len(frame))
+    name = f"card-{benchmark}-proxies" if proxies else f"card-{benchmark}"
+    return tabulate(_QUESTIONS, frame.to_dict("records"), caption, notes, kind="", name=name) if whole else None
 
 
 def _number(value: float) -> str:
     return f"{value:.3f}" if 0.1 <= abs(value) < 1e4 or value == 0 else f"{value:.3g}"
 
 
-def files_table(record: Record) -> Table:
-    """Return the raw files behind a card: publisher, licence, size and checksum, whom to cite."""
+def _published_by(file: Mapping[str, Any]) -> str:
+    return str(file.get("package") or "/".join(file["url"].split("/")[2:5]))
+
+
+_FILES = (
+    text("File", lambda f: f"`{f['name']}`"),
+    text("What", lambda f: f["what"]),
+    text("Published by", _published_by),
+    text("Licence", lambda f: f["licence"]),
+    number("Size", lambda f: f"{f['bytes'] / 1e6:.1f} MB"),
+    text("SHA-256", lambda f: f"`{f['checksum'][:12]}`"),
+)
+
+
+def files_table(benchmark: str, runs: Shown) -> Table | None:
+    """Return the raw files behind a card: publisher, licence, size, checksum, whom to cite; None without a record."""
+    if (record := runs.record(f"card.{benchmark}")) is None:
+        return None
     registry = read_yaml(paths.data_dir() / "registry.yml")
     known = {entry["name"]: entry for entry in registry["files"]}
-    rows, cited = [], []
-    for file in record.data:
-        entry = known[file.name]
-        rows.append(
-            Row(
-                (
-                    f"`{file.name}`",
-                    entry["what"],
-                    entry.get("package") or "/".join(entry["url"].split("/")[2:5]),
-                    entry["licence"],
-                    f"{entry['bytes'] / 1e6:.1f} MB",
-                    f"`{file.sha256[:12]}`",
-                )
-            )
-        )
-        cited += [registry["citations"][key] for key in entry["citation"]]
-    columns = (
-        *(Column("File"), Column("What"), Column("Published by"), Column("Licence")),
-        *(Column("Size", numeric=True), Column("SHA-256")),
-    )
+    files = [known[file.name] | {"checksum": file.sha256} for file in record.data]
+    cited = dict.fromkeys(registry["citations"][key] for file in files for key in file["citation"])
     caption = f"The raw files behind {record.metrics['title']}, with the beginning of the checksum that each must have."
-    return Table(columns, tuple(rows), caption, tuple(f"Please cite: {text}" for text in dict.fromkeys(cited)))
+    name = f"card-{benchmark}-files"
+    return tabulate(_FILES, files, caption, [f"Please cite: {c}" for c in cited], kind="", name=name)
 
 
-def facts_table(record: Record) -> Table | None:
-    """Return what else is known, e.g. the cross-validated figures of a surrogate; None where there is nothing."""
-    facts = record.metrics["facts"]
-    if not facts:
-        return None
-    rows = tuple(
-        Row((name, f"{value:.4g}" if isinstance(value, float) else str(value))) for name, value in facts.items()
+def registry_table() -> Table:
+    """Return every file behind the study: what it is, its source, licence, size and checksum, and whom to cite."""
+    registry = read_yaml(paths.data_dir() / "registry.yml")
+    columns = (
+        *_FILES[:2],
+        text("Source", lambda f: f"[{f.get('package') or '/'.join(f['url'].split('/')[3:5])}]({f['url']})"),
+        text("Licence", lambda f: f["licence"]),
+        text("Size", lambda f: f"{f['bytes'] / 1e6:.1f} MB"),
+        text("Checksum", lambda f: f"`{(f.get('sha256') or f['git_blob'])[:12]}`"),
     )
+    caption = "The files behind this study, with the beginning of the checksum against which each is checked."
+    cited = [f"Please cite with them: {text}" for text in registry["citations"].values()]
+    return _Linked(**vars(tabulate(columns, registry["files"], caption, cited, kind="", name="data-files")))
+
+
+class _Linked(Table):
+    """A table in which `[text](address)` is a link."""
+
+    def to_html(self, name: str | None = None) -> str:
+        """Return the table as HTML."""
+        return re.sub(r"\[([^]]+)\]\((https?://[^)]+)\)", r'<a href="\2">\1</a>', super().to_html(name))
+
+
+_FACTS = (
+    text("What", lambda fact: fact[0]),
+    text("Value", lambda fact: f"{fact[1]:.4g}" if isinstance(fact[1], float) else str(fact[1])),
+)
+
+
+def facts_table(benchmark: str, runs: Shown) -> Table | None:
+    """Return what else is known, e.g. the cross-validated figures of a surrogate; None where there is nothing."""
+    record = runs.record(f"card.{benchmark}")
+    if record is None or not record.metrics["facts"]:
+        return None
     caption = f"Measured on {record.metrics['title']} when its tables were built."
-    return Table((Column("What"), Column("Value")), rows, caption)
+    return tabulate(_FACTS, record.metrics["facts"].items(), caption, kind="", name=f"card-{benchmark}-facts")
 
 
-def distributions(folder: Path, record: Record) -> Figure:
-    """Return histograms of the trained metrics (means over seeds), one panel per column, at most nine.
-
-    The figure's data: column, low and high end of each bar, count.
-    """
+def distributions(benchmark: str, runs: Shown) -> Figure | None:
+    """Return histograms of the trained metrics (means over seeds), one panel per column, at most nine; None without a
+    record. The figure's data: column, low and high end of each bar, count."""
+    if (run := runs.run(f"card.{benchmark}")) is None:
+        return None
+    folder, record = run
     columns = records.load_table(folder, record, "columns.parquet")
     bars = records.load_table(folder, record, "histograms.parquet")
     trained = columns[columns["split"].isin(_TRAINED) & (columns["seed"] == "mean")]
@@ -151,9 +190,5 @@ def distributions(folder: Path, record: Record) -> Figure:
         for e in shown.to_dict("records")
     )
     alt = f"Histograms of {record.metrics['title']}, {len(shown)} panels, the best value marked. {said}."
-    return render(draw, (3.0 * across + 0.4, 2.4 * down + 0.3), alt, data)
-
-
-def bullets(items: list[str]) -> str:
-    """Return sentences as a MyST list, backquotes kept as code."""
-    return "\n".join(f"- {html.escape(item, quote=False)}" for item in items)
+    caption = f"{record.metrics['title']}: how the values are distributed; dashed, the best."
+    return render(draw, (3.0 * across + 0.4, 2.4 * down + 0.3), alt, data).titled(f"card-{benchmark}", caption)

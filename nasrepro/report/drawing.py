@@ -7,10 +7,9 @@ no date, so the same input gives the same bytes. Line patterns and labels carry 
 from __future__ import annotations
 
 import base64
-import html
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -49,15 +48,26 @@ _STYLE: Any = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A finished figure: SVG text, a text alternative made from the data, and the data that it shows."""
+    """A finished figure: SVG text, PNG, a text alternative made from the data, and the data that it shows.
+
+    With `titled` it has a caption, and in the book the id `figure-<name>`.
+    """
 
     svg: str = field(repr=False)
+    png: bytes = field(repr=False)
     alt: str
     data: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    name: str = ""
+    caption: str = ""
 
-    def _repr_html_(self) -> str:
-        source = base64.b64encode(self.svg.encode()).decode()
-        return f'<img alt="{html.escape(self.alt, quote=True)}" src="data:image/svg+xml;base64,{source}">'
+    def titled(self, name: str, caption: str) -> Figure:
+        """Return the figure with a name and a caption."""
+        return replace(self, name=name, caption=caption)
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        told = {"alt": " ".join(self.alt.split()), "caption": self.caption, "name": f"figure-{self.name}"}
+        data = {"image/svg+xml": self.svg, "image/png": base64.b64encode(self.png).decode(), "text/plain": self.alt}
+        return data, {"image/svg+xml": told, "image/png": told}
 
 
 def render(
@@ -67,7 +77,7 @@ def render(
     data: pd.DataFrame | None = None,
     layout: Literal["constrained"] | None = "constrained",
 ) -> Figure:
-    """Draw on a canvas and return the figure; raise `NasreproError` when Matplotlib is missing.
+    """Draw on a canvas and return the figure; raise `NasreproError` when Matplotlib or seaborn is missing.
 
     Args:
         draw: puts axes and artists on the canvas.
@@ -78,18 +88,21 @@ def render(
     """
     try:
         import matplotlib
+        import seaborn
         from matplotlib.figure import Figure as Canvas
     except ImportError as error:
         raise NasreproError(
-            "Figures need Matplotlib, which is not installed: `pip install 'nasrepro[book]'`, or from a checkout "
+            f"Figures need {error.name}, which is not installed: `pip install 'nasrepro[book]'`, or from a checkout "
             "`pip install -e '.[book]'`."
         ) from error
-    stream = io.StringIO()
-    with matplotlib.rc_context(_STYLE):
+    stream, pixels = io.StringIO(), io.BytesIO()
+    theme = seaborn.axes_style("ticks") | seaborn.plotting_context("notebook") | _STYLE
+    with matplotlib.rc_context(theme):
         canvas = Canvas(figsize=size, layout=layout)
         draw(canvas)
         canvas.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-    return Figure(stream.getvalue(), alt, pd.DataFrame() if data is None else data)
+        canvas.savefig(pixels, format="png", dpi=144, metadata={"Software": None})
+    return Figure(stream.getvalue(), pixels.getvalue(), alt, pd.DataFrame() if data is None else data)
 
 
 # ---- the NAS-Bench-201 cell ----
@@ -194,16 +207,6 @@ def operation_legend(canvas: Canvas) -> None:
     )
 
 
-def cell_figure(arch: str) -> Figure:
-    """Return the drawing of one cell, given as its native string."""
-
-    def draw(canvas: Canvas) -> None:
-        draw_cell(canvas.add_subplot(), arch)
-        operation_legend(canvas)
-
-    return render(draw, (5.2, 3.2), f"NAS-Bench-201 cell with nodes 0 (input) to 3 (output): {describe_cell(arch)}.")
-
-
 def _listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
@@ -239,19 +242,15 @@ class _Chart:
         """Draw a box centred at a point; dashed where it concerns the conditions."""
         from matplotlib.patches import FancyBboxPatch
 
-        width, height = size
-        self.axes.add_patch(
-            FancyBboxPatch(
-                (x - width / 2, y - height / 2),
-                width,
-                height,
-                boxstyle="round,pad=0,rounding_size=0.1",
-                facecolor="#ffffff" if dashed else "#e9edf2",
-                edgecolor=INK,
-                linewidth=1.2,
-                linestyle=(0, (4, 2)) if dashed else "solid",
-            )
-        )
+        (width, height), dashes = size, (0, (4, 2)) if dashed else "solid"
+        look: dict[str, Any] = {
+            "boxstyle": "round,pad=0,rounding_size=0.1",
+            "edgecolor": INK,
+            "linewidth": 1.2,
+            "linestyle": dashes,
+        }
+        corner, fill = (x - width / 2, y - height / 2), "#ffffff" if dashed else "#e9edf2"
+        self.axes.add_patch(FancyBboxPatch(corner, width, height, facecolor=fill, **look))
         self.text(x, y, text)
 
     def text(self, x: float, y: float, text: str, **options: Any) -> None:
@@ -263,12 +262,8 @@ class _Chart:
         """Draw a line through points that ends in an arrow head."""
         for (x0, y0), (x1, y1) in pairwise(points[:-1]):
             self.axes.plot([x0, x1], [y0, y1], color=INK, linewidth=1.3, solid_capstyle="round")
-        self.axes.annotate(
-            "",
-            points[-1],
-            points[-2],
-            arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.3, "shrinkA": 0, "shrinkB": 0},
-        )
+        head = {"arrowstyle": "-|>", "color": INK, "lw": 1.3, "shrinkA": 0, "shrinkB": 0}
+        self.axes.annotate("", points[-1], points[-2], arrowprops=head)
 
     def graph(self, x: float, y: float, fills: Sequence[str], edges: Sequence[tuple[int, int]], label: str) -> None:
         """Draw a small graph centred at a point, with a label below."""
@@ -291,7 +286,8 @@ def method_figure() -> Figure:
         _draw_training(_Chart(axes))
         _draw_sampling(_Chart(axes))
 
-    return render(draw, (11, 7.5), _METHOD_ALT, layout=None)
+    caption = "Training (a) and sampling (b). Our drawing of the paper's Figure 1."
+    return render(draw, (11, 7.5), _METHOD_ALT, layout=None).titled("method", caption)
 
 
 def _draw_training(chart: _Chart) -> None:

@@ -1,38 +1,91 @@
-"""Tables of claims and of runs. The tables of the papers have modules of their own (`search_tables`, ...)."""
+"""Tables of claims and of runs, and what your own runs found. The tables of the papers have modules of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import base64
+import html
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from nasrepro.report.rendering import DATASET_NAMES, Column, Row, Table, duration, runs_note, with_interval
+from nasrepro.errors import CorruptData
+from nasrepro.files import paths
+from nasrepro.report import search_figures
+from nasrepro.report.commands import run_command
+from nasrepro.report.dinas import table_1_2
+from nasrepro.report.drawing import Figure
+from nasrepro.report.rendering import DATASET_NAMES, Table, duration, number, runs_note, tabulate, text, with_interval
+from nasrepro.runs import records
 from nasrepro.runs.claims import as_measured, by_claim, metric_row, stands, verdict_of
 from nasrepro.runs.evidence import VERDICTS, Claim, Evidence, Measured
-from nasrepro.runs.plan import load_plan, parts_of
-from nasrepro.runs.records import Record
+from nasrepro.runs.plan import PLACE, Shown, nearest, parts_of
+from nasrepro.runs.records import Record, Run
 
-_PLACE = ("benchmark", "space", "dataset", "device", "latency")  # parameters that say where a run takes place
+_DETAILED = 12  # runs of yours that get a section of their own; the overview lists all
+_SIGNS = {"above": "> ", "below": "< ", "at_most": "≤ ", "about": "about "}
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """A claim with its answers, and the verdict on the runs as printed."""
+
+    answers: Sequence[Evidence]
+
+    @property
+    def claim(self) -> Claim:
+        return self.answers[0].claim
+
+    @property
+    def verdict(self) -> str | None:
+        return verdict_of(self.answers)
+
+    @property
+    def printed(self) -> str:
+        c = self.claim
+        tolerance = f"\n± {c.tolerance:g}" if c.tolerance else ""
+        return f"{_SIGNS.get(str(c.bound), '')}{c.printed:.{c.digits}f} {c.unit}{tolerance}"
+
+    @property
+    def controls(self) -> str:
+        told: dict[str, dict[str, None]] = {}  # the number -> which answers it is held against
+        for e in (e for e in self.answers if e.control is not None):
+            told.setdefault(f"{e.control[0]}: {_number(e.control[1], e.claim)}", {})[e.method] = None  # type: ignore[index]
+        return "\n".join(f"{n} ({', '.join(of)})" if len(told) > 1 else n for n, of in told.items())
+
+    def by(self, method: str) -> list[Evidence]:
+        """Return the answers as printed, or ours."""
+        return [e for e in self.answers if e.method == method]
+
+
+_CLAIMS = (
+    text("Where", lambda a: f"{a.claim.paper}, {a.claim.location}\n`{a.claim.id}`"),
+    number("Printed", lambda a: a.printed),
+    text("Verdict", lambda a: a.verdict or "compared"),
+    text(
+        "As printed, run by us",
+        lambda a: "\n".join(dict.fromkeys(map(_found, a.by("as printed")))) or "another method's number",
+    ),
+    text("Control", lambda a: a.controls or "none"),
+    text("Ours: where it stands", lambda a: "\n".join(map(_stands, a.by("ours"))) or "none"),
+)
 
 
 def claims_table(
     evidence: Sequence[Evidence], title: str = "The statements of the papers and what our runs say to them"
 ) -> Table:
     """Return a row per claim: printed, as printed by us with the verdict, ours, and the control of both."""
-    columns = (
-        Column("Where"),
-        Column("Printed", numeric=True),
-        Column("Verdict"),
-        Column("As printed, run by us"),
-        Column("Control"),
-        Column("Ours: where it stands"),
-    )
-    grouped = by_claim(evidence)
-    said = {name: verdict_of(answers) for name, answers in grouped.items()}
-    count = {v: sum(word == v for word in said.values()) for v in VERDICTS}
-    tally = ", ".join(f"{n} {verdict}" for verdict, n in count.items() if n)
-    rivals = sum(word is None for word in said.values())
-    caption = f"{title}. Verdicts, of runs as printed alone: {tally or 'none'}. Mean [95 % interval]." + (
-        f" {rivals} numbers of other methods are compared and count in no sum." if rivals else ""
-    )
+    items = [_Answered(answers) for answers in by_claim(evidence).values()]
+    said = [item.verdict for item in items]
+    tally = ", ".join(f"{said.count(v)} {v}" for v in VERDICTS if v in said)
+    caption = f"{title}. Verdicts, of runs as printed alone: {tally or 'none'}. Mean [95 % interval]."
+    if rivals := said.count(None):
+        caption += f" {rivals} numbers of other methods are compared and count in no sum."
+    keys = dict.fromkeys(key for e in evidence if e.method == "as printed" for key in e.runs)
+    kind = lambda a: (a.verdict or "").replace(" ", "-").replace("(", "").replace(")", "")  # noqa: E731
+    return tabulate(_CLAIMS, items, caption, (*_remarks(evidence), *runs_note(keys)), kind=kind, stacks=True)
+
+
+def _remarks(evidence: Sequence[Evidence]) -> Iterator[str]:
+    """Yield what several claims have in common, once: departures and reasons, then the commands of what is not run."""
     remarks: dict[tuple[str, str], list[str]] = {}
     for e in evidence:
         if e.found is not None and e.departures:
@@ -40,40 +93,10 @@ def claims_table(
         if e.reason and e.verdict not in ("not run", "not comparable"):
             told = e.reason + (f": `{e.command}`" if e.command else "")
             remarks.setdefault((e.reading, told), []).append(e.claim.id)
-    rows = tuple(_claim_row(answers, said[name]) for name, answers in grouped.items())
-    notes = [
-        f"{', '.join(f'`{name}`' for name in names)} ({reading}): {told}." for (reading, told), names in remarks.items()
-    ]
-    if missing := list(dict.fromkeys(e.command for e in evidence if e.verdict == "not run" and e.command)):
-        notes.append(
-            f"What is not run as printed, these would run: {'; '.join(f'`{command}`' for command in missing)}."
-        )
-    keys = dict.fromkeys(key for e in evidence if e.method == "as printed" for key in e.runs)
-    return Table(columns, rows, caption, (*notes, *runs_note(keys)), stacks=True)
-
-
-def _claim_row(answers: Sequence[Evidence], verdict: str | None) -> Row:
-    claim: Claim = answers[0].claim
-    printed = [_found(e) for e in answers if e.method == "as printed"]
-    ours = [_stands(e) for e in answers if e.method == "ours"]
-    controls: dict[str, list[str]] = {}  # the number -> which answers it is held against
-    for e in answers:
-        if e.control is not None:
-            told = f"{e.control[0]}: {_number(e.control[1], claim)}"
-            controls.setdefault(told, []).append(e.method)
-    several = len(controls) > 1
-    sign = {"above": "> ", "below": "< ", "at_most": "≤ ", "about": "about "}.get(str(claim.bound), "")
-    cells = (
-        f"{claim.paper}, {claim.location}\n`{claim.id}`",
-        f"{sign}{claim.printed:.{claim.digits}f} {claim.unit}"
-        + (f"\n± {claim.tolerance:g}" if claim.tolerance else ""),
-        verdict or "compared",
-        "\n".join(dict.fromkeys(printed)) or "another method's number",
-        "\n".join(f"{told} ({', '.join(dict.fromkeys(of))})" if several else told for told, of in controls.items())
-        or "none",
-        "\n".join(ours) or "none",
-    )
-    return Row(cells, (verdict or "").replace(" ", "-").replace("(", "").replace(")", ""))
+    for (reading, told), names in remarks.items():
+        yield f"{', '.join(f'`{name}`' for name in names)} ({reading}): {told}."
+    if missing := dict.fromkeys(f"`{e.command}`" for e in evidence if e.verdict == "not run" and e.command):
+        yield f"What is not run as printed, these would run: {'; '.join(missing)}."
 
 
 def _found(e: Evidence) -> str:
@@ -98,85 +121,153 @@ def _number(found: Measured, claim: Claim) -> str:
     return with_interval({"mean": found.mean, "low": low, "high": high}, max(3, claim.digits))
 
 
+_FACTS = (text("What", lambda fact: fact[0]), text("Value", lambda fact: fact[1]))
+
+
 def run_table(record: Record) -> Table:
     """Return where a result comes from: parameters, code, data, machine, cost and labels of its run."""
+    caption = f"Where the numbers of run `{record.key}` come from"
+    return tabulate(_FACTS, _facts(record), caption, kind="", name=f"ref-{record.key}")
+
+
+def _facts(record: Record) -> Iterator[tuple[str, str]]:
     code, cost, env = record.code, record.cost, record.environment
     commit = code.git_commit[:12] if code.git_commit else "not in a git checkout"
     dirty = {True: ", with uncommitted changes", False: ", clean tree", None: ""}[code.git_dirty]
-    speed = record.metrics.get("speed", {})
-    rows = [
-        ("Run", f"`{record.key}`, experiment {record.experiment} version {record.method_version}, {record.profile}"),
-        ("Finished", record.created),
-        *((f"Parameter {name}", f"{value}") for name, value in record.parameters.items()),
-        *(
-            (f"Seed of {name}", ", ".join(map(str, s)) if isinstance(s, list) else f"{s}")
-            for name, s in record.seeds.items()
-        ),
-        *((f"Data {file.name}", f"sha256 `{file.sha256[:16]}`") for file in record.data),
-        ("Code", f"nasrepro {code.package}, sources `{code.source_sha256[:12]}`, commit `{commit}`{dirty}"),
-        ("Machine", f"{env.device}, {env.threads} threads, {env.platform}, Python {env.python}"),
-        ("Libraries", ", ".join(f"{name} {version}" for name, version in env.libraries.items())),
-        ("Time", f"{duration(cost.wall_s)} wall, {duration(cost.cpu_s)} CPU, in {cost.sittings} sitting(s)"),
-        *((f"Time of {stage}", duration(seconds)) for stage, seconds in cost.stages.items()),
-        ("Peak memory", f"{cost.peak_memory_mb:.0f} MB"),
-        *(
-            (
-                f"Labels read by {count.reader} to {count.purpose}",
-                f"{count.distinct:,} distinct, {count.reads:,} reads ({count.column})",
-            )
-            for count in record.labels
-        ),
-    ]
-    if "seconds_per_architecture" in speed:
-        rows.append(("Sampling", f"{duration(speed['seconds_per_architecture'])} per architecture"))
-    columns = (Column("What"), Column("Value"))
-    caption = f"Where the numbers of run `{record.key}` come from"
-    return Table(columns, tuple(Row(cells) for cells in rows), caption)
+    yield "Run", f"`{record.key}`, experiment {record.experiment} version {record.method_version}, {record.profile}"
+    yield "Finished", record.created
+    yield from ((f"Parameter {name}", f"{value}") for name, value in record.parameters.items())
+    for name, seed in record.seeds.items():
+        yield f"Seed of {name}", ", ".join(map(str, seed)) if isinstance(seed, list) else f"{seed}"
+    yield from ((f"Data {file.name}", f"sha256 `{file.sha256[:16]}`") for file in record.data)
+    yield "Code", f"nasrepro {code.package}, sources `{code.source_sha256[:12]}`, commit `{commit}`{dirty}"
+    yield "Machine", f"{env.device}, {env.threads} threads, {env.platform}, Python {env.python}"
+    yield "Libraries", ", ".join(f"{name} {version}" for name, version in env.libraries.items())
+    yield "Time", f"{duration(cost.wall_s)} wall, {duration(cost.cpu_s)} CPU, in {cost.sittings} sitting(s)"
+    yield from ((f"Time of {stage}", duration(seconds)) for stage, seconds in cost.stages.items())
+    yield "Peak memory", f"{cost.peak_memory_mb:.0f} MB"
+    for count in record.labels:
+        what = f"{count.distinct:,} distinct, {count.reads:,} reads ({count.column})"
+        yield f"Labels read by {count.reader} to {count.purpose}", what
+    if (each := record.metrics.get("speed", {}).get("seconds_per_architecture")) is not None:
+        yield "Sampling", f"{duration(each)} per architecture"
 
 
-def runs_overview(candidates: Iterable[Record]) -> Table:
+_RUNS = (
+    text("Run", lambda r: f"`{r.key}`"),
+    text("Experiment", lambda r: r.experiment),
+    text("Where", lambda r: _place(r) or "one place only"),
+    text("Profile", lambda r: r.profile),
+    text("Finished", lambda r: r.created[:16].replace("T", " ")),
+    number("DiNAS, best, %", lambda r: _best(r) or "no such row", 3),
+    number("Time", lambda r: duration(r.cost.wall_s)),
+    text("Part of the plan", lambda r: ", ".join(parts_of(r)) or _nearest(r)),
+)
+
+
+def runs_overview(candidates: Iterable[Record], name: str = "") -> Table:
     """Return one row per run, newest first, with its part of the plan or what keeps it from one."""
-    columns = (
-        Column("Run"),
-        Column("Experiment"),
-        Column("Where"),
-        Column("Profile"),
-        Column("Finished"),
-        Column("DiNAS, best, %", numeric=True),
-        Column("Time", numeric=True),
-        Column("Part of the plan"),
-    )
     known = sorted(candidates, key=lambda r: (r.created, r.key), reverse=True)
-    rows = tuple(Row(_overview_cells(record)) for record in known)
-    return Table(columns, rows, f"{len(rows)} finished run{'s' if len(rows) != 1 else ''}, newest first")
+    caption = f"{len(known)} finished run{'s' if len(known) != 1 else ''}, newest first"
+    return tabulate(_RUNS, known, caption, kind="", name=name)
 
 
-def _overview_cells(record: Record) -> tuple[str, ...]:
-    row = metric_row(record, "dinas", "paper")
-    best = row and (row.get("best_valid") or row.get("val"))
-    place = [record.parameters[name] for name in _PLACE if name in record.parameters]
-    return (
-        f"`{record.key}`",
-        record.experiment,
-        ", ".join(DATASET_NAMES.get(str(value), f"{value}") for value in place) or "one place only",
-        record.profile,
-        record.created[:16].replace("T", " "),
-        with_interval(best, 3) if best else "no such row",
-        duration(record.cost.wall_s),
-        ", ".join(parts_of(record)) or _nearest(record),
-    )
+def _place(record: Record) -> str:
+    place = [f"{record.parameters[name]}" for name in PLACE if name in record.parameters]
+    return ", ".join(DATASET_NAMES.get(value, value) for value in place)
+
+
+def _best(record: Record) -> object:
+    row = metric_row(record, "dinas", "paper") or {}
+    return row.get("best_valid") or row.get("val")
 
 
 def _nearest(record: Record) -> str:
     """Say by what a run differs from the nearest one of the plan that takes place where it does."""
-    found = []
-    for entry in load_plan():
-        if entry.experiment == record.experiment and not entry.trial:
-            wanted = entry.resolved
-            differs = {k: v for k, v in record.parameters.items() if wanted.get(k) != v}
-            if not differs.keys() & set(_PLACE):
-                found.append((len(differs), entry.id, differs))
-    if not found:
+    if (found := nearest(record)) is None:
         return "none"
-    _, name, differs = min(found, key=lambda entry: entry[:2])
-    return f"{name} but for {', '.join(f'{k}={v}' for k, v in differs.items())}" if differs else name
+    entry, differs = found
+    return f"{entry.id} but for {', '.join(f'{k}={v}' for k, v in differs.items())}" if differs else entry.id
+
+
+@dataclass(frozen=True)
+class Section:
+    """A piece of a page as HTML."""
+
+    content: str
+
+    def _repr_html_(self) -> str:
+        return self.content
+
+
+def local_runs() -> tuple[list[Run], list[str]]:
+    """Return your runs, the newest first, and a line for each unreadable record, which must not cost the book."""
+    runs, broken = [], []
+    for path in paths.runs_dir().glob("*/*/record.json"):
+        try:
+            runs.append((path.parent, records.load(path.parent)))
+        except CorruptData:
+            name = f"{path.parent.parent.name}/{path.parent.name}"
+            broken.append(f"<code>{html.escape(name)}</code> cannot be read; delete the folder and repeat the run.")
+    return sorted(runs, key=lambda run: run[1].created, reverse=True), sorted(broken)
+
+
+def your_runs() -> Section:
+    """Return your runs: a table of all, what the newest twelve found, and which cannot be read."""
+    runs, broken = local_runs()
+    parts = [f'<div class="admonition warning"><p class="admonition-title">Warning</p><p>{b}</p></div>' for b in broken]
+    if runs:
+        parts.append(_html(runs_overview([r for _, r in runs], "own-runs")))
+        return Section("\n".join([*parts, *map(_section, runs[:_DETAILED])]))
+    told = "There are none on this machine yet. This makes one, in a few minutes on two CPU cores:"
+    command = "nasrepro run nb201 -p dataset=cifar100 --profile laptop\nnasrepro book"
+    return Section("\n".join([*parts, f"<p>{told}</p>", _command(command)]))
+
+
+def committed_runs() -> Table:
+    """Return a table of the runs that are committed with the book."""
+    return runs_overview([r for _, r in records.find(paths.records_dir())], "committed-runs")
+
+
+def committed_details() -> Section:
+    """Return everything about each committed run, folded away, with the ids `table-ref-<key>`."""
+    return Section("\n".join(_details(run_table(r), r) for _, r in records.find(paths.records_dir())))
+
+
+def _section(run: Run) -> str:
+    """Return what a run of yours found: its result beside the printed one, its figures, and where it comes from."""
+    folder, record = run
+    name, near = f"own-{record.key}", nearest(record, [spec.part for spec in table_1_2.TABLES.values()])
+    of = next((t for t, spec in table_1_2.TABLES.items() if near and spec.part == near[0].id), None)
+    title = table_1_2.TABLES[of].title if of else record.experiment
+    parts = [f"<h3>{title}, {record.profile}, {record.created[:10]}, {record.key[:8]}</h3>"]
+    if of is not None:
+        runs = Shown([])
+        runs.yours[table_1_2.TABLES[of].part] = run  # whatever its parameters are
+        loss = search_figures.loss_curve(folder).titled(f"{name}-loss", f"{title}: training loss.")
+        figures = [table_1_2.curve(of, runs), table_1_2.cells(of, runs) if record.experiment == "nb201" else None, loss]
+        parts.append(_html(table_1_2.search_table(of, runs).named(f"{name}-result")))
+        parts += [_figure(f.titled(f.name.replace(of, name), f.caption)) for f in figures if f is not None]
+    return "\n".join([*parts, _command(run_command(record)), _details(run_table(record).named(name), record)])
+
+
+def _html(table: Table) -> str:
+    return table.to_html(f"table-{table.name}")
+
+
+def _command(command: str) -> str:
+    return (
+        f'<div class="highlight-bash notranslate"><div class="highlight"><pre>{html.escape(command)}</pre></div></div>'
+    )
+
+
+def _figure(figure: Figure) -> str:
+    alt = html.escape(" ".join(figure.alt.split()), quote=True)
+    image = f'<img src="data:image/svg+xml;base64,{base64.b64encode(figure.svg.encode()).decode()}" alt="{alt}">'
+    return f'<figure id="figure-{figure.name}">{image}<figcaption>{html.escape(figure.caption)}</figcaption></figure>'
+
+
+def _details(table: Table, record: Record) -> str:
+    """Return the whole provenance of a run, folded away."""
+    summary = f"<summary>Everything about run <code>{record.key}</code></summary>"
+    return f'<details class="nr-details">{summary}{_html(table)}</details>'

@@ -8,13 +8,12 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import pandas as pd
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.table import Table as RichTable
 
 _SENTENCE = ' class="nr-long"'
@@ -23,10 +22,47 @@ DATASET_NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16-120
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its heading, and whether its cells are numbers (aligned to the right)."""
+    """A column: its heading, what it shows of an item, and how.
+
+    Attributes:
+        name: its heading.
+        numeric: whether its cells are numbers, aligned to the right.
+        value: of an item (`tabulate`): a number, a stored summary, a text, or None where there is none.
+        digits: after the point.
+        percent: show shares in per cent.
+    """
 
     name: str
     numeric: bool = False
+    value: Callable[[Any], object] | None = None
+    digits: int = 0
+    percent: bool = False
+
+    def of(self, item: Any) -> str:
+        """Return the cell of an item."""
+        assert self.value is not None
+        return shown(self.value(item), self.digits, 100.0 if self.percent else 1.0)
+
+
+def number(name: str, value: Callable[[Any], object], digits: int = 0, *, percent: bool = False) -> Column:
+    """Return a column of numbers."""
+    return Column(name, numeric=True, value=value, digits=digits, percent=percent)
+
+
+def text(name: str, value: Callable[[Any], object]) -> Column:
+    """Return a column of texts."""
+    return Column(name, value=value)
+
+
+def shown(value: object, digits: int = 0, scale: float = 1.0) -> str:
+    """Return a value as the text of a cell: of a stored summary, the mean with its interval."""
+    if value is None:
+        return "not measured"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return with_interval({k: v if k == "n" or v is None else scale * v for k, v in value.items()}, digits)
+    return f"{scale * cast('float', value):,.{digits}f}"
 
 
 @dataclass(frozen=True)
@@ -41,8 +77,8 @@ class Row:
 class Table:
     """A table of text. The first cell of each row is its heading; `code` in backquotes is rendered as code.
 
-    With `stacks` the cells are sentences rather than numbers: columns share the width of the page, and on a phone a row
-    becomes a list of named cells.
+    With `name` it has the id `table-<name>` in the book. With `stacks` the cells are sentences rather than numbers:
+    columns share the width of the page, and on a phone a row becomes a list of named cells.
     """
 
     columns: tuple[Column, ...]
@@ -50,6 +86,7 @@ class Table:
     caption: str
     notes: tuple[str, ...] = ()
     stacks: bool = False
+    name: str = ""
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -71,7 +108,11 @@ class Table:
         )
 
     def _repr_html_(self) -> str:
-        return self.to_html()
+        return self.to_html(f"table-{self.name}" if self.name else None)
+
+    def named(self, name: str) -> Table:
+        """Return the table with another name."""
+        return replace(self, name=name)
 
     def to_myst(self, name: str | None = None) -> str:
         """Return the HTML wrapped for a MyST page."""
@@ -104,7 +145,34 @@ class Table:
 
     def to_frame(self) -> pd.DataFrame:
         """Return the cells as a data frame of text."""
+        import pandas as pd
+
         return pd.DataFrame([list(row.cells) for row in self.rows], columns=[c.name for c in self.columns])
+
+
+def tabulate(
+    columns: Sequence[Column],
+    items: Iterable[Any],
+    caption: str,
+    notes: Iterable[str] = (),
+    *,
+    kind: str | Callable[[Any], str] = "ours",
+    name: str = "",
+    stacks: bool = False,
+) -> Table:
+    """Return a table with a row for each item.
+
+    Args:
+        columns: what is shown of an item; each has a `value`.
+        items: in the order of the rows.
+        caption: of the table.
+        notes: below it.
+        kind: of every row, or of the row of an item.
+        name: becomes the id `table-<name>` of the table in the book.
+        stacks: as of a `Table`.
+    """
+    rows = (Row(tuple(c.of(item) for c in columns), kind if isinstance(kind, str) else kind(item)) for item in items)
+    return Table(tuple(columns), tuple(rows), caption, tuple(notes), stacks, name)
 
 
 def _numeric(column: Column) -> str:

@@ -16,6 +16,7 @@ import pandas as pd
 from nasrepro.report.drawing import QUIET, Figure, describe_cell, draw_cell, operation_legend, render
 from nasrepro.report.rendering import DATASET_NAMES
 from nasrepro.runs import records
+from nasrepro.runs.plan import Shown
 from nasrepro.runs.statistics import best_so_far as running_best
 
 if TYPE_CHECKING:
@@ -33,15 +34,18 @@ _LINES: dict[tuple[str, str], _Line] = {
     ("random", "paper"): ("Random search", "#6b7280", (0, (3, 1.5, 1, 1.5, 1, 1.5)), "v"),
 }
 _MARKED = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # queries at which a marker stands
+_LOOK = {"linewidth": 2, "markersize": 6, "markerfacecolor": "white", "markeredgewidth": 1.4, "clip_on": False}
 _LINEAR_BELOW = 0.01  # regret in points below which the axis is linear, so that zero can be shown
+_TICKS = (0, _LINEAR_BELOW, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)  # of regret, in points
 
 
 def best_so_far(folder: Path) -> Figure:
-    """Return best-so-far validation accuracy against queries: median and quartiles over the runs of every searcher.
+    """Return best-so-far accuracy against queries: median and quartiles over the runs of every searcher.
 
     The axis shows the regret to the benchmark's optimum in points, logarithmic above 0.01 points, linear below. DiNAS
     is shown under both protocols: every sample counts as a query (invalid ones too), or only valid cells that the run
-    has not seen before. A run without a valid sample so far has accuracy 0.
+    has not seen before. A run without a valid sample so far has accuracy 0. The accuracy is that which the run chose
+    by: of validation, or of test where there is no other.
 
     The figure's data: searcher, protocol, query (from 1), runs, then median, lower and upper quartile of the best
     accuracy so far (%).
@@ -50,19 +54,25 @@ def best_so_far(folder: Path) -> Figure:
     trace = records.load_table(folder, record, "trace.parquet")
     budget, optimum = int(record.parameters["queries"]), float(record.metrics["optimum"]["valid"])
     data = pd.concat([_curve(trace, searcher, protocol, budget) for searcher, protocol in _LINES], ignore_index=True)
-    dataset = _title(record)
+    where, what = _place(record), "mean test" if record.parameters.get("label") == "test" else "validation"
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.add_subplot()
         for line, part in _lines(data):
             _draw_curve(axes, part, optimum, line)
-        _style_regret_axes(axes, data, optimum, budget, dataset)
+        _style_regret_axes(axes, float((optimum - data["lower"]).max()), budget)
+        axes.set_ylabel(f"Points below the optimum ({optimum:.3f} %)")
+        axes.set_title(f"{where}: best {what} accuracy so far, median and quartiles", loc="left")
         canvas.legend(loc="outside lower center", ncols=2, frameon=False, handlelength=4)
 
-    return render(draw, (8.0, 5.2), _describe_curves(data, optimum, budget, dataset), data)
+    alt = (
+        f"Line chart, {where}: points of {what} accuracy by which the best cell so far lies below the optimum of "
+        f"{optimum:.3f} %, against 1 to {budget} queries; median over runs. {'. '.join(_in_words(data, optimum))}."
+    )
+    return render(draw, (8.0, 5.2), alt, data)
 
 
-def _title(record: records.Record) -> str:
+def _place(record: records.Record) -> str:
     """Return where a run took place: its data set, or its benchmark where that has one data set alone."""
     name = str(record.parameters.get("dataset", ""))
     return DATASET_NAMES.get(name, name) or {"nb101": "NAS-Bench-101"}.get(record.experiment, record.experiment)
@@ -89,75 +99,44 @@ def _curve(trace: pd.DataFrame, searcher: str, protocol: str, budget: int) -> pd
         curves.append(running_best(values))
     if not curves:
         return pd.DataFrame()
+    found = pd.DataFrame({"searcher": searcher, "protocol": protocol, "query": np.arange(1, budget + 1)})
     lower, median, upper = np.quantile(np.stack(curves), [0.25, 0.5, 0.75], axis=0)
-    return pd.DataFrame(
-        {
-            "searcher": searcher,
-            "protocol": protocol,
-            "query": np.arange(1, budget + 1),
-            "runs": len(curves),
-            "median": median,
-            "lower": lower,
-            "upper": upper,
-        }
-    )
+    return found.assign(runs=len(curves), median=median, lower=lower, upper=upper)
 
 
 def _draw_curve(axes: Axes, part: pd.DataFrame, optimum: float, line: _Line) -> None:
     label, colour, dashes, marker = line
     query = part["query"].to_numpy()
-    marked = [int(np.flatnonzero(query == q)[0]) for q in (*_MARKED, query[-1]) if q <= query[-1]]
+    marked = np.flatnonzero(np.isin(query, (*_MARKED, query[-1]))).tolist()
     axes.fill_between(query, optimum - part["upper"], optimum - part["lower"], color=colour, alpha=0.13, linewidth=0)
-    axes.plot(
-        query,
-        optimum - part["median"],
-        color=colour,
-        linestyle=dashes,
-        linewidth=2,
-        marker=marker,
-        markevery=sorted(set(marked)),
-        markersize=6,
-        markerfacecolor="white",
-        markeredgewidth=1.4,
-        label=label,
-        clip_on=False,
-        zorder=3,
-    )
+    look: dict[str, Any] = {"color": colour, "linestyle": dashes, "marker": marker, "markevery": marked, **_LOOK}
+    axes.plot(query, optimum - part["median"], label=label, zorder=3, **look)
 
 
-def _style_regret_axes(axes: Axes, data: pd.DataFrame, optimum: float, budget: int, dataset: str) -> None:
+def _style_regret_axes(axes: Axes, highest: float, budget: int) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     axes.set_xscale("log")
     axes.set_yscale("symlog", linthresh=_LINEAR_BELOW, linscale=0.5)
-    ticks = [q for q in _MARKED if q <= budget * 0.8] + [budget]
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_major_locator(FixedLocator([0, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: "0" if value == 0 else f"{value:g}"))
-    highest = float((optimum - data["lower"]).max())
-    axes.set(xlim=(0.93, budget * 1.02), ylim=(0, max(highest * 1.15, 2 * _LINEAR_BELOW)))
-    axes.set_xlabel("Queries")
-    axes.set_ylabel(f"Points below the optimum ({optimum:.3f} %)")
-    axes.set_title(f"{dataset}: best validation accuracy so far, median and quartiles", loc="left")
+    for axis, ticks in ((axes.xaxis, [q for q in _MARKED if q <= budget * 0.8] + [budget]), (axes.yaxis, _TICKS)):
+        axis.set_major_locator(FixedLocator(ticks))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set(xlim=(0.93, budget * 1.02), ylim=(0, max(highest * 1.15, 2 * _LINEAR_BELOW)), xlabel="Queries")
     axes.grid(axis="y", color="#d5dae0", linewidth=0.7)
     axes.set_axisbelow(True)
 
 
-def _describe_curves(data: pd.DataFrame, optimum: float, budget: int, dataset: str) -> str:
-    """Tell the figure in words: where every searcher ends, and when it first comes within 0.1 points."""
-    parts = []
+def _in_words(data: pd.DataFrame, optimum: float) -> Iterator[str]:
+    """Yield where every searcher starts and ends, and when it first comes within 0.1 points."""
     for (label, *_), part in _lines(data):
         regret = optimum - part["median"].to_numpy()
         near = np.flatnonzero(regret <= 0.1)
         when = f"within 0.1 points from query {near[0] + 1}" if len(near) else "never within 0.1 points"
-        parts.append(f"{label}: {regret[0]:.3g} at the first query, {regret[-1]:.3g} at the last, {when}")
-    return (
-        f"Line chart, {dataset} on NAS-Bench-201: points of validation accuracy by which the best cell so far lies "
-        f"below the optimum of {optimum:.3f} %, against 1 to {budget} queries; median over runs. {'. '.join(parts)}."
-    )
+        yield f"{label}: {regret[0]:.3g} at the first query, {regret[-1]:.3g} at the last, {when}"
+
+
+_LOSSES = {"node_loss": ("Operations", "#0b3c6f", "solid"), "edge_loss": ("Edges", "#b3540f", (0, (5, 2)))}
 
 
 def loss_curve(folder: Path) -> Figure:
@@ -168,35 +147,25 @@ def loss_curve(folder: Path) -> Figure:
     """
     record = records.load(folder)
     data = records.load_table(folder, record, "loss.parquet").sort_values(["training", "step"], ignore_index=True)
-    parts = {"node_loss": ("Operations", "#0b3c6f", "solid"), "edge_loss": ("Edges", "#b3540f", (0, (5, 2)))}
-    smooth = {name: _smoothed(data, name) for name in parts}
+    smooth = {name: _smoothed(data, name) for name in _LOSSES}
+    ends = {name: wide.mean(axis=1).iloc[[0, -1]].tolist() for name, wide in smooth.items()}
+    count = data["training"].nunique()
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.add_subplot()
-        for name, (label, colour, dashes) in parts.items():
-            wide = smooth[name]
-            axes.plot(wide.index, wide, color=colour, linestyle=dashes, linewidth=1, alpha=0.35)
-            axes.plot(wide.index, wide.mean(axis=1), color=colour, linestyle=dashes, linewidth=2.2, label=label)
-        axes.set_yscale("log")
+        for name, (label, colour, dashes) in _LOSSES.items():
+            look: dict[str, Any] = {"color": colour, "linestyle": dashes}
+            axes.plot(smooth[name].index, smooth[name], linewidth=1, alpha=0.35, **look)
+            axes.plot(smooth[name].index, smooth[name].mean(axis=1), linewidth=2.2, label=label, **look)
+        axes.set(yscale="log", xlabel="Training step", ylabel="Cross-entropy (nats)")
         axes.set_xlim(left=0)
-        axes.set_xlabel("Training step")
-        axes.set_ylabel("Cross-entropy (nats)")
-        axes.set_title(
-            f"Training loss, {wide.shape[1]} training{'s' if wide.shape[1] > 1 else ''} and mean", loc="left"
-        )
+        axes.set_title(f"Training loss, {count} training{'s' * (count > 1)} and mean", loc="left")
         axes.grid(axis="y", color="#d5dae0", linewidth=0.7)
         axes.legend(frameon=False, handlelength=3.5)
 
-    sentences = [
-        f"{label} start at {wide.mean(axis=1).iloc[0]:.3g} and end at {wide.mean(axis=1).iloc[-1]:.3g} nats"
-        for name, (label, _, _) in parts.items()
-        if len(wide := smooth[name])
-    ]
-    alt = (
-        f"Line chart of the cross-entropy of {data['training'].nunique()} trainings over {int(data['step'].max())} "
-        f"steps, smoothed: {'; '.join(sentences)}."
-    )
-    return render(draw, (8.0, 4.2), alt, data)
+    said = (f"{_LOSSES[name][0]} start at {a:.3g} and end at {b:.3g} nats" for name, (a, b) in ends.items())
+    alt = f"Line chart of the cross-entropy of {count} trainings over {int(data['step'].max())} steps, smoothed: "
+    return render(draw, (8.0, 4.2), f"{alt}{'; '.join(said)}.", data)
 
 
 def _smoothed(data: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -206,6 +175,14 @@ def _smoothed(data: pd.DataFrame, column: str) -> pd.DataFrame:
     return wide.rolling(window, center=True, min_periods=1).median().clip(lower=1e-6)
 
 
+def losses(runs: Shown) -> Figure | None:
+    """Return the training loss of your run; None where committed runs alone are shown, or yours trains nothing."""
+    yours = next(iter(runs.yours.values()), None)
+    if yours is None or not (yours[0] / "loss.parquet").is_file():
+        return None
+    return loss_curve(yours[0]).titled("losses", "Training loss of your run.")
+
+
 def best_cells(folder: Path) -> Figure:
     """Return drawings of the best cells that DiNAS found (up to six), best first, with accuracy, rank and count.
 
@@ -213,10 +190,10 @@ def best_cells(folder: Path) -> Figure:
     """
     record = records.load(folder)
     found: list[dict[str, Any]] = record.metrics["best_found"][:6]
-    dataset = _title(record)
+    where = _place(record)
     if not found:
-        text = f"{dataset}: no valid cell was found in this run."
-        return render(lambda canvas: _write(canvas, text), (6.0, 1.0), text, layout=None)
+        text = f"{where}: no valid cell was found in this run."
+        return render(lambda canvas: _say(canvas, text), (6.0, 1.0), text, layout=None)
     columns = min(3, len(found))
     n_rows = -(-len(found) // columns)
 
@@ -230,15 +207,14 @@ def best_cells(folder: Path) -> Figure:
             axes.text(0.5, 1.0, f"sampled {times}", transform=axes.transAxes, ha="center", fontsize=10, color=QUIET)
         operation_legend(canvas)
 
-    sentences = [
+    told = (
         f"Rank {cell['rank']}, {cell['valid']:.3f} % validation accuracy, sampled {cell['count']} times: "
         f"{describe_cell(cell['arch'])}"
         for cell in found
-    ]
-    alt = f"The {len(found)} best cells that DiNAS found on {dataset}, nodes 0 (input) to 3 (output). "
-    alt += f"{'. '.join(sentences)}."
+    )
+    alt = f"The {len(found)} best cells that DiNAS found on {where}, nodes 0 (input) to 3 (output). {'. '.join(told)}."
     return render(draw, (3.4 * columns, 2.5 * n_rows + 0.9), alt, pd.DataFrame(found))
 
 
-def _write(canvas: Canvas, text: str) -> None:
+def _say(canvas: Canvas, text: str) -> None:
     canvas.text(0.5, 0.5, text, ha="center", va="center")

@@ -117,6 +117,36 @@ def planned(part: str) -> Planned:
 
 
 R = TypeVar("R", Run, Record)
+PLACE = ("benchmark", "space", "dataset", "device", "latency")  # parameters that say where a run takes place
+
+
+class Shown(list[Run]):
+    """Runs to choose from, with one of the user's own in the place of the part of the plan that it is nearest to.
+
+    Attributes:
+        yours: part -> your run; empty without one.
+        asked: parts that were selected and have a run, in order: what a page rests on.
+    """
+
+    def __init__(self, committed: Sequence[Run], yours: Run | None = None, parts: Sequence[str] = ()) -> None:
+        """Take the committed runs; put `yours` in the place of the nearest of some parts and what is below them."""
+        super().__init__(committed)
+        near = nearest(yours[1], parts) if yours is not None else None
+        self.yours = {near[0].id: yours} if near is not None and yours is not None else {}
+        self.asked: dict[str, Run] = {}
+
+    def run(self, part: str) -> Run | None:
+        """Return the run of a part, None while there is none."""
+        return select(part, self)
+
+    def record(self, part: str) -> Record | None:
+        """Return the record of a part, None while there is none."""
+        found = select(part, self)
+        return found[1] if found else None
+
+    def below(self, part: str) -> dict[str, Record]:
+        """Return the records of a part and of those below it, by id, in the order of the plan."""
+        return {name: record for name, (_, record) in select_all(part, self).items()}
 
 
 def select(part: str, among: Sequence[R]) -> R | None:
@@ -126,7 +156,11 @@ def select(part: str, among: Sequence[R]) -> R | None:
         part: id of the plan's entry.
         among: what to choose from, e.g. the committed runs.
     """
-    return find(planned(part), among)
+    found = among.yours.get(part) if isinstance(among, Shown) else None
+    found = found or find(planned(part), among)
+    if isinstance(among, Shown) and found is not None:
+        among.asked[part] = found
+    return found
 
 
 def select_all(part: str, among: Sequence[R]) -> dict[str, R]:
@@ -135,7 +169,7 @@ def select_all(part: str, among: Sequence[R]) -> dict[str, R]:
     below = [p for p in load_plan() if f"{p.id}.".startswith(f"{part}.")]
     if not below:
         raise ParameterError(f"The plan has no run of `{part}`.")
-    return {p.id: found for p in below if (found := find(p, among)) is not None}
+    return {p.id: found for p in below if (found := select(p.id, among)) is not None}
 
 
 def find(entry: Planned, among: Sequence[R]) -> R | None:
@@ -199,6 +233,20 @@ def cost_in_words(entry: Planned, runs: Sequence[Run]) -> str:
     if found:
         told += f" (about {samples * found[0].metrics['speed']['seconds_per_architecture'] / 3600:,.1f} h)"
     return f"not run as printed: {told}"
+
+
+def nearest(record: Record, parts: Sequence[str] = ()) -> tuple[Planned, dict[str, Any]] | None:
+    """Return the entry of the plan that a run is nearest to, among those of its experiment and place (and of some
+    parts, if any are named), and the parameters in which it differs; None where there is none."""
+    found = []
+    for entry in load_plan():
+        asked = not parts or any(f"{entry.id}.".startswith(f"{part}.") for part in parts)
+        if asked and entry.experiment == record.experiment and not entry.trial and not entry.recipe:
+            wanted = entry.resolved
+            differs = {k: v for k, v in record.parameters.items() if wanted.get(k) != v}
+            if not differs.keys() & set(PLACE):
+                found.append((len(differs), entry.id, entry, differs))
+    return min(found)[2:] if found else None
 
 
 def parts_of(record: Record) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from nasrepro.files import paths
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _TEXTS = {"mark": str, "note": str, "percentiles": str}
 
@@ -17,6 +19,8 @@ def printed(name: str) -> pd.DataFrame:
 
     Marks and notes are "" where there are none; numbers that are not printed are NaN.
     """
+    import pandas as pd
+
     frame = pd.read_csv(paths.data_dir() / "paper" / f"{name}.csv", dtype=_TEXTS)
     return frame.fillna({column: "" for column in ("mark", "note") if column in frame})
 

@@ -10,13 +10,15 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nasrepro.errors import CorruptData
 from nasrepro.files.storage import sha256_of, write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_VERSION = 1
 
@@ -159,6 +161,8 @@ def load_table(folder: Path, record: Record, name: str) -> pd.DataFrame:
         raise CorruptData(
             f"{path} is missing or differs from its record. Delete the folder {folder} and repeat the run."
         )
+    import pandas as pd
+
     return pd.read_parquet(path)
 
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations, product
+from itertools import combinations
 from math import comb
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 FAILED_RUN = 0.0  # score of a run without any valid sample (DiNAS, appendix A.1.1)
-_EXACT_PAIRS = 16  # up to 2^16 sign patterns the permutation test enumerates instead of sampling
 
 
 @dataclass(frozen=True)
@@ -124,43 +122,25 @@ def equivalence(values: ArrayLike, printed: float, margin: float) -> float:
     difference, error = data.mean() - printed, data.std(ddof=1) / np.sqrt(len(data))
     if np.ptp(data) == 0:
         return 0.0 if abs(difference) < margin else 1.0
+    from scipy import stats  # takes half a second to import
+
     p_below = stats.t.sf((difference + margin) / error, len(data) - 1)
     p_above = stats.t.cdf((difference - margin) / error, len(data) - 1)
     return float(max(p_below, p_above))
 
 
-def paired_permutation(a: ArrayLike, b: ArrayLike, resamples: int = 20_000, seed: int = 0) -> float:
-    """Return the two-sided p-value of the sign-flip permutation test that paired values have the same mean.
-
-    Up to 16 pairs all sign patterns are enumerated; beyond, `resamples` random ones are drawn and (k + 1) /
-    (resamples + 1) is returned.
-
-    Raises:
-        ValueError: no pairs, or lengths that differ.
-    """
-    first, second = np.asarray(a, dtype=np.float64).ravel(), np.asarray(b, dtype=np.float64).ravel()
-    if len(first) != len(second) or len(first) == 0:
-        raise ValueError("a paired test needs equally many values, at least one pair")
-    difference = first - second
-    n, observed = len(difference), abs(difference.sum())
-    near = observed - 1e-9 * np.abs(difference).sum()  # patterns equal to the observed one must count despite rounding
-    if n <= _EXACT_PAIRS:
-        # The test is symmetric in an overall flip of signs, so the first sign can stay fixed.
-        signs = np.array([(1, *rest) for rest in product((1, -1), repeat=n - 1)])
-        return float((np.abs(signs @ difference) >= near).mean())
-    rng = np.random.default_rng(seed)
-    signs = rng.choice(np.array([-1.0, 1.0]), size=(resamples, n))
-    return float(((np.abs(signs @ difference) >= near).sum() + 1) / (resamples + 1))
-
-
 def mean_ranks(scores: ArrayLike) -> np.ndarray:
     """Return the mean rank of each of k methods over n benchmarks (scores n x k, higher is better, 1 = best); ties
     share their ranks."""
+    from scipy import stats  # takes half a second to import
+
     return np.asarray(stats.rankdata(-np.asarray(scores, dtype=np.float64), axis=1).mean(0))
 
 
 def critical_difference(methods: int, benchmarks: int, level: float = 0.05) -> float:
     """Return Nemenyi's critical difference of two mean ranks (Demsar, JMLR 2006, section 3.2.2)."""
+    from scipy import stats  # takes half a second to import
+
     q = stats.studentized_range.ppf(1 - level, methods, np.inf) / np.sqrt(2)
     return float(q * np.sqrt(methods * (methods + 1) / (6 * benchmarks)))
 

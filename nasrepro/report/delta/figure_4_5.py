@@ -1,25 +1,28 @@
-"""Delta-NAS, Figures 4 and 5: curves, tables and sentences from the records of `delta_search`."""
+"""Delta-NAS, Figures 4 and 5: curves, tables and quoted numbers from the records of `delta_search`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from itertools import product
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from nasrepro.parameters.base import from_notebook
+from nasrepro.report import verbs
 from nasrepro.report.drawing import Figure, render
-from nasrepro.report.fragments import Fragments, command, provenance, table
-from nasrepro.report.rendering import Column, Row, Table, with_interval
+from nasrepro.report.rendering import Table, number, tabulate, text
 from nasrepro.runs import records
 from nasrepro.runs.claims import metric_row
-from nasrepro.runs.plan import select
-from nasrepro.runs.records import Record, Run
+from nasrepro.runs.plan import Shown, planned
+from nasrepro.runs.records import Record
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-BENCHMARKS = {"nb101": ("NAS-Bench-101", "4"), "nb201": ("NAS-Bench-201", "5")}
+BENCHMARKS = {"nb101": "NAS-Bench-101", "nb201": "NAS-Bench-201"}
 PARTS = {"nb101": "delta.figure4", "nb201": "delta.figure5"}
 COUNTED = {"evaluations": "evaluations, as the paper counts", "labels": "all labels, those for training first"}
 METHODS = {  # name in the record -> as tables call it
@@ -53,215 +56,166 @@ _LINES: dict[str, tuple[str, Any, str]] = {  # colour, line pattern, marker
     "reinforce": ("#6b7280", (0, (5, 1.5)), "v"),
     "random": ("#6b7280", (0, (1, 1)), "."),
 }
-_BANDS = ("delta_literal", "evolution_sep")
-_VARIANTS = ("delta_literal", "delta_sensible", "delta_retrain")
+_FIGURES = {  # half of a figure -> what it shows, and measure -> label of its axis
+    "distance": (
+        "Edit distance to the best cell of the table",
+        {"population_distance": "average of the population", "distance": "best cell so far"},
+    ),
+    "accuracy": ("Test accuracy of the best cell so far", {"test": "test accuracy, %"}),
+}
 _ALPHA = 0.05
+ZERO = {"mean": 0.0, "low": None, "high": None}
 
 
-def distance_figure(folder: Path, record: Record) -> Figure:
-    """Return Figure 4a or 5a: edit distance to the best cell of the table, of the population's average (above) and of
-    the best cell so far (below), medians over the runs, under both ways of counting. The data hold all methods."""
-    measures = {"population_distance": "average of the population", "distance": "best cell so far"}
-    return _figure(folder, record, measures, "Edit distance to the optimum")
+def given_on(benchmark: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that a notebook was given, with the benchmark of its page where there are any."""
+    given = from_notebook(namespace)
+    return {"benchmark": benchmark} | given if given else given
 
 
-def accuracy_figure(folder: Path, record: Record) -> Figure:
-    """Return Figure 4b or 5b: test accuracy of the best cell so far, median over the runs, under both ways of
-    counting. The data hold all methods."""
-    return _figure(folder, record, {"test": "test accuracy, %"}, "Test accuracy of the best cell so far")
+def figure(name: str, benchmark: str, runs: Shown) -> Figure | None:
+    """Return one half of Figure 4 or 5 under both ways of counting, means of the runs; None without a record.
 
-
-def _figure(folder: Path, record: Record, measures: Mapping[str, str], what: str) -> Figure:
-    data = records.load_table(folder, record, "curves.parquet")
+    Args:
+        name: `distance`, edit distance to the best cell of the table, of the population's average (above) and of the
+            best cell so far (below); or `accuracy`, test accuracy of the best cell so far, in %.
+        benchmark: of `BENCHMARKS`.
+        runs: to choose from.
+    """
+    if (run := runs.run(PARTS[benchmark])) is None:
+        return None
+    data, record, (what, measures) = records.load_table(*run, "curves.parquet"), run[1], _FIGURES[name]
+    of, at = f"Means of {record.parameters['runs']} runs", " and ".join(map(str, record.metrics["checkpoints"]))
 
     def draw(canvas: Canvas) -> None:
-        for i, (measure, label) in enumerate(measures.items()):
-            for j, (counted, title) in enumerate(COUNTED.items()):
-                axes = canvas.add_subplot(len(measures), 2, 2 * i + j + 1)
-                here = data[data["counted"] == counted]
-                for name, (colour, pattern, marker) in _LINES.items():
-                    part = here[here["method"] == name]
-                    axes.plot(
-                        part["at"], part[f"{measure}_median"], color=colour, linestyle=pattern, marker=marker,
-                        markersize=4.5, markevery=4, linewidth=1.7, markerfacecolor="white",
-                        label=_LONG[name] if i == j == 0 else None,
-                    )  # fmt: skip
-                    if name in _BANDS:
-                        low, high = part[f"{measure}_low"], part[f"{measure}_high"]
-                        axes.fill_between(part["at"], low, high, color=colour, alpha=0.13, linewidth=0)
-                axes.set_title(title, loc="left")
-                axes.set_xlabel("distinct cells" if counted == "evaluations" else "distinct labels")
-                axes.grid(axis="y", color="#d5dae0", linewidth=0.7)
-                if j == 0:
-                    axes.set_ylabel(label)
-                if measure == "test":  # the first cells of a run are far below what matters
-                    lines = here[here["method"].isin(_LINES) & (here["at"] >= here["at"].max() / 5)]
-                    axes.set_ylim(lines["test_median"].min() - 0.05, lines["test_high"].max() + 0.02)
-        canvas.legend(loc="outside lower center", ncols=3, frameon=False, handlelength=4)
+        panels = canvas.subplots(len(measures), 2, squeeze=False)
+        for row, (measure, label) in zip(panels, measures.items(), strict=True):
+            row[0].set_ylabel(label)
+            for axes, counted in zip(row, COUNTED, strict=True):
+                _panel(axes, data[data["counted"] == counted], record, counted, measure)
+        lines = panels[0, 0].get_lines()
+        canvas.legend(handles=lines, loc="outside lower center", ncols=3, frameon=False, handlelength=4)
 
-    height = 4.4 if len(measures) == 1 else 7.4
-    return render(draw, (9.2, height), _described(data, record, measures, what), data)
-
-
-def _described(data: pd.DataFrame, record: Record, measures: Mapping[str, str], what: str) -> str:
     end = data[data["at"] == data["at"].max()].set_index(["counted", "method"])
-    said = []
-    for counted, title in COUNTED.items():
-        for measure, label in measures.items():
-            numbers = ", ".join(f"{_LONG[name]} {end.loc[(counted, name), f'{measure}_median']:.2f}" for name in _LINES)
-            said.append(f"{label}, {title}: {numbers}")
-    title = BENCHMARKS[record.parameters["benchmark"]][0]
-    return (
-        f"Line charts. {what} on {title}, against the number of distinct cells evaluated and against all labels. "
-        f"Medians of {record.parameters['runs']} runs at {int(data['at'].max())}: {'. '.join(said)}."
+    said = [
+        f"{label}, {way}: "
+        + ", ".join(f"{_LONG[m]} {end.loc[(c, m), f'{measure}_mean']:.2f}" for m in _LINES if (c, m) in end.index)
+        for (c, way), (measure, label) in product(COUNTED.items(), measures.items())
+    ]
+    alt = (
+        f"Line charts. {what} on {BENCHMARKS[benchmark]}, against the number of distinct cells evaluated and against "
+        f"all labels. {of} at {int(data['at'].max())}: {'. '.join(said)}."
     )
+    caption = f"{BENCHMARKS[benchmark]}: {what[0].lower()}{what[1:]}. {of}; bars, side by side: 95 % intervals at {at}."
+    drawn = render(draw, (9.2, 1.4 + 3 * len(measures)), alt, data)
+    return drawn.titled(f"delta-search-{benchmark}-{name}", caption)
 
 
-def search_table(record: Record, counted: str) -> Table:
+def _panel(axes: Axes, data: pd.DataFrame, record: Record, counted: str, measure: str) -> None:
+    for place, (name, (colour, pattern, marker)) in enumerate(_LINES.items()):
+        part = data[data["method"] == name]
+        axes.plot(
+            part["at"], part[f"{measure}_mean"], color=colour, linestyle=pattern, marker=marker, markersize=4.5,
+            markevery=4, linewidth=1.7, markerfacecolor="white", label=_LONG[name],
+        )  # fmt: skip
+        if (row := metric_row(record, name, counted)) is not None:
+            for at in record.metrics["checkpoints"]:
+                ends, beside = row[f"{measure}_{at}"], at + (place - 4) * data["at"].max() / 200
+                axes.vlines(beside, ends["low"], ends["high"], color=colour, linewidth=1.2)
+    axes.set_title(COUNTED[counted], loc="left")
+    axes.set_xlabel("distinct cells" if counted == "evaluations" else "distinct labels")
+    axes.grid(axis="y", color="#d5dae0", linewidth=0.7)
+    if measure == "test":  # the first cells of a run are far below what matters
+        lines = data[data["method"].isin(_LINES) & (data["at"] >= data["at"].max() / 5)]["test_mean"]
+        axes.set_ylim(lines.min() - 0.05, lines.max() + 0.05)
+
+
+def search_table(benchmark: str, counted: str, runs: Shown) -> Table:
     """Return how accurate and how near each method is at the checkpoints, under one way of counting."""
-    p, at = record.parameters, record.metrics["checkpoints"]
+    name, title, part = f"delta-search-{benchmark}-{counted}", BENCHMARKS[benchmark], PARTS[benchmark]
+    if (record := runs.record(part)) is None:
+        missing = (text("Method", METHODS.get), text("Test accuracy, %", lambda _: "not run"))
+        return tabulate(missing, ["delta_literal"], f"{title}: to make it, `{planned(part).command}`.", name=name)
+    at, best = record.metrics["checkpoints"], record.metrics["optimum"]
     columns = (
-        Column("Method"),
-        Column("Labels before the search", numeric=True),
-        *(Column(f"Test accuracy at {c}, %", numeric=True) for c in at),
-        Column(f"Population to the optimum at {at[-1]}, edits", numeric=True),
-        Column(f"Best to the optimum at {at[-1]}, edits", numeric=True),
+        text("Method", lambda row: METHODS[row["searcher"]]),
+        number("Labels before the search", lambda row: _labels_before(record, row["searcher"])),
+        *(number(f"Test accuracy at {c}, %", itemgetter(f"test_{c}"), 3) for c in at),
+        number(f"Population to the optimum at {at[-1]}, edits", itemgetter(f"population_distance_{at[-1]}"), 2),
+        number(f"Best to the optimum at {at[-1]}, edits", itemgetter(f"distance_{at[-1]}"), 2),
     )
-    rows = []
-    for name, title in METHODS.items():
-        row = metric_row(record, name, counted)
-        if row is None:
-            continue
-        before = max((c.distinct for c in record.labels if c.reader == name and c.purpose == "train"), default=0)
-        cells = (
-            title,
-            _training(record, name, before),
-            *(with_interval(row[f"test_{c}"], 3) for c in at),
-            *(with_interval(row[f"{m}_{at[-1]}"], 2) for m in ("population_distance", "distance")),
-        )
-        rows.append(Row(cells, "ours" if name.startswith("delta") else ""))
-    searched, best = record.metrics["column"], record.metrics["optimum"]
+    rows = [row for method in METHODS if (row := metric_row(record, method, counted)) is not None]
     caption = (
-        f"{BENCHMARKS[p['benchmark']][0]}, searches by {searched}; counted: {COUNTED[counted]}. Test accuracy: "
-        f"{record.metrics['test_column']}, of the best cell so far; mean [95 % interval] of {p['runs']} runs. "
-        f"The best cell of the table has {best['test']:.3f} %; profile `{record.profile}`."
+        f"{title}, searches by {record.metrics['column']}; counted: {COUNTED[counted]}. Test accuracy: "
+        f"{record.metrics['test_column']}, of the best cell so far; {best['test']:.3f} % is that of the best cell of "
+        f"the table. Mean [95 % interval] of {record.parameters['runs']} runs."
     )
-    return Table(columns, tuple(rows), caption)
+    return tabulate(
+        columns, rows, caption, kind=lambda row: "ours" if row["searcher"].startswith("delta") else "", name=name
+    )
 
 
-def _training(record: Record, name: str, distinct: int) -> str:
+def _labels_before(record: Record, method: str) -> str:
     """Return how many labels a run of a method read before its search."""
-    if distinct == 0:
+    if not any(c.distinct for c in record.labels if (c.reader, c.purpose) == (method, "train")):
         return "0"
-    return "all" if name == "delta_oracle" else f"at most {record.parameters['training_labels']}"
+    return "all" if method == "delta_oracle" else f"at most {record.parameters['training_labels']}"
 
 
-def comparison_table(record: Record) -> Table:
-    """Return how far variants of Delta-NAS are ahead of their rivals in test accuracy, at equal numbers of labels."""
-    p = record.parameters
-    columns = (
-        *(Column("Method"), Column("Rival"), Column("Labels", numeric=True)),
-        *(Column("Ahead by, points", numeric=True), Column("p, Holm", numeric=True), Column("Which is ahead")),
-    )
-    rows = tuple(
-        Row(
-            (
-                _LONG[entry["method"]],
-                METHODS[entry["rival"]],
-                f"{entry['labels']}",
-                with_interval(entry["ahead"], 3),
-                _p(entry["p_holm"]),
-                _verdict(entry),
-            )
-        )
-        for entry in record.metrics["comparisons"]
-    )
+_COMPARED = (
+    text("Method", lambda entry: _LONG[entry["method"]]),
+    text("Rival", lambda entry: METHODS[entry["rival"]]),
+    number("Labels", itemgetter("labels")),
+    number("Ahead by, points", itemgetter("ahead"), 3),
+    number("p, Holm", lambda entry: "< 0.001" if entry["p_holm"] < 0.001 else f"{entry['p_holm']:.3f}"),
+    text("Which is ahead", lambda entry: {"ahead of": "Delta-NAS", "behind": "the rival"}.get(word(entry), _EVEN)),
+)
+_EVEN = "not told apart"
+
+
+def comparison_table(benchmark: str, runs: Shown) -> Table | None:
+    """Return how far variants of Delta-NAS are ahead of their rivals in test accuracy, at equal numbers of labels; None
+    without a record."""
+    if (record := runs.record(PARTS[benchmark])) is None:
+        return None
     caption = (
-        f"{BENCHMARKS[p['benchmark']][0]}, at equal numbers of labels, those for training included: mean test accuracy "
-        f"of {p['runs']} runs less that of the rival, [95 % bootstrap interval]; two-sided "
+        f"{BENCHMARKS[benchmark]}, at equal numbers of labels, those for training included: mean test accuracy "
+        f"of {record.parameters['runs']} runs less that of the rival, [95 % bootstrap interval]; two-sided "
         "Mann-Whitney test, Holm-adjusted over all rows."
     )
-    return Table(columns, rows, caption)
+    name = f"delta-search-{benchmark}-comparison"
+    return tabulate(_COMPARED, record.metrics["comparisons"], caption, kind="", name=name)
 
 
-def sentence(record: Record, method: str, labels: int) -> str:
-    """Say whether a variant beats its rivals at so many labels, with the intervals."""
-    said = []
-    for entry in record.metrics["comparisons"]:
-        if entry["method"] == method and entry["labels"] == labels:
-            word = {"rival": "behind", "method": "ahead of"}.get(_winner(entry), "not told apart from")
-            said.append(f"{word} {METHODS[entry['rival']]} ({_signed(entry['ahead'])} points, p {_p(entry['p_holm'])})")
-    title = _LONG[method]
-    return f"At {labels} labels in all, {title} is {', '.join(said[:-1])} and {said[-1]}."
-
-
-def _signed(summary: Mapping[str, Any]) -> str:
-    return f"{summary['mean']:+.3f} [{summary['low']:+.3f}, {summary['high']:+.3f}]".replace("-", "−")
-
-
-def _winner(entry: Mapping[str, Any]) -> str:
+def word(entry: Mapping[str, Any]) -> verbs.Verb:
+    """Return how a tested comparison came out: by the sign of the difference where its adjusted p is below 0.05."""
     if entry["p_holm"] >= _ALPHA:
-        return ""
-    return "method" if entry["ahead"]["mean"] > 0 else "rival"
+        return verbs.Verb(f"{_EVEN} from")
+    return verbs.holds(entry["ahead"]["mean"] > 0, "ahead of", "behind")
 
 
-def _verdict(entry: Mapping[str, Any]) -> str:
-    return {"method": "Delta-NAS", "rival": "the rival"}.get(_winner(entry), "not told apart")
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def write(out: Fragments, committed: Sequence[Run]) -> None:
-    """Write the parts of the pages on Figures 4 and 5: `delta-search-<benchmark>-<distance|accuracy|labels>`."""
-    for benchmark, (title, number) in BENCHMARKS.items():
-        name = f"delta-search-{benchmark}"
-        found = select(PARTS[benchmark], committed)
-        if found is None:
-            repeat = command(f"nasrepro run delta_search -p benchmark={benchmark} --profile laptop")
-            for part in ("distance", "accuracy", "labels"):
-                out.write(f"{name}-{part}", ["There is no committed record yet. This makes one:", repeat])
-            continue
-        folder, record = found
-        caption = f"Figure {number}a rerun, {title}: edit distance to the best cell, medians; bands, quartiles of two."
-        figure = out.figure(f"{name}-distance", distance_figure(folder, record), caption)
-        out.write(f"{name}-distance", [figure], [f"figure-{name}-distance"])
-        caption = f"Figure {number}b rerun, {title}: test accuracy, medians; bands, quartiles of two."
-        figure = out.figure(f"{name}-accuracy", accuracy_figure(folder, record), caption)
-        parts = [figure, table(f"{name}-evaluations", search_table(record, "evaluations"))]
-        out.write(f"{name}-accuracy", parts, [f"figure-{name}-accuracy", f"table-{name}-evaluations"])
-        last = record.metrics["checkpoints"][-1]
-        parts = [
-            *(sentence(record, method, last) for method in _VARIANTS),
-            table(f"{name}-labels", search_table(record, "labels")),
-            table(f"{name}-comparison", comparison_table(record)),
-            provenance(record),
-        ]
-        out.write(f"{name}-labels", parts, [f"table-{name}-labels", f"table-{name}-comparison"])
-
-
-def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
-    """Return the numbers that the pages quote, None without a record: `delta_search.<benchmark>.` and one of
-    `<parameter>`, `first` (the first checkpoint), `<method>.<claim>`, `<method>.labels.<measure>.<first|last>` (at
-    equal numbers of labels), `<method>.seconds` (of a run)."""
-    out: dict[str, float | int | str | None] = {}
-    for benchmark in BENCHMARKS:
-        found = select(PARTS[benchmark], committed)
-        record = found[1] if found else None
-        at = record.metrics["checkpoints"] if record else [0]
-        out[f"delta_search.{benchmark}.first"] = at[0] if record else None
-        for name in ("queries", "training_labels", "runs"):
-            out[f"delta_search.{benchmark}.{name}"] = record.parameters[name] if record else None
-        for method in METHODS:
-            row = (metric_row(record, method, "claims") if record else None) or {}
-            key = f"delta_search.{benchmark}.{method}"
-            ended = (metric_row(record, method, "labels") if record else None) or {}
-            for measure in ("test", "distance"):
-                for when, labels in (("first", at[0]), ("last", at[-1])):
-                    out[f"{key}.labels.{measure}.{when}"] = ended.get(f"{measure}_{labels}", {}).get("mean")
-            for field in ("accuracy_ahead", "distance_ahead", "as_accurate", "as_close", "as_fast"):
-                out[f"{key}.{field}"] = row.get(field, {}).get("mean")
-            seconds = record.metrics["seconds"].get(method) if record else None
-            out[f"{key}.seconds"] = None if seconds is None or record is None else seconds / record.parameters["runs"]
-    return out
+def numbers(runs: Shown, benchmark: str) -> dict[str, float | int | str | None]:
+    """Return what sentences quote of one benchmark: `delta_search.<benchmark>.` and one of `queries`, `runs`,
+    `training_labels`, `first` and `last` (checkpoint), `<method>.<claim>`, `<method>.labels.<measure>.<first|last>` (at
+    equal numbers of labels), and the words `<method>.against.<rival>` (after the last label), `<method>.best_other`
+    (accuracy at the end against the best of the paper's other lines), `local_search.first` (against Delta-NAS as
+    printed) and `differences` (a Gaussian process of differences against the same of accuracies)."""
+    if (record := runs.record(PARTS[benchmark])) is None:
+        return {}
+    key, at = f"delta_search.{benchmark}", record.metrics["checkpoints"]
+    ends = {"first": at[0], "last": at[-1]}
+    found: dict[str, float | int | str | None] = {f"{key}.{when}": count for when, count in ends.items()}
+    found |= {f"{key}.{name}": record.parameters[name] for name in ("queries", "runs", "training_labels")}
+    ended = {row["searcher"]: row for row in record.metrics["rows"] if row["protocol"] == "labels"}
+    for name, measure, when in product(ended, ("test", "distance"), ends):
+        found[f"{key}.{name}.labels.{measure}.{when}"] = ended[name][f"{measure}_{ends[when]}"]["mean"]
+    for row in (row for row in record.metrics["rows"] if row["protocol"] == "claims"):
+        name, fields = f"{key}.{row['searcher']}", ("as_accurate", "as_close", "accuracy_ahead")
+        found |= {f"{name}.{n}": row[n]["mean"] for n in fields}
+        found[f"{name}.best_other"] = verbs.standing(row["accuracy_ahead"], ZERO, ("ahead of", "level with", "behind"))
+    compared = (entry for entry in record.metrics["comparisons"] if entry["labels"] == at[-1])
+    found |= {f"{key}.{e['method']}.against.{e['rival']}": word(e) for e in compared}
+    at_first, at_last = ({n: row[f"test_{at}"] for n, row in ended.items()} for at in ends.values())
+    found[f"{key}.local_search.first"] = verbs.standing(at_first.get("local_search"), at_first.get("delta_literal"))
+    found[f"{key}.differences"] = verbs.standing(at_last.get("delta_gp"), at_last.get("plain_sensible"))
+    return found

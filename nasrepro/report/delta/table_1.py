@@ -2,239 +2,172 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nasrepro.report.fragments import Fragments, command, provenance, table
-from nasrepro.report.rendering import Column, Row, Table, with_interval
-from nasrepro.runs.claims import metric_row
-from nasrepro.runs.plan import select
+from nasrepro.report.rendering import Column, Table, number, tabulate, text
+from nasrepro.report.verbs import holds, standing
+from nasrepro.runs.claims import by_claim, evaluate, load_claims, metric_row, verdict_of
+from nasrepro.runs.plan import Shown, planned
 from nasrepro.runs.printed import printed
-from nasrepro.runs.records import Record, Run
+from nasrepro.runs.records import Record
 
-SPACES = {
-    "nb101": "NAS-Bench-101",
-    "nb201": "NAS-Bench-201",
-    "tnb101": "TransNAS-Bench-101 micro",
-    "nb301": "NAS-Bench-301, our surrogate",
-}
-ENCODINGS = {
-    "adj": "Adjacency",
-    "path": "Path",
-    "zcp": "Zero-cost proxies",
-    "arch2vec": "arch2vec",
-    "cate": "CATE",
-    "flan": "FLAN",
-}
+SPACES = {"nb101": "NAS-Bench-101", "nb201": "NAS-Bench-201"}
+SPACES |= {"tnb101": "TransNAS-Bench-101 micro", "nb301": "NAS-Bench-301, our surrogate"}
+ENCODINGS = {"adj": "Adjacency", "path": "Path", "zcp": "Zero-cost proxies"}
+ENCODINGS |= {"arch2vec": "arch2vec", "cate": "CATE", "flan": "FLAN"}
 DIFFERENCE = "doa"  # the difference of architectures: rows of records of the experiment of this name
-PRACTITIONERS = {
-    "practitioner": "Practitioner: Gaussian process",
+GAUSSIAN = {  # named in records as what a practitioner would take
+    "practitioner": "Gaussian process",
     "practitioner_trees": "the same, averaged with boosted trees",
     "practitioner_zcp": "Gaussian process, with proxies",
     "practitioner_trees_zcp": "the same, averaged with boosted trees",
 }
 BUDGETS = {"1pct": "1 %", "10pct": "10 %"}
-_COMMAND = "nasrepro run encodings -p space={space} --profile laptop"
+_ROWS = {**ENCODINGS, DIFFERENCE: "Difference of architectures", **GAUSSIAN}
+Numbers = dict[str, float | int | str | None]
+
+
+class NotRun(dict[Any, str]):
+    """The row of a table that has no record: each of its values says so."""
+
+    def __missing__(self, key: object) -> str:
+        return "not run"
 
 
 def printed_tau(space: str, encoding: str, budget: str) -> float:
     """Return one printed number."""
-    frame = printed("delta_table1")
-    here = (frame["space"] == space) & (frame["encoding"] == encoding) & (frame["budget"] == budget)
-    return float(frame.loc[here, "tau"].iloc[0])
+    frame = printed("delta_table1").query("space == @space and encoding == @encoding and budget == @budget")
+    return float(frame["tau"].iloc[0])
 
 
-def record_of(space: str, candidates: Sequence[Record]) -> Record | None:
-    """Return the record of `encodings` on a space."""
-    return select(f"delta.table1.{space}.encodings", candidates)
+def to_make(part: str) -> str:
+    """Return the sentence of a caption for a part of the plan that has no record yet."""
+    return f"No run of ours to show; to make it: `{planned(part).command}`."
 
 
-def difference_record(space: str, candidates: Sequence[Record]) -> Record | None:
-    """Return the record of the difference of architectures on a space."""
-    return select(f"delta.table1.{space}.doa", candidates)
-
-
-def encoding_table(space: str, candidates: Sequence[Record]) -> Table:
+def encoding_table(space: str, runs: Shown) -> Table:
     """Return Table 1 for one space: printed and ours at both budgets, and ours on one-edit pairs."""
-    record = record_of(space, candidates)
-    difference = difference_record(space, candidates)
-    labels = {budget: f"{row['labels']:,} labels" if (row := _of(record, "adj", budget)) else "" for budget in BUDGETS}
-    columns = (
-        Column("Encoding"),
-        *(
-            Column(
-                f"{name}{': ' + labels[budget] if what != 'printed' and labels[budget] else ''}, {what}", numeric=True
-            )
-            for budget, name in BUDGETS.items()
-            for what in ("printed", "ours", "one-edit pairs")
-        ),
-    )
-    rows = [_row(space, name, text, record) for name, text in ENCODINGS.items()]
-    rows.append(_row(space, DIFFERENCE, "Difference of architectures", difference))
-    rows += [_row(space, name, text, record) for name, text in PRACTITIONERS.items()]
-    return Table(columns, tuple(rows), _caption(space, record), _notes(space, record))
-
-
-def _of(record: Record | None, method: str, budget: str) -> dict[str, Any] | None:
-    return metric_row(record, method, budget) if record else None
-
-
-def _row(space: str, method: str, text: str, record: Record | None) -> Row:
-    cells, pair_tau = [text], "tau_pairs" if method == DIFFERENCE else "pair_tau"
+    record = runs.record(part := f"delta.table1.{space}.encodings")
+    shown = dict.fromkeys(_ROWS, record) | {DIFFERENCE: runs.record(f"delta.table1.{space}.doa")}
+    columns = [text("Encoding", lambda method: _ROWS[method])]
     for budget in BUDGETS:
-        told = f"{printed_tau(space, method, budget):.3f}" if method not in PRACTITIONERS else "not in the paper"
-        ours = _of(record, method, budget)
-        cells += [told, *(_figure(ours, field) for field in ("tau", pair_tau))]
-    return Row(tuple(cells), "ours")
-
-
-def _figure(row: dict[str, Any] | None, field: str) -> str:
-    return with_interval(row[field], 3) if row and row.get(field) else "not run"
-
-
-def _caption(space: str, record: Record | None) -> str:
+        columns += _columns(space, budget, shown)
     caption = f"Delta-NAS, Table 1, {SPACES[space]}: Kendall's tau of predicted and true values of test cells"
-    caption += ", mean over seven tasks." if space == "tnb101" else "."
     if record is None:
-        return caption
+        return tabulate(columns, _ROWS, f"{caption}. {to_make(part)}", name=f"delta-table1-{space}")
     m, p = record.metrics, record.parameters
-    return (
-        f"{caption} Label: {m['columns'][0]}{' and six other tasks' if space == 'tnb101' else ''}. Percentages are of "
-        f"{m['percent_of']}. Ours: mean [95 % bootstrap interval] over {p['trials']} random training sets; "
-        f"{m['test_cells']:,} test cells; one-edit pairs: tau of predicted and true differences of {p['pairs']:,} "
-        f"held-out pairs; profile `{record.profile}`, device {record.environment.device}."
+    caption += (
+        f" ({m['columns'][0]}{', and six other tasks in the mean' if space == 'tnb101' else ''}). Percentages are of "
+        f"{m['percent_of']}. Ours: mean [95 % bootstrap interval] over {p['trials']} random training sets, "
+        f"{m['test_cells']:,} test cells and {p['pairs']:,} held-out one-edit pairs; profile `{record.profile}`."
     )
+    return tabulate(columns, _ROWS, caption, name=f"delta-table1-{space}")
 
 
-def _notes(space: str, record: Record | None) -> tuple[str, ...]:
-    notes = []
-    if record is not None and (extra := metric_row(record, "practitioner", "1pct_of_space")) is not None:
-        trees = metric_row(record, "practitioner_trees", "1pct_of_space")
-        notes.append(
-            f"With {extra['labels']:,} labels, 1 % of the space: practitioner {_figure(extra, 'tau')}, averaged with "
-            f"boosted trees {_figure(trees, 'tau')}; on one-edit pairs {_figure(extra, 'pair_tau')} and "
-            f"{_figure(trees, 'pair_tau')}."
-        )
-    if space == "nb301":
-        notes.append("Not comparable with the printed numbers: labels are of our own surrogate, on random cells.")
-    return tuple(notes)
+def _columns(space: str, budget: str, shown: Mapping[str, Record | None]) -> Iterable[Column]:
+    def told(method: str) -> object:
+        return "not in the paper" if method in GAUSSIAN else printed_tau(space, method, budget)
+
+    def ours(method: str, *fields: str) -> object:
+        row = row_of(shown[method], method, budget)
+        return next((row[field] for field in fields if field in row), "not run")
+
+    rows = record.metrics["rows"] if (record := shown["adj"]) else ()
+    labels = next((row["labels"] for row in rows if row["protocol"] == budget), None)
+    head = f"{BUDGETS[budget]}: {labels:,} labels" if labels else BUDGETS[budget]
+    yield number(f"{BUDGETS[budget]}, printed", told, 3)
+    yield number(f"{head}, ours", lambda method: ours(method, "tau"), 3)
+    yield number(f"{head}, one-edit pairs", lambda method: ours(method, "pair_tau", "tau_pairs"), 3)
 
 
-def run_table(record: Record) -> Table:
-    """Return what one run found, whatever its settings: a row per method and budget."""
+def row_of(record: Record | None, method: str, budget: str) -> dict[str, Any]:
+    """Return the row of a method and budget, empty where there is none."""
+    return (metric_row(record, method, budget) if record else None) or {}
+
+
+def proxy_table(runs: Shown) -> Table | None:
+    """Return how many cells have each zero-cost proxy, and how well the others are imputed; None without a record."""
+
+    def spread(proxies: Mapping[str, Mapping[str, Any]], field: str, spec: str, otherwise: str) -> str:
+        found = [c[field] for c in proxies.values() if c["known"] != c["cells"] and c[field] is not None]
+        return f"{min(found):{spec}} to {max(found):{spec}}" if found else otherwise
+
+    def whole(proxies: Mapping[str, Mapping[str, Any]]) -> str:
+        return ", ".join(name for name, c in proxies.items() if c["known"] == c["cells"]) or "none"
+
     columns = (
-        Column("Method"),
-        *(Column(name, numeric=True) for name in ("Labels", "Tau, cells", "Tau, one-edit pairs")),
+        text("Space and data set", lambda item: item[0]),
+        text("Proxies known of every cell used", lambda item: whole(item[1])),
+        number("Others: cells with a known score", lambda item: spread(item[1], "known", ",", "none left")),
+        number("Cells used", lambda item: next(iter(item[1].values()))["cells"]),
+        number("Tau of the imputation, lowest to highest", lambda i: spread(i[1], "tau", ".2f", "nothing imputed")),
     )
-    rows = [
-        Row(
-            (names.get(r["searcher"], r["searcher"]), f"{r['labels']:,}", _figure(r, "tau"), _figure(r, "pair_tau")),
-            "ours",
-        )
-        for names in [ENCODINGS | PRACTITIONERS]
-        for r in record.metrics["rows"]
+    items = [
+        (f"{title}, {dataset}", found)
+        for space, title in SPACES.items()
+        if (record := runs.record(f"delta.table1.{space}.encodings"))
+        for dataset, found in record.metrics.get("proxies", {}).items()
     ]
-    return Table(columns, tuple(rows), _caption(record.parameters["space"], record))
+    caption = "Zero-cost proxies. Tau: of imputed with published scores, on a fifth of the cells that was held out."
+    return tabulate(columns, items, caption, name="delta-proxies") if items else None
 
 
-def comparison(space: str, record: Record) -> str:
-    """Say which ordinary encoding ranks best at each budget, and how the practitioner stands to it."""
-    said = []
-    for budget, name in BUDGETS.items():
-        means = {e: row["tau"]["mean"] for e in ENCODINGS if (row := metric_row(record, e, budget)) is not None}
-        own = {e: row["tau"]["mean"] for e in PRACTITIONERS if (row := metric_row(record, e, budget)) is not None}
-        if not means or not own:
-            continue
-        best, mine = max(means, key=lambda e: means[e]), max(own, key=lambda e: own[e])
-        said.append(
-            f"at {name} {ENCODINGS[best]} has {means[best]:.3f}, the best of the practitioner's rows {own[mine]:.3f}"
-        )
-    return f"{SPACES[space]}: {'; '.join(said)}."
-
-
-def proxy_table(committed: Sequence[Record]) -> Table:
-    """Return how many cells have each zero-cost proxy, and how well the others are imputed."""
+def zen_table(runs: Shown) -> Table:
+    """Return how well our Zen-score and the published one agree."""
+    record = runs.record(part := "delta.table1.proxies")
     columns = (
-        Column("Space and data set"),
-        Column("Proxies known of every cell used"),
-        Column("Others: cells with a known score", numeric=True),
-        Column("Cells used", numeric=True),
-        Column("Tau of the imputation, lowest to highest", numeric=True),
+        text("Proxy", lambda _: "Zen-score"),
+        number("Random cells", lambda found: found["cells"]),
+        number("Spearman with the table", lambda found: found["spearman"], 4),
     )
-    rows = []
-    for space in SPACES:
-        record = record_of(space, committed)
-        for dataset, found in (record.metrics.get("proxies", {}) if record else {}).items():
-            whole = [name for name, c in found.items() if c["known"] == c["cells"]]
-            rest = {name: c for name, c in found.items() if name not in whole}
-            known = [c["known"] for c in rest.values()]
-            taus = [c["tau"] for c in rest.values() if c["tau"] is not None]
-            cells = next(iter(found.values()))["cells"]
-            rows.append(
-                Row(
-                    (
-                        f"{SPACES[space]}, {dataset}",
-                        ", ".join(whole) or "none",
-                        f"{min(known):,} to {max(known):,}" if known else "none left",
-                        f"{cells:,}",
-                        f"{min(taus):.2f} to {max(taus):.2f}" if taus else "nothing imputed",
-                    ),
-                    "ours",
-                )
-            )
-    caption = (
-        "Zero-cost proxies: published or counted where the files have them, else predicted from the structure of the "
-        "cell. Tau: of these predictions with the published scores, on a fifth of the cells that was held out."
-    )
-    return Table(columns, tuple(rows), caption)
+    caption = "Our Zen-score and the published one, NAS-Bench-201, CIFAR-10: rank correlation [95 % interval]. "
+    caption += "" if record else to_make(part)
+    return tabulate(columns, [record.metrics if record else NotRun()], caption, name="delta-zen")
 
 
-def zen_table(record: Record) -> Table:
-    """Return how well our Zen-score and the published one agree, from a run of `proxies`."""
-    columns = (Column("Proxy"), Column("Random cells", numeric=True), Column("Spearman with the table", numeric=True))
-    row = Row(("Zen-score", f"{record.metrics['cells']:,}", with_interval(record.metrics["spearman"], 4)), "ours")
-    caption = (
-        f"Our score of networks with {record.parameters['batch_size']} random images against the published one of "
-        "NAS-Bench-201, CIFAR-10. Rank correlation [95 % interval, cells resampled]."
-    )
-    return Table(columns, (row,), caption)
-
-
-def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
-    """Return the numbers that the page on Table 1 quotes; None without a record."""
-    known = [record for _, record in committed]
-    zen = select("delta.table1.proxies", known)
-    found: dict[str, float | int | str | None] = {
-        "proxies.zen.cells": zen.metrics["cells"] if zen else None,
-        **{f"proxies.zen.{k}": zen.metrics["spearman"][k] if zen else None for k in ("mean", "low", "high")},
+def row_numbers(prefix: str, record: Record | None, fields: Iterable[str]) -> Numbers:
+    """Return `<prefix>.<searcher>.<budget>.<field>.<statistic>` of every row of a record."""
+    return {
+        f"{prefix}.{row['searcher']}.{row['protocol']}.{field}.{statistic}": row[field][statistic]
+        for row in (record.metrics["rows"] if record else ())
+        for field in fields
+        for statistic in ("mean", "low", "high")
     }
-    nb201 = record_of("nb201", known)
-    for name in ("ours", "published"):
-        check = nb201.metrics.get("arch2vec", {}).get(name, {}) if nb201 else {}
-        found |= {f"arch2vec.{name}.{k}": check.get(k) for k in ("mean", "low", "high")}
-    return found
 
 
-def write(out: Fragments, committed: Sequence[Run]) -> None:
-    """Write the parts of the page on Table 1."""
-    known = [record for _, record in committed]
+def numbers(runs: Shown) -> Numbers:
+    """Return what sentences quote, None or no entry without a record.
+
+    `table1.<space>.<method>.<budget>.<tau|pair_tau>.<statistic>`; `table1.<space>.<budget>.<best|best_tau|gaussian|
+    stands>`: the encoding that ranks best, its tau, that of the best row of the Gaussian process, and where it stands
+    to it; `table1.settings.<parameter>` of NAS-Bench-201; `proxies.zen.<field>`; `arch2vec.<whose>.<statistic>` and
+    `arch2vec.stands`; of the readings of the difference `evidence.doa.<space>.<budget>.<lowest|highest|printed|
+    verdict>` and `evidence.doa.zen.<budget>`.
+    """
+    found: Numbers = {}
     for space in SPACES:
-        record, name = record_of(space, known), f"delta-table1-{space}"
-        parts = [table(name, encoding_table(space, known))]
-        if record is None:
-            parts += ["There is no committed record yet. This makes one:", command(_COMMAND.format(space=space))]
-        else:
-            parts += [comparison(space, record), provenance(record)]
-        if (difference := difference_record(space, known)) is not None:
-            parts += ["The difference of architectures:", provenance(difference)]
-        out.write(name, parts, [f"table-{name}"])
-    zen = select("delta.table1.proxies", known)
-    if zen is None:
-        out.write("delta-zen", ["There is no committed record yet.", command("nasrepro run proxies --profile laptop")])
-    else:
-        out.write("delta-zen", [table("delta-zen", zen_table(zen)), provenance(zen)], ["table-delta-zen"])
-    coverage = proxy_table(known)
-    if coverage.rows:
-        out.write("delta-proxies", [table("delta-proxies", coverage)], ["table-delta-proxies"])
-    else:
-        out.write("delta-proxies", ["There is no committed record yet."])
+        record = runs.record(f"delta.table1.{space}.encodings")
+        found |= row_numbers(f"table1.{space}", record, ("tau", "pair_tau"))
+        for budget in BUDGETS:
+            of = [[row for m in names if (row := row_of(record, m, budget))] for names in (ENCODINGS, GAUSSIAN)]
+            if all(of):
+                best, gaussian = (max(part, key=lambda row: row["tau"]["mean"]) for part in of)
+                said = {"best": ENCODINGS[best["searcher"]], "best_tau": best["tau"]["mean"]}
+                said |= {"gaussian": gaussian["tau"]["mean"], "stands": standing(gaussian["tau"], best["tau"])}
+                found |= {f"table1.{space}.{budget}.{name}": value for name, value in said.items()}
+    if (record := runs.record("delta.table1.nb201.encodings")) is not None:
+        checks: dict[str, Any] = record.metrics.get("arch2vec", {})
+        found |= {f"table1.settings.{n}": v for n, v in record.parameters.items() if isinstance(v, int | str)}
+        found |= {f"arch2vec.{name}.{n}": v for name, check in checks.items() for n, v in check.items()}
+        found["arch2vec.stands"] = standing(checks.get("ours"), checks.get("published"))
+    if (zen := runs.record("delta.table1.proxies")) is not None:
+        found |= {f"proxies.zen.{n}": v for n, v in (zen.parameters | zen.metrics | zen.metrics["spearman"]).items()}
+        found["proxies.zen.rank"] = holds(zen.metrics["spearman"]["low"] > 0.99, "alike", "differently")
+    for name, answers in by_claim(evaluate(runs, [c for c in load_claims() if ".doa." in c.id])).items():
+        key = f"evidence.doa.{name.split('.')[2]}.{name.split('.')[4]}"
+        taus = [e.found.mean for e in answers if e.method == "as printed" and e.found is not None]
+        found |= {f"{key}.lowest": min(taus, default=None), f"{key}.highest": max(taus, default=None)}
+        found |= {f"{key}.printed": answers[0].claim.printed, f"{key}.verdict": verdict_of(answers)}
+    ablation = runs.record("delta.table1.ablation")
+    return found | {f"evidence.doa.zen.{b}": row_of(ablation, "zen", b).get("tau", {}).get("mean") for b in BUDGETS}

@@ -2,86 +2,121 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+import re
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from nasrepro.report.delta.table_1 import NotRun, Numbers, to_make
 from nasrepro.report.drawing import Figure, render
-from nasrepro.report.rendering import Column, Row, Table
+from nasrepro.report.rendering import Table, number, tabulate, text
+from nasrepro.report.verbs import holds
 from nasrepro.runs import records
-from nasrepro.runs.records import Record
+from nasrepro.runs.plan import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
+_PART = "delta.theory"
 _LINES = {  # column -> label, colour, line pattern, marker
     "size": ("architectures |A|", "#0b3c6f", "solid", "o"),
     "differences": ("all differences |D|", "#3d8bd4", (0, (5, 2)), "s"),
     "one_edit": ("one-edit differences |D¹|, counted", "#b3540f", (0, (1, 1.4)), "D"),
     "printed_one_edit": ("one-edit differences as printed, rn", "#6b7280", (0, (3, 1.5, 1, 1.5, 1, 1.5)), "v"),
 }
+_COLUMNS = (
+    *(text("Space", itemgetter("space")), number("Theorem", itemgetter("theorem"))),
+    text("Quantity", lambda row: f"`{_plain(row['quantity'])}`"),
+    number("Printed formula gives", lambda row: _whole(row["printed_value"])),
+    number("Counted", lambda row: _whole(row["exact"])),
+    number("Corrected formula gives", lambda row: _whole(row["corrected_value"])),
+    text("Printed formula", lambda row: f"`{_plain(row['printed'])}`"),
+    text("Corrected formula", lambda row: f"`{_plain(row['corrected'])}`"),
+)
 
 
-def theorem_rows(folder: Path, record: Record) -> Table:
+def theorem_table(runs: Shown) -> Table:
     """Return every theorem on every space: the printed formula and its value, the count, the corrected formula."""
-    frame = records.load_table(folder, record, "theorems.parquet")
-    columns = (
-        *(Column("Space"), Column("Theorem", numeric=True), Column("Quantity")),
-        *(Column("Printed formula gives", numeric=True), Column("Counted", numeric=True)),
-        *(Column("Corrected formula gives", numeric=True), Column("Printed formula"), Column("Corrected formula")),
-    )
-    rows = []
-    for entry in frame.to_dict("records"):
-        printed, corrected = int(entry["printed_value"]), int(entry["corrected_value"])
-        exact = "too many pairs" if pd.isna(entry["exact"]) else f"{int(entry['exact']):,}"
-        cells = (
-            *(entry["space"], f"{entry['theorem']}", f"`{_plain(entry['quantity'])}`", f"{printed:,}", exact),
-            *(f"{corrected:,}", f"`{_plain(entry['printed'])}`", f"`{_plain(entry['corrected'])}`"),
-        )
-        rows.append(Row(cells, "reproduced" if printed == corrected else ""))
+    rows = _table(runs, "theorems").to_dict("records") or [NotRun()]
     caption = (
         "Delta-NAS, Theorems 1-5: the printed formulas beside the exact counts of signed one-hot differences. n places "
-        "for an operation, r operations, k edits; counted one by one wherever there are at most ten million pairs."
+        f"for an operation, r operations, k edits. {'' if runs.record(_PART) else to_make(_PART)}"
     )
-    return Table(columns, tuple(rows), caption)
+    return tabulate(
+        _COLUMNS, rows, caption, name="theory",
+        kind=lambda row: "reproduced" if row["printed_value"] == row["corrected_value"] != "not run" else "",
+    )  # fmt: skip
 
 
-def growth_figure(folder: Path, record: Record) -> Figure:
+def _table(runs: Shown, name: str) -> pd.DataFrame:
+    run = runs.run(_PART)
+    return records.load_table(*run, f"{name}.parquet") if run else pd.DataFrame()
+
+
+def _whole(value: Any) -> object:
+    """Return a count, stored as text because it may be too large for 64 bits."""
+    return "too many pairs" if pd.isna(value) else int(value) if value.isdigit() else value
+
+
+def growth_figure(runs: Shown) -> Figure | None:
     """Return how the sizes grow with n, in block-based and in cell-based spaces; the data: one row per n and kind."""
-    data = records.load_table(folder, record, "growth.parquet")
-    r = record.parameters["operations"]
+    record, data = runs.record(_PART), _table(runs, "growth")
+    if record is None:
+        return None
+    r, last = record.parameters["operations"], data[data["n"] == data["n"].max()].set_index("kind")
 
     def draw(canvas: Canvas) -> None:
-        for k, (kind, what) in enumerate((("block", "blocks"), ("cell", "cells"))):
-            axes = canvas.add_subplot(1, 2, k + 1)
+        for axes, kind in zip(canvas.subplots(1, 2), ("block", "cell"), strict=True):
             part = data[data["kind"] == kind]
             for column, (label, colour, pattern, marker) in _LINES.items():
-                axes.plot(
-                    part["n"], part[column], color=colour, linestyle=pattern, marker=marker, markersize=4,
-                    label=label if k == 0 else None,
-                )  # fmt: skip
-            axes.set_yscale("log")
-            axes.set_title(f"{what}, r = {r}")
-            axes.set_xlabel("places n")
+                axes.plot(part["n"], part[column], color=colour, linestyle=pattern, marker=marker, markersize=4,
+                          label=label if kind == "block" else None)  # fmt: skip
+            axes.set(title=f"{kind}s, r = {r}", xlabel="places n", yscale="log")
         canvas.legend(loc="outside lower center", ncols=2, frameon=False, handlelength=4)
 
-    last = data[data["n"] == data["n"].max()].set_index("kind")
     said = "; ".join(
-        f"{kind}s at n = {int(last.loc[kind, 'n'])}: {last.loc[kind, 'size']:.3g} architectures, "
-        f"{last.loc[kind, 'one_edit']:.3g} one-edit differences"
-        for kind in ("block", "cell")
+        f"{kind}s at n = {row['n']}: {row['size']:.3g} architectures, {row['one_edit']:.3g} one-edit differences"
+        for kind, row in last.iterrows()
     )
     alt = f"Two line charts on a logarithmic axis, sizes against the number of places n, with r = {r}. {said}."
-    return render(draw, (8.4, 4.2), alt, data)
+    caption = "Sizes of a space against its number of places."
+    return render(draw, (8.4, 4.2), alt, data).titled("theory-growth", caption)
+
+
+def numbers(runs: Shown) -> Numbers:
+    """Return what sentences quote, nothing without a record.
+
+    `theory.<space>.<pairs|codes|silent|each|silent_share>`, counts of one-edit pairs; `theory.nb201.printed_codes`;
+    `theory.theorem<1|2>`, whether its formula gives what was counted; `theory.theorem3`, whether all differences lie
+    between the architectures and their square; `theory.most`, whether silent pairs are more than half on NAS-Bench-101;
+    `theory.growth.<kind>.<n|size|one_edit>` at the largest n of the plot.
+    """
+    if (record := runs.record(_PART)) is None:
+        return {}
+    found: Numbers = {}
+    for space in ("nb201", "nb101"):
+        m = {name: record.metrics[space][name] for name in ("pairs", "codes", "silent")}
+        m |= {"each": m["pairs"] / m["codes"], "silent_share": m["silent"] / m["pairs"]}
+        found |= {f"theory.{space}.{name}": value for name, value in m.items()}
+    found["theory.most"] = holds(m["silent_share"] > 0.5, "more", "less")
+    frame = _table(runs, "theorems").astype({"printed_value": float, "corrected_value": float})
+    told, ours = frame["printed_value"], frame["corrected_value"]
+    right = (told == ours).groupby(frame["theorem"]).all()
+    found |= {f"theory.theorem{k}": holds(bool(right[k]), "stands", "does not") for k in (1, 2)}
+    between = ours.between(told, told**2, inclusive="neither")[frame["theorem"] == 3].all()
+    found["theory.theorem3"] = holds(bool(between), "lies between", "does not lie between")
+    found["theory.nb201.printed_codes"] = told[(frame["form"] == "nb201") & (frame["theorem"] == 4)].iloc[0]
+    growth = _table(runs, "growth")
+    for row in growth[growth["n"] == growth["n"].max()].to_dict("records"):
+        found |= {f"theory.growth.{row['kind']}.{name}": row[name] for name in ("n", "size", "one_edit")}
+    return found
 
 
 def _plain(formula: str) -> str:
     """Return a formula as plain text."""
-    for old, new in (
-        *((r"\binom{n}{k}", "C(n,k)"), (r"\binom{n}{2}", "C(n,2)"), (r"\binom{n}{j}", "C(n,j)")),
-        *((r"\frac{n(n-1)}{2}", "n(n-1)/2"), (r"\approx ", "≈ "), (r"\cdot ", "· "), (r"\sum_j", "Σj")),
-        *((r"\binom{", "C("), ("}{k-j}", ",k-j)"), ("{", ""), ("}", "")),
-    ):
+    for _ in range(2):  # a binomial may stand in another
+        formula = re.sub(r"\\binom\{([^{}]*)\}\{([^{}]*)\}", r"C(\1,\2)", formula)
+    for old, new in ((r"\frac{n(n-1)}{2}", "n(n-1)/2"), (r"\approx", "≈"), (r"\cdot", "·"), (r"\sum_j", "Σj")):
         formula = formula.replace(old, new)
-    return formula
+    return formula.replace("{", "").replace("}", "")

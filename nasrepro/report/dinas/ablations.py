@@ -6,358 +6,347 @@ A run belongs to an ablation when it differs from the run behind Table 2 in the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nasrepro.parameters.base import ADDED
-from nasrepro.report.dinas import table_1_2 as search_tables
+from nasrepro.errors import NasreproError, ParameterError, did_you_mean
+from nasrepro.parameters.base import ADDED, option
+from nasrepro.report import verbs
+from nasrepro.report.dinas import exact_denoiser, table_4
+from nasrepro.report.dinas.ablation_texts import ABLATIONS, OVERVIEW, Ablation
+from nasrepro.report.dinas.exact_denoiser import not_run
 from nasrepro.report.drawing import Figure, render
-from nasrepro.report.rendering import DATASET_NAMES, Column, Row, Table, runs_note, with_interval
+from nasrepro.report.rendering import DATASET_NAMES, Table, number, runs_note, tabulate, text
 from nasrepro.runs.claims import metric_row
-from nasrepro.runs.plan import select, select_all
+from nasrepro.runs.plan import Shown, load_plan
 from nasrepro.runs.protocols import recorded_labels_before
 from nasrepro.runs.records import Record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-TABLE = "nb201-cifar10"  # the table whose run is varied
+BASE = "dinas.table2.cifar10"  # the run that is varied
 _MODEL = ("guidance_scale", "denoiser", "epochs")  # what the table of all data sets varies
 # how much was run, not how: notes say where trainings and runs differ; the distinct protocol is not shown
 _AMOUNT = {"trainings", "runs", "most_draws"}
 
-
-@dataclass(frozen=True)
-class Ablation:
-    """One setting that is varied.
-
-    Attributes:
-        title: heads the table.
-        parameters: names of the parameters that may differ from the base run.
-        column: heads the column of their values.
-        command: makes one more row.
-    """
-
-    title: str
-    parameters: tuple[str, ...]
-    column: str
-    command: str
+Line = dict[str, Any]  # a metric row, with what was varied (`said`), all labels read (`labels`) and its `record`
 
 
-_RUN = "nasrepro run nb201 -p dataset=cifar10 -p most_draws=1"
-ABLATIONS = {
-    "guidance": Ablation(
-        "Guidance scale", ("guidance_scale",), "Guidance scale", f"{_RUN} -p guidance_scale=1.5 --profile laptop"
-    ),
-    "steps": Ablation(
-        "Reverse steps", ("reverse_steps",), "Reverse steps", f"{_RUN} -p reverse_steps=50 --profile laptop"
-    ),
-    "epsilon": Ablation(
-        "Probability of the null token", ("epsilon",), "epsilon", f"{_RUN} -p epsilon=0.3 --profile laptop"
-    ),
-    "edge-weight": Ablation(
-        "Weight of the edges in the loss", ("edge_weight",), "lambda", f"{_RUN} -p edge_weight=1 --profile laptop"
-    ),
-    "combine": Ablation(
-        "Logits or probabilities",
-        ("guide_on", "guidance_scale"),
-        "Guidance combines",
-        f"{_RUN} -p guide_on=probabilities --profile laptop",
-    ),
-    "time": Ablation("Time input", ("time_input",), "Time input", f"{_RUN} -p time_input=true --profile laptop"),
-    "positions": Ablation("Positions", ("positions",), "Positions", f"{_RUN} -p positions=false --profile laptop"),
-    "attention": Ablation(
-        "Attention by channel, by head, or the whole graph",
-        ("denoiser",),
-        "Denoiser",
-        f"{_RUN} -p denoiser=matrix-heads --profile laptop",
-    ),
-    "public-code": Ablation(
-        "Choices of the public code",
-        ("denoiser", "residual", "linear_inputs", "first_time", "noise_schedule", "train_share"),
-        "What is as in the public code",
-        f"{_RUN} -p trainings=1 -p first_time=0 --profile laptop",
-    ),
-    "share": Ablation(
-        "Share of the wanted class in training",
-        ("wanted_share",),
-        "Share drawn from the wanted class",
-        f"{_RUN} -p wanted_share=0.5 --profile laptop",
-    ),
-    "labels": Ablation(
-        "Number of labels",
-        ("labelled", "epochs", "wanted_share"),
-        "Labels read in training",
-        f"{_RUN} -p labelled=1500 -p epochs=208 --profile laptop",
-    ),
-    "classes": Ablation(
-        "Number of classes",
-        ("lower_percentiles",),
-        "Classes d",
-        f"{_RUN} -p lower_percentiles='[80]' --profile laptop",
-    ),
-}
+# ---- tables and figures ----
+
+_NUMBERS = (
+    number("Best validation, %", lambda line: line["best_valid"], 3),
+    number("Median of the runs, %", lambda line: line["best_valid"]["median"], 3),
+    number("Its test, %", lambda line: line["test"] or "no test data", 2),
+    number("Valid samples, %", lambda line: line["validity"]["mean"], 1, percent=True),
+    number("Distinct valid cells", lambda line: line["distinct_valid"], 1),
+    number("In the wanted class, %", lambda line: line["in_top_class"]["mean"], 1, percent=True),
+    number("Runs without a cell", lambda line: f"{line['failed_runs']} of {line['all_runs']}"),
+    number("Labels read in all", lambda line: line["labels"]["mean"]),
+)
 
 
-def base_record(candidates: Sequence[Record]) -> Record | None:
+def base_record(runs: Shown) -> Record | None:
     """Return the run that the ablations vary."""
-    return search_tables.answering(TABLE, candidates)
+    return runs.record(BASE)
 
 
-def varied(name: str, candidates: Sequence[Record]) -> list[Record]:
+def varied(name: str, runs: Shown) -> list[Record]:
     """Return the runs of an ablation, the base run among them, in the order of the varied values."""
-    base = base_record(candidates)
-    if base is None:
+    if (base := base_record(runs)) is None:
         return []
-    may, below = ABLATIONS[name].parameters, "dinas.table8" if name == "classes" else f"dinas.ablations.{name}"
-    rows = [r for r in select_all(below, candidates).values() if r.parameters["denoiser"] != "paper"]
-    if name == "public-code" and (other := select("dinas.ablations.attention.matrix-channels", candidates)) is not None:
+    rows = [r for r in runs.below(_below(name)).values() if r.parameters["denoiser"] != "paper"]
+    if name == "public-code" and (other := runs.record("dinas.ablations.attention.matrix-channels")) is not None:
         rows.append(other)  # the network that its residual and its inputs are tried with
-    return sorted([base, *rows], key=lambda r: _order(_values(r, may)))
+    return sorted([base, *rows], key=lambda r: _order(r, ABLATIONS[name].parameters))
 
 
-def overview_table(candidates: Sequence[Record]) -> Table:
+def _below(name: str) -> str:
+    return "dinas.table8" if name == "classes" else f"dinas.ablations.{name}"
+
+
+def _order(record: Record, names: Sequence[str]) -> tuple[Any, ...]:
+    values = [record.parameters.get(n, ADDED.get(n)) for n in names]
+    return tuple(len(v) if isinstance(v, list) else str(v) if isinstance(v, str) else v for v in values)
+
+
+def lines(name: str, runs: Shown) -> Iterator[Line]:
+    """Yield the rows of an ablation."""
+    for record in varied(name, runs):
+        if (line := _line(record)) is not None:
+            yield line | {"said": _said(record, ABLATIONS[name])}
+
+
+def _line(record: Record, searcher: str = "dinas") -> Line | None:
+    if (row := metric_row(record, searcher, "paper")) is None:
+        return None
+    before, best = recorded_labels_before(record, row), record.metrics.get("optimum", {}).get("valid")
+    labels = {k: v if v is None or k == "n" else before + v for k, v in row["labels_in_search"].items()}
+    return {**row, "record": record, "labels": labels, "optimum": best, "all_runs": row["trainings"] * row["runs"]}
+
+
+def overview_table(runs: Shown) -> Table:
     """Return how much each setting changes: a row per ablation, the range of each number over its runs."""
     columns = (
-        Column("Setting"),
-        Column("Tried"),
-        Column("Best validation, %", numeric=True),
-        Column("Valid samples, %", numeric=True),
-        Column("Distinct valid cells", numeric=True),
-        Column("In the wanted class, %", numeric=True),
+        text("Setting", lambda item: item[0].title),
+        text("Tried", lambda item: "; ".join(line["said"] for line in item[1])),
+        number("Best validation, %", lambda item: _range(item[1], "best_valid", 2)),
+        number("Valid samples, %", lambda item: _range(item[1], "validity", 1, 100)),
+        number("Distinct valid cells", lambda item: _range(item[1], "distinct_valid", 0)),
+        number("In the wanted class, %", lambda item: _range(item[1], "in_top_class", 1, 100)),
     )
-    rows = []
-    for name, ablation in ABLATIONS.items():
-        known = [(r, row) for r in varied(name, candidates) if (row := metric_row(r, "dinas", "paper"))]
-        numbers = (
-            _range([row["best_valid"]["mean"] for _, row in known], 2),
-            _range([100 * row["validity"]["mean"] for _, row in known], 1),
-            _range([row["distinct_valid"]["mean"] for _, row in known], 0),
-            _range([100 * row["in_top_class"]["mean"] for _, row in known if row["validity"]["mean"]], 1),
-        )
-        rows.append(Row((ablation.title, "; ".join(_said(r, ablation) for r, _ in known), *numbers), "ours"))
     caption = (
         "What each setting changes on NAS-Bench-201, CIFAR-10, from the lowest to the highest mean over the runs of "
         "its page, all else as behind Table 2. A run without a valid sample has 0 as its best."
     )
-    return Table(columns, tuple(rows), caption)
+    return tabulate(columns, _all_lines(runs), caption, name="ablations")
 
 
-def _range(values: Sequence[float], digits: int) -> str:
-    low, high = (f"{end(values, default=0.0):.{digits}f}" for end in (min, max))
-    return low if low == high else f"{low} to {high}"
+def _all_lines(runs: Shown) -> list[tuple[Ablation, list[Line]]]:
+    return [(a, list(lines(name, runs))) for name, a in ABLATIONS.items() if name != "dropout"]
 
 
-def ablation_table(name: str, candidates: Sequence[Record]) -> Table:
+def _range(found: Sequence[Line], name: str, digits: int, scale: float = 1.0) -> str:
+    means = [scale * x[name]["mean"] for x in found if name != "in_top_class" or x["validity"]["mean"]]
+    ends = [f"{end(means):.{digits}f}" for end in (min, max)] if means else ["not run"]
+    return " to ".join(dict.fromkeys(ends))
+
+
+def ablation_table(name: str, runs: Shown) -> Table:
     """Return the table of an ablation: a row per run, the base run marked."""
-    ablation, base = ABLATIONS[name], base_record(candidates)
-    columns = (
-        Column(ablation.column),
-        Column("Best validation, %", numeric=True),
-        Column("Median of the runs, %", numeric=True),
-        Column("Its test, %", numeric=True),
-        Column("Valid samples, %", numeric=True),
-        Column("Distinct valid cells", numeric=True),
-        Column("In the wanted class, %", numeric=True),
-        Column("Runs without a cell", numeric=True),
-        Column("Labels read in all", numeric=True),
-    )
-    known = varied(name, candidates)
-    rows = [_row(r, ablation, r is base) for r in known if metric_row(r, "dinas", "paper")]
-    if name == "labels":
-        rows += _label_only_rows(known)
+    ablation, base, known = ABLATIONS[name], _quoted(BASE, runs), list(lines(name, runs))
+    marks = {r.key: " (yours)" for _, r in runs.yours.values()}
     caption = f"{ablation.title}: DiNAS on NAS-Bench-201, CIFAR-10, the paper's protocol"
-    if base is not None:
-        p, row = base.parameters, metric_row(base, "dinas", "paper") or {}
+    if base:
+        record, p = base["record"], base["record"].parameters
+        marks = {record.key: " (Table 2)"} | marks
         caption += (
-            f", {p['queries']} queries. Mean [95 % interval] over {row['trainings']} trainings x {row['runs']} runs "
+            f", {p['queries']} queries. Mean [95 % interval] over {base['trainings']} trainings x {base['runs']} runs "
             "unless a note says otherwise; a run without a valid sample scores 0. Wanted class: above percentile "
-            f"{p['percentile']:g} of validation accuracy (200 epochs, mean over seeds). Profile `{base.profile}`, "
-            f"device {base.environment.device}."
+            f"{p['percentile']:g} of validation accuracy (200 epochs, mean over seeds). Profile `{record.profile}`, "
+            f"device {record.environment.device}."
         )
-    return Table(columns, tuple(rows), caption, tuple(_notes(known, base)))
+    notes = [f"Run `{x['record'].key}`: trainings x runs = {_amount(x)}." for x in known if _amount(x) != _amount(base)]
+    notes += [*not_run(runs, BASE, f"{_below(name)}."), *runs_note(line["record"].key for line in known)]
+    items = [line | {"said": line["said"] + marks.get(line["record"].key, "")} for line in known]
+    columns = (text(ablation.column or ablation.title, lambda line: line["said"]), *_NUMBERS)
+    kind = {"dinas": "ours", "top_class": ""}
+    return tabulate(
+        columns, [*items, *(_draws(known) if name == "labels" else ())], caption, notes,
+        kind=lambda line: kind[line["searcher"]], name=f"ablation-{name}",
+    )  # fmt: skip
 
 
-def settings_table(candidates: Sequence[Record]) -> Table:
+def _amount(line: Line) -> str:
+    return f"{line['trainings']} x {line['runs']}"
+
+
+def _draws(known: Sequence[Line]) -> Iterator[Line]:
+    """Yield what the labels alone give: the draw from the best of the labelled, the best of which is known."""
+    for line in known:
+        p = line["record"].parameters
+        if p.get("labelled") and not p.get("wanted_share") and (row := _line(line["record"], "top_class")) is not None:
+            said = f"uniform draw from the best 5 % of {p['labelled']:,}"
+            yield row | {"said": said, "labels": {"mean": p["labelled"]}, "in_top_class": {"mean": None}}
+
+
+_SETTINGS = (
+    text("Data set", lambda r: DATASET_NAMES[r.parameters["dataset"]]),
+    number("Guidance scale", lambda r: f"{r.parameters['guidance_scale']:g}"),
+    text("Denoiser", lambda r: r.parameters["denoiser"]),
+    number("Epochs", lambda r: r.parameters["epochs"]),
+    number("Steps", lambda r: r.parameters["reverse_steps"]),
+    number("Best validation, %", lambda r: _dinas(r)["best_valid"], 3),
+    number("Distinct valid cells", lambda r: _dinas(r)["distinct_valid"]["mean"], 1),
+    number("Valid samples, %", lambda r: _dinas(r)["validity"]["mean"], 1, percent=True),
+    number("In the wanted class, %", lambda r: _dinas(r)["in_top_class"]["mean"], 1, percent=True),
+    number("Runs", lambda r: f"{_dinas(r)['trainings']} x {_dinas(r)['runs']}"),
+)
+
+
+def _dinas(record: Record) -> dict[str, Any]:
+    found = metric_row(record, "dinas", "paper")
+    assert found is not None
+    return found
+
+
+def settings_table(runs: Shown) -> Table:
     """Return what guidance scale and denoiser do on all three data sets: a row per run."""
-    columns = (
-        Column("Data set"),
-        Column("Guidance scale", numeric=True),
-        Column("Denoiser"),
-        Column("Epochs", numeric=True),
-        Column("Steps", numeric=True),
-        Column("Best validation, %", numeric=True),
-        Column("Distinct valid cells", numeric=True),
-        Column("Valid samples, %", numeric=True),
-        Column("In the wanted class, %", numeric=True),
-        Column("Runs", numeric=True),
-    )
-    base, free = base_record(candidates), {*_MODEL, "dataset"}
-    fixed, rows = _setting(base, free) if base else None, []
-    for record in {**select_all("dinas.table2", candidates), **select_all("dinas.ablations", candidates)}.values():
-        p, row = record.parameters, metric_row(record, "dinas", "paper")
-        if row is None or record.experiment != "nb201" or _setting(record, free) != fixed:
-            continue
-        cells = (
-            DATASET_NAMES[p["dataset"]],
-            f"{p['guidance_scale']:g}",
-            str(p["denoiser"]),
-            f"{p['epochs']}",
-            f"{p['reverse_steps']}",
-            with_interval(row["best_valid"], 3),
-            f"{row['distinct_valid']['mean']:.1f}",
-            f"{100 * row['validity']['mean']:.1f}",
-            f"{100 * row['in_top_class']['mean']:.1f}",
-            f"{row['trainings']} x {row['runs']}",
-        )
-        order = (list(DATASET_NAMES).index(p["dataset"]), p["denoiser"], p["guidance_scale"])
-        rows.append((order, Row(cells), record.key))
+    found, order = _settings(runs), list(DATASET_NAMES)
+    found.sort(key=lambda r: [order.index(r.parameters["dataset"]), r.parameters["denoiser"], _scale(r)])
     caption = (
         "DiNAS under other settings, the paper's protocol. Best validation accuracy as mean [95 % interval]; distinct "
         "cells per run; shares of all samples and of the valid samples; runs as trainings x runs."
     )
-    rows.sort(key=lambda entry: entry[0])
-    return Table(columns, tuple(row for _, row, _ in rows), caption, runs_note(key for *_, key in rows))
+    return tabulate(_SETTINGS, found, caption, runs_note(r.key for r in found), kind="", name="nb201-settings")
 
 
-def curve(candidates: Sequence[Record]) -> Figure:
-    """Return what the guidance scale does to validity, diversity, concentration and the best cell found."""
-    rows = []
-    for record in varied("guidance", candidates):
-        row = metric_row(record, "dinas", "paper")
-        if row is not None:
-            queries = record.parameters["queries"]
-            rows.append(
-                {
-                    "guidance_scale": record.parameters["guidance_scale"],
-                    "valid samples, %": 100 * row["validity"]["mean"],
-                    "distinct valid cells, % of queries": 100 * row["distinct_valid"]["mean"] / queries,
-                    "valid samples in the wanted class, %": 100 * row["in_top_class"]["mean"],
-                    "best_validation_mean": row["best_valid"]["mean"],
-                    "best_validation_median": row["best_valid"]["median"],
-                }
-            )
-    data = pd.DataFrame(rows)
+def _settings(runs: Shown) -> list[Record]:
+    base, free = base_record(runs), {*_MODEL, "dataset"} | _AMOUNT
+
+    def fixed(record: Record) -> Line:
+        return {k: v for k, v in {**ADDED, **record.parameters}.items() if k not in free}
+
+    known = {**runs.below("dinas.table2"), **runs.below("dinas.ablations")}.values()
+    return [r for r in known if base and r.experiment == "nb201" and fixed(r) == fixed(base)]
+
+
+def _scale(record: Record) -> float:
+    return float(record.parameters["guidance_scale"])
+
+
+def curve(runs: Shown) -> Figure | None:
+    """Return what the guidance scale does to validity, diversity and concentration; None for fewer than two runs."""
+    data = pd.DataFrame(
+        {
+            "guidance_scale": _scale(line["record"]),
+            "valid samples, %": 100 * line["validity"]["mean"],
+            "distinct valid cells, % of queries": 100 * line["distinct_valid"]["mean"] / line["queries"],
+            "valid samples in the wanted class, %": 100 * line["in_top_class"]["mean"],
+        }
+        for line in lines("guidance", runs)
+    )
+    if len(data) < 2:
+        return None
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots()
-        lines = (("solid", "o", "#0b3c6f"), ((0, (5, 2)), "s", "#3d8bd4"), ((0, (1, 1.4)), "D", "#b3540f"))
-        for column, (pattern, marker, colour) in zip(data.columns[1:4], lines, strict=True):
-            axes.plot(
-                data["guidance_scale"], data[column], label=column, linestyle=pattern, marker=marker, color=colour
-            )
-        axes.set_xlabel("guidance scale γ")
-        axes.set_ylabel("%")
-        axes.set_ylim(0, 104)
+        looks = (("solid", "o", "#0b3c6f"), ((0, (5, 2)), "s", "#3d8bd4"), ((0, (1, 1.4)), "D", "#b3540f"))
+        for column, (pattern, marker, colour) in zip(data.columns[1:], looks, strict=True):
+            axes.plot(data["guidance_scale"], data[column], label=column, ls=pattern, marker=marker, color=colour)
+        axes.set(xlabel="guidance scale γ", ylabel="%", ylim=(0, 104))
         canvas.legend(loc="outside lower center", ncols=1, frameon=False, handlelength=4)
 
     said = "; ".join(
-        f"at scale {r['guidance_scale']:g} {r['valid samples, %']:.0f} % valid, "
-        f"{r['distinct valid cells, % of queries']:.0f} % distinct, {r['valid samples in the wanted class, %']:.0f} % "
-        "of the valid in the wanted class"
-        for r in rows
+        f"at scale {scale:g} {valid:.0f} % valid, {distinct:.0f} % distinct, {wanted:.0f} % of the valid in the wanted "
+        "class"
+        for scale, valid, distinct, wanted in data.itertuples(index=False)
     )
-    return render(draw, (6.4, 4.4), f"Line chart against the guidance scale: {said}.", data)
-
-
-def _setting(record: Record, free: set[str]) -> dict[str, Any]:
-    """Return all parameters but the free ones; those that came later have their neutral value in earlier records."""
-    given = {**ADDED, **record.parameters}
-    return {k: v for k, v in given.items() if k not in free | _AMOUNT}
-
-
-def _values(record: Record, names: Sequence[str]) -> tuple[Any, ...]:
-    return tuple(record.parameters.get(n, ADDED.get(n)) for n in names)
-
-
-def _order(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(len(v) if isinstance(v, list) else str(v) if isinstance(v, str) else v for v in values)
+    caption = "What the guidance scale does: validity, diversity and concentration."
+    alt = f"Line chart against the guidance scale: {said}."
+    return render(draw, (6.4, 4.4), alt, data).titled("guidance-scale", caption)
 
 
 def _said(record: Record, ablation: Ablation) -> str:
     """Return the varied values of a run as text."""
     p = {**ADDED, **record.parameters}
-    if ablation.parameters == ("lower_percentiles",):
-        cuts = [*p["lower_percentiles"], p["percentile"]]
-        return f"{len(cuts) + 1}, cuts at {', '.join(f'{c:g}' for c in cuts)}"
-    if ablation.parameters[0] == "labelled":
-        count = f"{p['labelled']:,}" if p["labelled"] else "all 15,625"
-        return f"{count}{', wanted class favoured' if p['wanted_share'] else ''}"
-    if ablation.parameters == ("guide_on", "guidance_scale"):
-        return f"{p['guide_on']}, scale {p['guidance_scale']:g}"
-    if "residual" in ablation.parameters:
-        return _as_in_the_public_code(p)
     value = p[ablation.parameters[0]]
-    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else _number(value)
-
-
-def _as_in_the_public_code(p: Mapping[str, Any]) -> str:
-    """Return which choices of the public code a run makes, with its network."""
-    said = {
-        "the noisy cell added to the output": p["residual"],
-        "one-hot inputs": p["linear_inputs"],
-        "times from 0": p["first_time"] == 0,
-        "its schedule": p["noise_schedule"] == "public-code",
-        "1 % of the cells held out": p["train_share"] < 1,
-    }
-    choices = [name for name, made in said.items() if made]
-    return f"{', '.join(choices) or 'none'}; `{p['denoiser']}` network"
-
-
-def _number(value: Any) -> str:
+    if "residual" in ablation.parameters:
+        choices = {
+            "the noisy cell added to the output": p["residual"],
+            "one-hot inputs": p["linear_inputs"],
+            "times from 0": p["first_time"] == 0,
+            "its schedule": p["noise_schedule"] == "public-code",
+            "1 % of the cells held out": p["train_share"] < 1,
+        }
+        return f"{', '.join(name for name, made in choices.items() if made) or 'none'}; `{p['denoiser']}` network"
+    match ablation.parameters[0]:
+        case "lower_percentiles":
+            cuts = [*value, p["percentile"]]
+            return f"{len(cuts) + 1}, cuts at {', '.join(f'{c:g}' for c in cuts)}"
+        case "labelled":
+            favoured = ", wanted class favoured" if p["wanted_share"] else ""
+            return f"{f'{value:,}' if value else 'all 15,625'}{favoured}"
+        case "guide_on":
+            return f"{value}, scale {p['guidance_scale']:g}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
-def _row(record: Record, ablation: Ablation, is_base: bool) -> Row:
-    row = metric_row(record, "dinas", "paper")
-    assert row is not None
-    labels = recorded_labels_before(record, row) + row["distinct_valid"]["mean"]
-    cells = (
-        _said(record, ablation) + (" (Table 2)" if is_base else ""),
-        with_interval(row["best_valid"], 3),
-        f"{row['best_valid']['median']:.3f}",
-        with_interval(row["test"], 2) if row["test"] else "no test data",
-        f"{100 * row['validity']['mean']:.1f}",
-        with_interval(row["distinct_valid"], 1),
-        f"{100 * row['in_top_class']['mean']:.1f}",
-        f"{row['failed_runs']} of {row['trainings'] * row['runs']}",
-        f"{labels:,.0f}",
-    )
-    return Row(cells, "ours")
+# ---- a page ----
 
 
-def _label_only_rows(known: Sequence[Record]) -> list[Row]:
-    """Return what the labels alone give: the draw from the best of the labelled, the best of which is known."""
-    rows = []
-    for record in known:
-        m, row = record.parameters.get("labelled"), metric_row(record, "top_class", "paper")
-        if not m or row is None or record.parameters.get("wanted_share"):
-            continue
-        cells = (
-            f"uniform draw from the best 5 % of {m:,}",
-            with_interval(row["best_valid"], 3),
-            f"{row['best_valid']['median']:.3f}",
-            with_interval(row["test"], 2) if row["test"] else "no test data",
-            "100.0",
-            with_interval(row["distinct_valid"], 1),
-            "not measured",
-            f"{row['failed_runs']} of {row['trainings'] * row['runs']}",
-            f"{m:,}",
-        )
-        rows.append(Row(cells))
-    return rows
+def shown(name: str | None, runs: Shown) -> Table:
+    """Return the table of a page: the overview, or that of an ablation."""
+    if name is None:
+        return overview_table(runs)
+    return table_4.dropout_table(runs) if name == "dropout" else ablation_table(name, runs)
 
 
-def _notes(known: Sequence[Record], base: Record | None) -> list[str]:
-    """Say which rows have another number of runs, and name the runs."""
-    notes = []
-    if base is not None:
-        usual = metric_row(base, "dinas", "paper") or {}
-        for record in known:
-            row = metric_row(record, "dinas", "paper") or {}
-            if (row.get("trainings"), row.get("runs")) != (usual.get("trainings"), usual.get("runs")):
-                notes.append(f"Run `{record.key}`: trainings x runs = {row['trainings']} x {row['runs']}.")
-    return [*notes, *runs_note(r.key for r in known)]
+def extra(name: str | None, runs: Shown) -> Table | Figure | None:
+    """Return what an ablation shows beside its table: the curve of the guidance scale, exact probabilities."""
+    return curve(runs) if name == "guidance" else exact_denoiser.exact_table(runs) if name == "steps" else None
+
+
+def words(name: str | None, runs: Shown, strict: bool = True) -> dict[str, str]:
+    """Return title and texts of a page, with their numbers, and the commands that make a run of it.
+
+    Args:
+        name: of the ablation, None for the overview.
+        runs: from which the numbers come.
+        strict: whether a quoted number that is not there, or a word that is not what the records say, is an error.
+
+    Raises:
+        ParameterError: there is no such ablation.
+        NasreproError: a number is not there, or a word is not what the records say.
+    """
+    if name is not None and name not in ABLATIONS:
+        hint = did_you_mean(name, ABLATIONS)
+        raise ParameterError(f"There is no ablation `{name}`; there are {', '.join(ABLATIONS)}.{hint}")
+    page, found = (OVERVIEW, _overview(runs)) if name is None else (ABLATIONS[name], numbers(name, runs))
+    fill = _Fill(strict)
+    told = {n: fill.vformat(getattr(page, n), (), found) for n in ("title", "text", "reading", "after")}
+    entry = next(p for p in load_plan() if p.id.startswith(_below(name or "guidance")))
+    given = {"ablation": name, "experiment": entry.experiment} | entry.parameters
+    options = " ".join(option(n, value) for n, value in given.items() if value is not None)
+    return told | {"command": entry.command, "notebook": f"nasrepro notebook dinas/ablations out.ipynb {options}"}
+
+
+class _Fill(Formatter):
+    """Fills in numbers by their names, dots included; a word of comparison has the word that was read as its format."""
+
+    def __init__(self, strict: bool) -> None:
+        self._strict = strict
+
+    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:
+        """Return the number of a name."""
+        if self._strict and field_name not in kwargs:
+            raise NasreproError(f"A text quotes `{field_name}`, which no record has.")
+        return kwargs.get(field_name), field_name
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """Return a number as text."""
+        if isinstance(value, verbs.Verb) and self._strict and value != format_spec:
+            raise NasreproError(f"A text says `{format_spec}`; by the records it is `{value}`: read it again.")
+        return "not run" if value is None else value if isinstance(value, str) else format(value, format_spec)
+
+
+def _overview(runs: Shown) -> dict[str, Any]:
+    means = {a.title: [line["best_valid"]["mean"] for line in found] for a, found in _all_lines(runs)}
+    moving = [title.lower() for title, of in means.items() if max(of, default=0.0) - min(of, default=0.0) > 0.05]
+    linked = {name: f"[{a.title.lower()}](ablations/{name}.ipynb)" for name, a in ABLATIONS.items()}
+    linked["classes"] = f"[{ABLATIONS['classes'].title.lower()}](table_8.ipynb)"
+    return {"pages": ", ".join(linked.values()), "moving": " and ".join(moving) or "none"}
+
+
+def numbers(name: str, runs: Shown) -> dict[str, Any]:
+    """Return what the texts of an ablation quote, None or missing without a record.
+
+    Of each row, by what was varied, and of each of `beside`, `<row>.<field>` as a mean and `<row>.<field>.stands`:
+    where it stands to the run behind Table 2, or to its other one, `<row>.other`. `base` and `lowest` are rows, too.
+    """
+    known = [] if name == "dropout" else list(lines(name, runs))
+    base, beside = _quoted(BASE, runs), ABLATIONS[name].beside
+    pairs = {line["said"]: (line, base) for line in known}
+    if known:
+        pairs |= {"base": (base, base), "lowest": (min(known, key=lambda x: x["best_valid"]["mean"]), base)}
+    pairs |= {said: (_quoted(part, runs), _quoted(other, runs)) for said, (part, other) in beside.items()}
+    found: dict[str, Any] = exact_denoiser.numbers(runs) if name == "steps" else {}
+    for said, (row, other) in pairs.items():
+        for place, values in ((said, row), (f"{said}.other", other)):
+            found |= {f"{place}.{k}": v["mean"] if isinstance(v, Mapping) else v for k, v in values.items()}
+        both = [k for k, v in row.items() if isinstance(v, Mapping) and isinstance(other.get(k), Mapping)]
+        found |= {f"{said}.{k}.stands": verbs.standing(row[k], other[k]) for k in both}
+    return found
+
+
+def _quoted(part: str, runs: Shown) -> Line:
+    """Return the row of a part of the plan, or of a searcher in it (`<part> gp`); empty without one."""
+    part, _, searcher = part.partition(" ")
+    record = runs.record(part)
+    return (_line(record, searcher or "dinas") if record else None) or {}

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nasrepro.parameters.base import ADDED
-from nasrepro.report.fragments import profile_parameters
-from nasrepro.report.rendering import Column, Row, Table, duration, runs_note, with_interval
+from nasrepro.report.commands import profile_parameters
+from nasrepro.report.rendering import Table, duration, number, runs_note, tabulate, text
+from nasrepro.report.verbs import holds
 from nasrepro.runs.claims import metric_row
-from nasrepro.runs.plan import find, load_plan, recipe, select, select_all, trained_by
+from nasrepro.runs.plan import PLACE, Planned, Shown, find, load_plan, planned, recipe, trained_by
 from nasrepro.runs.printed import printed
-from nasrepro.runs.records import Record, Run
+from nasrepro.runs.records import Record
 
 STEP = "step_cost"  # the experiment that counts what a step amounts to
 _MODELS = {"nb301": 2}  # networks of one training, where there is more than one: normal and reduction cells
@@ -54,11 +54,6 @@ def printed_step() -> float:
     return float(hours) * 3600 / (100 * math.ceil(15_625 / 16))
 
 
-def paper_recipe() -> dict[str, Any]:
-    """Return how the paper trains and samples, as parameters."""
-    return recipe("dinas_recipe.yml")
-
-
 def amounts(candidates: Sequence[Record], shares: Mapping[tuple[str, str], tuple[float, float]]) -> dict[str, Amount]:
     """Return what each part of the book amounts to in profile `full`; runs without a `laptop` record count nothing.
 
@@ -78,9 +73,9 @@ def amounts(candidates: Sequence[Record], shares: Mapping[tuple[str, str], tuple
         seen.add(f"{kind} {of}")
         return new
 
-    for planned in (p for p in load_plan("dinas") if not p.recipe and not p.trial):
-        record, name = find(planned, candidates), planned.experiment
-        full = profile_parameters(name, "full") | planned.parameters
+    for entry in (p for p in load_plan("dinas") if not p.recipe and not p.trial):
+        record, name = find(entry, candidates), entry.experiment
+        full = profile_parameters(name, "full") | entry.parameters
         if record is None or name in _LEFT_OUT or not first("run", f"{name} {sorted(full.items())}"):
             continue
         p, speed, own = record.parameters, record.metrics.get("speed", {}), Amount()
@@ -88,7 +83,7 @@ def amounts(candidates: Sequence[Record], shares: Mapping[tuple[str, str], tuple
             own.cpu_s = sum(s for stage, s in record.cost.stages.items() if stage not in _NETWORK_STAGES)
             nets = _MODELS.get(name, 1)
             graphs = speed["training_steps"] / p["epochs"] * p["batch_size"] * full.get("cells", 1) / p.get("cells", 1)
-            as_printed = full | paper_recipe()
+            as_printed = full | recipe("dinas_recipe.yml")
             if first("trained", trained_by(name, full)):
                 own.trainings = full["trainings"] * nets
                 own.steps = own.trainings * full["epochs"] * math.ceil(graphs / full["batch_size"])
@@ -103,141 +98,156 @@ def amounts(candidates: Sequence[Record], shares: Mapping[tuple[str, str], tuple
             own.printed_s = (own.steps + own.reverse_steps) * printed_step()
         else:
             own.cpu_s = record.cost.cpu_s * full.get("samples", 1) / p.get("samples", 1)
-        found[planned.part] = found.get(planned.part, Amount()) + own
+        found[entry.part] = found.get(entry.part, Amount()) + own
     return found
 
 
-def full_table(committed: Sequence[Run]) -> Table:
+_PARTS = (
+    text("Shown in", lambda item: item[0]),
+    number("Trainings", lambda item: f"{item[1].trainings}"),
+    number("Training steps", lambda item: item[1].steps),
+    number("Reverse steps", lambda item: item[1].reverse_steps),
+    number("GPU, estimated", lambda item: duration(item[1].gpu_s)),
+    number("CPU core", lambda item: duration(item[1].cpu_s)),
+    number("Sum", lambda item: duration(item[1].gpu_s + item[1].cpu_s)),
+    number("Steps, paper's recipe", lambda item: item[1].paper_steps),
+    number("At the printed speed", lambda item: duration(item[1].paper_steps * printed_step())),
+)
+_ALL = "all of it"
+
+
+def full_table(runs: Shown) -> Table:
     """Return what the parts of the book amount to in profile `full`, and by the recipe of the paper."""
-    columns = (
-        Column("Shown in"),
-        Column("Trainings", numeric=True),
-        Column("Training steps", numeric=True),
-        Column("Reverse steps", numeric=True),
-        Column("GPU, estimated", numeric=True),
-        Column("CPU core", numeric=True),
-        Column("Sum", numeric=True),
-        Column("Steps, paper's recipe", numeric=True),
-        Column("At the printed speed", numeric=True),
-    )
-    parts = amounts([record for _, record in committed], _shares(committed))
-    total = sum(parts.values(), Amount())
-    rows = [_row(part, amount, "ours") for part, amount in parts.items()] + [_row("all of it", total)]
+    parts = _parts(runs)
     caption = (
         "The runs of profile `full`: counted, not run. GPU, estimated: Table 6 of the paper implies "
         f"{1000 * printed_step():.1f} ms for a training step of its network on an A6000 (100 epochs of NAS-Bench-201 "
         "in a quarter of an hour, batches of 16); a step of ours is taken to need the share of that time that it has "
         "of the operations or of the arithmetic, whichever is larger. CPU core: the other stages, as measured. Last "
-        "two columns: the same trainings by the recipe of the paper. What several runs share counts once, where it "
-        "comes first. Table 5 is left out: its `full` run trains on ImageNet."
+        "two columns: the same trainings by the recipe of the paper."
     )
-    return Table(columns, tuple(rows), caption)
+    items = [*parts.items(), (_ALL, sum(parts.values(), Amount()))]
+    return tabulate(_PARTS, items, caption, kind=lambda i: "" if i[0] == _ALL else "ours", name="plan-full")
 
 
-def step_table(committed: Sequence[Run]) -> Table:
+_STEPS = (
+    text("Runs of", lambda row: f"`{row['experiment']}`"),
+    text("Denoiser", lambda row: row["denoiser"]),
+    number("Batch", lambda row: row["batch_size"]),
+    number("Operations", lambda row: row["operations"]),
+    number("GFLOP", lambda row: f"{row['gflop']:.1f}"),
+    number("Operations of a reverse step", lambda row: row["reverse_operations"]),
+    number("Its GFLOP", lambda row: f"{row['reverse_gflop']:.1f}"),
+)
+
+
+def step_table(runs: Shown) -> Table:
     """Return what a training step and a reverse step of the profile `full` amount to, the paper's first."""
-    columns = (
-        Column("Runs of"),
-        Column("Denoiser"),
-        Column("Batch", numeric=True),
-        Column("Operations", numeric=True),
-        Column("GFLOP", numeric=True),
-        Column("Operations of a reverse step", numeric=True),
-        Column("Its GFLOP", numeric=True),
-    )
-    found = select("dinas.step-cost", committed)
-    rows = [
-        Row((
-            f"`{r['experiment']}`", r["denoiser"], f"{r['batch_size']:,}", f"{r['operations']:,}", f"{r['gflop']:.1f}",
-            f"{r['reverse_operations']:,}", f"{r['reverse_gflop']:.1f}",
-        ), "ours" if k else "printed")
-        for k, r in enumerate(_counts(committed))
-    ]  # fmt: skip
+    record, counts = runs.record("dinas.step-cost"), _counts(runs)
     caption = (
         "Tensor operations of one step, views apart, and floating-point operations of its matrix products, counted. "
-        "First row: the network and the batch of the paper, as rebuilt here; its training step is the printed one. "
-        "Reverse steps: of all samples of a run at once, guided."
+        "First row: the network and the batch of the paper, as rebuilt here. Reverse steps: of all samples of a run "
+        "at once, guided."
     )
-    return Table(columns, tuple(rows), caption, runs_note([found[1].key] if found else []))
+    notes = runs_note([record.key]) if record else (f"Not run: `{planned('dinas.step-cost').command}`.",)
+    return tabulate(
+        _STEPS, counts, caption, notes, kind=lambda row: "printed" if row is counts[0] else "ours", name="step-cost"
+    )
 
 
-def tried_table(committed: Sequence[Run]) -> Table:
+_TRIED = (
+    text("Runs of", lambda item: f"`{item[0]}`"),
+    number("Seed", lambda item: f"{item[1].parameters['seed']}"),
+    number("Batch", lambda item: item[1].parameters["batch_size"]),
+    number("Training steps", lambda item: item[1].metrics["speed"]["training_steps"]),
+    number("Reverse steps", lambda item: f"{item[1].parameters['reverse_steps']}"),
+    number("Valid or feasible, %", lambda item: _share(_sampled(item[1])), 1, percent=True),
+    number("Best validation, %", lambda item: (row := _sampled(item[1])).get("val") or row["best_valid"], 3),
+)
+
+
+def _sampled(record: Record) -> dict[str, Any]:
+    row = metric_row(record, "dinas", "paper")
+    assert row is not None, f"{record.key} has no samples of DiNAS"
+    return row
+
+
+def _share(row: Mapping[str, Any]) -> float | str:
+    found = row.get("feasibility", row.get("validity"))
+    return "not counted" if found is None else found["mean"]
+
+
+def tried_table(runs: Shown) -> Table:
     """Return single trainings with the batches and epochs of the profile `full`, made on a CPU, each below the runs of
     profile `laptop` that it is to match."""
-    columns = (
-        Column("Runs of"),
-        Column("Seed", numeric=True),
-        Column("Batch", numeric=True),
-        Column("Training steps", numeric=True),
-        Column("Reverse steps", numeric=True),
-        Column("Valid or feasible, %", numeric=True),
-        Column("Best validation, %", numeric=True),
-    )
-    known = [record for _, record in committed]
-    rows, keys = [], []
-    trials = list(select_all("dinas.full-profile.trials", known).values())
-    for planned in (p for p in load_plan("dinas") if p.part.startswith("Table") and not p.recipe and not p.trial):
-        usual = find(planned, known)
-        tried = [r for r in trials if usual is not None and _tried(r, usual)]
-        for record in [usual, *tried] if usual is not None and tried else []:
-            p, row = record.parameters, metric_row(record, "dinas", "paper")
-            assert row is not None, f"{record.key} has no samples of DiNAS"
-            share, best = row.get("feasibility", row.get("validity")), row["val" if "val" in row else "best_valid"]
-            steps = f"{record.metrics['speed']['training_steps']:,}"
-            cells = (f"`{planned}`", f"{p['seed']}", f"{p['batch_size']:,}", steps, f"{p['reverse_steps']}")
-            found = ("not counted" if share is None else f"{100 * share['mean']:.1f}", with_interval(best, 3))
-            rows.append(Row((*cells, *found), "" if record is usual else "ours"))
-            keys.append(record.key)
+    items = list(_tried(runs))
     caption = (
         "Samples of trainings in larger batches beside those of the profile `laptop`, mean [95 % interval] over runs. "
         "All on a CPU."
     )
-    return Table(columns, tuple(rows), caption, runs_note(keys))
+    notes = runs_note(record.key for _, record, _ in items)
+    return tabulate(_TRIED, items, caption, notes, kind=lambda item: item[2], name="full-tried")
 
 
-def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
-    """Return the numbers that sentences quote, None without records: minutes in all of profile `full`, estimated and at
-    the printed time for every step, and hours by the recipe of the paper."""
-    total = sum(amounts([record for _, record in committed], _shares(committed)).values(), Amount())
+def numbers(runs: Shown) -> dict[str, float | str | None]:
+    """Return what sentences quote, None without records.
+
+    Of profile `full` the minutes of all of it, estimated and at the printed time for every step, and hours by the
+    recipe of the paper; beside them `step_numbers`.
+    """
+    total = sum(_parts(runs).values(), Amount())
+    found: dict[str, float | str | None] = {
+        "full_profile.minutes": (total.gpu_s + total.cpu_s) / 60,
+        "full_profile.printed_minutes": (total.printed_s + total.cpu_s) / 60,
+        "full_profile.paper_hours": total.paper_steps * printed_step() / 3600,
+    }
+    return (found if total.steps else dict.fromkeys(found)) | step_numbers(runs)
+
+
+def step_numbers(runs: Shown) -> dict[str, float | str | None]:
+    """Return the milliseconds of the paper's step, and how it compares with that of ours on NAS-Bench-201."""
+    counts, told = _counts(runs), {"full_profile.printed_ms": 1000 * printed_step()}
+    row = next((r for r in counts[1:] if (r["experiment"], r["denoiser"]) == ("nb201", "default")), None)
+    if row is None:
+        return {**told}
+    twice = counts[0]["operations"] > 2 * row["operations"]
     return {
-        "full_profile.minutes": (total.gpu_s + total.cpu_s) / 60 if total.steps else None,
-        "full_profile.printed_minutes": (total.printed_s + total.cpu_s) / 60 if total.steps else None,
-        "full_profile.paper_hours": total.paper_steps * printed_step() / 3600 if total.steps else None,
+        **told,
+        "full_profile.operations": holds(twice, "more than twice as many", "not twice as many"),
+        "full_profile.arithmetic": holds(counts[0]["gflop"] > row["gflop"], "more", "less"),
     }
 
 
-def _tried(record: Record, usual: Record) -> bool:
-    """Tell whether a trial has the batches and epochs of profile `full`, and else trains as the usual run does."""
-    own, its = ({**ADDED, **r.parameters} for r in (record, usual))
-    if record.experiment != usual.experiment or own.keys() != its.keys() or own.get("seed") == its.get("seed"):
-        return False
-    full = profile_parameters(record.experiment, "full")
-    free = {"seed", "trainings", "most_draws", "reverse_steps", "batch_size", "epochs"}
-    return (
-        all(own[k] == v for k, v in its.items() if k not in free)
-        and all(own[k] == full[k] for k in ("batch_size", "epochs"))
-        and own["batch_size"] != its["batch_size"]
-    )
+def _parts(runs: Shown) -> dict[str, Amount]:
+    return amounts([record for _, record in runs], _shares(runs))
 
 
-def _counts(committed: Sequence[Run]) -> list[dict[str, Any]]:
-    found = select("dinas.step-cost", committed)
-    return found[1].metrics["counts"] if found else []
+def _tried(runs: Shown) -> Iterator[tuple[Planned, Record, str]]:
+    """Yield trials below the first run of their place, which they are to match: entry of the plan, record, kind."""
+    trials = list(runs.below("dinas.full-profile.trials").values())
+    for entry in (p for p in load_plan("dinas") if p.part.startswith("Table") and not p.recipe and not p.trial):
+        usual = runs.record(entry.id) if trials else None
+        if usual is not None and (tried := [r for r in trials if _place(r) == _place(usual)]):
+            trials = [r for r in trials if r not in tried]
+            yield entry, usual, ""
+            yield from ((entry, record, "ours") for record in tried)
 
 
-def _shares(committed: Sequence[Run]) -> dict[tuple[str, str], tuple[float, float]]:
+def _place(record: Record) -> tuple[Any, ...]:
+    return record.experiment, *(record.parameters.get(name) for name in PLACE)
+
+
+def _counts(runs: Shown) -> list[dict[str, Any]]:
+    record = runs.record("dinas.step-cost")
+    return record.metrics["counts"] if record else []
+
+
+def _shares(runs: Shown) -> dict[tuple[str, str], tuple[float, float]]:
     """Return training and reverse steps as shares of the paper's training step, whose time is the printed one: of its
     operations or of its arithmetic, whichever share is larger."""
-    rows = _counts(committed)
+    rows = _counts(runs)
 
     def share(row: dict[str, Any], of: str) -> float:
         return max(row[f"{of}{name}"] / rows[0][name] for name in ("operations", "gflop"))
 
     return {(r["experiment"], r["denoiser"]): (share(r, ""), share(r, "reverse_")) for r in rows[1:]}
-
-
-def _row(part: str, a: Amount, kind: str = "") -> Row:
-    times = (duration(a.gpu_s), duration(a.cpu_s), duration(a.gpu_s + a.cpu_s))
-    paper = (f"{a.paper_steps:,}", duration(a.paper_steps * printed_step()))
-    cells = (part, f"{a.trainings}", f"{a.steps:,}", f"{a.reverse_steps:,}", *times, *paper)
-    return Row(cells, kind)

@@ -6,18 +6,17 @@ be compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
-import pandas as pd
-
 from nasrepro.parameters.base import ADDED
-from nasrepro.report.dinas import table_1_2 as search_tables
-from nasrepro.report.dinas.table_1_2 import SEARCHER_NAMES
-from nasrepro.report.rendering import Column, Row, Table, runs_note, with_interval
+from nasrepro.report.dinas.table_1_2 import SEARCHER_NAMES, field, flat
+from nasrepro.report.rendering import Table, number, tabulate, text
+from nasrepro.report.verbs import holds, standing
 from nasrepro.runs import records
 from nasrepro.runs.claims import metric_row
-from nasrepro.runs.plan import select, select_all
+from nasrepro.runs.plan import Shown, load_plan, planned
 from nasrepro.runs.printed import printed
 from nasrepro.runs.protocols import recorded_labels_before
 from nasrepro.runs.records import Record, Run
@@ -30,229 +29,242 @@ WHAT = {
     "nlp": "100 minus the loss on Penn Treebank after 50 epochs as our surrogate predicts it (trained on test losses, "
     "the only public ones)",
 }
-QUERIES = {"nb301": (100, 192), "nlp": (304,)}  # of DiNAS, and of the methods beside it
+_QUERIES = {"nb301": 192, "nlp": 304}  # of the printed methods beside DiNAS
 # what a further row of DiNAS may vary, each alone, and how the row says so
 _VARIED = {"guidance_scale": "guidance scale {:g}", "cells": "{:,} labels"}
 TOP_CLASS = "Uniform draw from the labelled top class"
+_Line = Mapping[str, Any]
+
+_COLUMNS = (
+    text("Method", field("method")),
+    number("Best, ours", field("best_valid"), 3),
+    number("Behind DiNAS by", field("behind")),
+    number("p", field("p")),
+    number("Queries", field("queries")),
+    number("Labels read before", field("before")),
+    number("Valid samples, %", field("valid"), 1, percent=True),
+    number("Runs that end outside, %", field("extrapolated"), percent=True),
+    number("Best inside", field("inside")),
+    number("Printed, other surrogate", field("printed")),
+)
 
 
-def search_table(benchmark: str, runs: Sequence[Run]) -> Table:
+def search_table(benchmark: str, runs: Shown) -> Table:
     """Return a half of Table 3: DiNAS and its control, then the searches rerun, each beside what is printed."""
-    columns = (
-        Column("Method"),
-        *(Column("Best, ours", numeric=True), Column("Behind DiNAS by", numeric=True), Column("p", numeric=True)),
-        *(Column("Queries", numeric=True), Column("Labels read before", numeric=True)),
-        *(Column("Valid samples, %", numeric=True), Column("Runs that end outside, %", numeric=True)),
-        *(Column("Best inside", numeric=True), Column("Printed, other surrogate", numeric=True)),
-    )
-    found, title = select(f"dinas.table3.{benchmark}", runs), TITLES[benchmark]
-    told = printed("dinas_table3").query("benchmark == @benchmark").set_index("method")
-    searches = select(f"dinas.table3.{benchmark}.searches", runs)
-    rerun = [] if searches is None else [searches]
-    caption = f"DiNAS, Table 3, {title}: {WHAT[benchmark]}"
-    if found is None:
-        cells = ("DiNAS", "not run", *["not run"] * 7, f"{told['val']['DiNAS']:.2f}")
-        return Table(columns, (Row(cells, "ours"),), f"{caption}. No run of ours to show.")
-    record = found[1]
-    dinas, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
-    assert dinas is not None
-    rows = [Row(("DiNAS", *_cells(record, dinas, dinas, ""), _told(told, "DiNAS")), "ours")]
-    variants = others(benchmark, runs)
-    rows += _variants(record, dinas, variants)
-    if control is not None:
-        p = _pvalues(found, [(found, "top_class")])[0]
-        rows.append(Row((TOP_CLASS, *_cells(record, control, dinas, p), "n.p."), "ours"))
-    for other in rerun:
-        shown = {s: row for s in SEARCHER_NAMES if (row := metric_row(other[1], s, "paper")) is not None}
-        for (name, row), p in zip(shown.items(), _pvalues(found, [(other, s) for s in shown]), strict=True):
-            text = SEARCHER_NAMES[name] + (", budget of the paper" if row["queries"] != dinas["queries"] else "")
-            same = row["queries"] == QUERIES[benchmark][-1]
-            mark = _told(told, SEARCHER_NAMES[name]) if same else "other budget"
-            rows.append(Row((text, *_cells(other[1], row, dinas, p), mark), "ours"))
+    part, name = f"dinas.table3.{benchmark}", f"table3-{benchmark}"
+    run, rerun = runs.run(part), runs.run(f"{part}.searches")
+    values = printed("dinas_table3").query("benchmark == @benchmark").set_index("method")["val"].dropna()
+    told = {method: f"{value:.2f}" for method, value in values.items()}
+    caption = f"DiNAS, Table 3, {TITLES[benchmark]}: {WHAT[benchmark]}"
+    if run is None:
+        caption += f". No run of ours to show; to make it: `{planned(part).command}`."
+        return tabulate(_COLUMNS, [{"method": "DiNAS", "printed": told["DiNAS"]}], caption, name=name)
+    record, rows = run[1], _rows(run[1])
+    dinas, searches = rows["dinas"], _rows(rerun[1]) if rerun else {}
+    varied = [r for entry, r in runs.below(part).items() if ".varied." in entry]
+    lines = [_line("DiNAS", record, dinas, dinas, "itself", told["DiNAS"]), *_variants(record, dinas, varied)]
+    lines += [_line(TOP_CLASS, record, rows["top_class"], dinas, *_pvalues(run, run, ["top_class"]))]
+    for (s, row), p in zip(searches.items(), _pvalues(run, rerun, searches), strict=True):
+        mark = told.get(SEARCHER_NAMES[s], "n.p.") if row["queries"] == _QUERIES[benchmark] else "other budget"
+        lines.append(_line(SEARCHER_NAMES[s], record, row, dinas, p, mark))
     q = record.parameters
+    others = f"{rerun[1].parameters['runs']} runs" if rerun else f"not run, `{planned(f'{part}.searches').command}`"
     caption += (
         f"; mean [95 % interval] of the best of a run. DiNAS: {dinas['trainings']} training(s) x {dinas['runs']} runs, "
         f"top {100 - q['percentile']:g} % of {recorded_labels_before(record, dinas):,.0f} labels, guidance scale "
-        f"{q['guidance_scale']:g}, {q['reverse_steps']} reverse steps, profile `{record.profile}`, device "
-        f"{record.environment.device}"
-        + (f"; the others: {rerun[0][1].parameters['runs']} runs." if rerun else "; the others were not run.")
+        f"{q['guidance_scale']:g}, {q['reverse_steps']} reverse steps; the others: {others}."
     )
-    notes = (*_standing(dinas, rerun), *_search_notes(benchmark, record, told), *runs_note(r.key for r in variants))
-    return Table(columns, tuple(rows), caption, notes)
+    return tabulate(_COLUMNS, lines, caption, name=name)
 
 
-def others(benchmark: str, runs: Sequence[Run]) -> list[Record]:
-    """Return the records that vary the guidance scale, or the number of labels, alone."""
-    if benchmark == "nlp":
-        return []  # the plan has none
-    found = [r for _, r in select_all(f"dinas.table3.{benchmark}.varied", runs).values()]
-    return sorted(found, key=lambda r: [r.parameters.get(name, 0) for name in _VARIED])
+def _rows(record: Record | None) -> dict[str, dict[str, Any]]:
+    """Return the rows of a record by searcher, every sample a query, in the order of the table."""
+    order = ("dinas", "top_class", *SEARCHER_NAMES)
+    return {s: row for s in order if record is not None and (row := metric_row(record, s, "paper")) is not None}
 
 
-def _variants(record: Record, dinas: dict[str, Any], others: Sequence[Record]) -> Iterator[Row]:
+def _line(method: str, record: Record, row: _Line, dinas: _Line, p: str = "not tested", mark: str = "n.p.") -> _Line:
+    behind = dinas["best_valid"]["mean"] - row["best_valid"]["mean"]
+    inside = row["best_inside"]
+    of = f" in {inside['n']} of {row['trainings'] * row['runs']} runs" if inside["n"] else "in no run"
+    return {
+        **row,
+        "method": method,
+        "behind": "itself" if row is dinas else f"{behind:+.3f}",
+        "p": p,
+        "before": recorded_labels_before(record, row),
+        "valid": row["validity"]["mean"],
+        "inside": (f"{inside['mean']:.3f}" if inside["n"] else "") + of,
+        "printed": mark,
+    }
+
+
+def _variants(record: Record, dinas: _Line, varied: Sequence[Record]) -> Iterator[_Line]:
     """Yield DiNAS with distinct valid queries, where it may draw more than it queries, and the runs that vary one
     parameter."""
-    for shown in (record, *others):
-        varied = [
-            f", {text.format(shown.parameters[name])}"
-            for name, text in _VARIED.items()
-            if shown.parameters.get(name) != record.parameters.get(name)
-        ]
-        for protocol, what in (("paper", ""), ("distinct", ", distinct valid queries")):
-            row = metric_row(shown, "dinas", protocol)
-            fills = protocol == "paper" or shown.parameters["most_draws"] > 1
-            if row is not None and row is not dinas and fills:
-                yield Row((f"DiNAS{''.join(varied)}{what}", *_cells(shown, row, dinas, "not tested"), "n.p."), "ours")
+    for other in (record, *sorted(varied, key=lambda r: [r.parameters.get(name, 0) for name in _VARIED])):
+        differs = [n for n in _VARIED if other.parameters.get(n) != record.parameters.get(n)]
+        label = "".join(["DiNAS", *(f", {_VARIED[n].format(other.parameters[n])}" for n in differs)])
+        if other is not record:
+            yield _line(label, other, _rows(other)["dinas"], dinas)
+        if other.parameters["most_draws"] > 1 and (row := metric_row(other, "dinas", "distinct")) is not None:
+            yield _line(f"{label}, distinct valid queries", other, row, dinas)
 
 
-def _cells(record: Record, row: dict[str, Any], dinas: dict[str, Any], p: str) -> tuple[str, ...]:
-    behind = dinas["best_valid"]["mean"] - row["best_valid"]["mean"]
-    return (
-        with_interval(row["best_valid"], 3),
-        "itself" if row is dinas else f"{behind:+.3f}",
-        p or "itself",
-        f"{row['queries']}",
-        f"{recorded_labels_before(record, row):,.0f}",
-        f"{100 * row['validity']['mean']:.1f}",
-        f"{100 * row['extrapolated']:.0f}",
-        _inside(row),
-    )
-
-
-def _inside(row: dict[str, Any]) -> str:
-    found = row["best_inside"]
-    of = f" in {found['n']} of {row['trainings'] * row['runs']} runs" if found["n"] else "in no run"
-    return (f"{found['mean']:.3f}" if found["n"] else "") + of
-
-
-def _told(told: pd.DataFrame, method: str) -> str:
-    value = told["val"].get(method)
-    return "n.p." if value is None or pd.isna(value) else f"{value:.2f}"
-
-
-def _pvalues(found: Run, others: Sequence[tuple[Run, str]]) -> list[str]:
+def _pvalues(run: Run, other: Run | None, searchers: Iterable[str]) -> list[str]:
     """Return Holm-adjusted p-values of the runs of DiNAS against those of each of some searchers."""
-    values = [permutation(_best(found, "dinas"), _best(run, searcher)) for run, searcher in others]
+    values = [permutation(_best(run, "dinas"), _best(other, s)) for s in searchers] if other else []
     return [f"{p:.2g}" for p in holm(values)]
 
 
 def _best(run: Run, searcher: str) -> list[float]:
-    frame = records.load_table(run[0], run[1], "runs.parquet")
-    found: list[float] = frame.loc[
-        (frame["searcher"] == searcher) & (frame["protocol"] == "paper"), "best_valid"
-    ].tolist()
-    return found
+    frame = records.load_table(run[0], run[1], "runs.parquet").query("searcher == @searcher and protocol == 'paper'")
+    return list(frame["best_valid"])
 
 
-def _standing(dinas: dict[str, Any], rerun: Sequence[Run]) -> Iterator[str]:
-    """Say which searches DiNAS is ahead of at equal queries, by all values and by those that are no extrapolations."""
-    for _, record in rerun:
-        rows = {s: row for s in SEARCHER_NAMES if (row := metric_row(record, s, "paper")) is not None}
-        if record.parameters["queries"] != dinas["queries"]:
-            continue
-        for field, what in (("best_valid", "all values"), ("best_inside", "values inside of what the surrogate knows")):
-            mine = dinas[field]["mean"] or 0
-            ahead = [SEARCHER_NAMES[s] for s, row in rows.items() if mine > (row[field]["mean"] or 0)]
-            yield (
-                f"By the mean of {what}, with {dinas['queries']} queries each, DiNAS is ahead of {len(ahead)} of "
-                f"{len(rows)} searches{': ' * bool(ahead)}{', '.join(ahead)}."
-            )
+_RECIPE = ("wanted_share", "denoiser", "epochs", "batch_size", "time_input", "reverse_steps")
+_TRIALS = (
+    number("Wanted class favoured, %", lambda trial: f"{100 * trial['wanted_share']:g}"),
+    text("Denoiser", field("denoiser")),
+    number("Epochs", field("epochs")),
+    number("Cells per step", field("batch_size")),
+    text("Time input", lambda trial: "yes" if trial["time_input"] else "no"),
+    number("Reverse steps", field("reverse_steps")),
+    number("Guidance scale", lambda trial: f"{trial['guidance_scale']:g}"),
+    number("Valid samples, %", field("valid"), 1, percent=True),
+    number("Best, ours", field("best_valid"), 3),
+    number(TOP_CLASS, field("top_class"), 3),
+    number("In the wanted class, %", lambda trial: trial["in_top_class"]["mean"], 1, percent=True),
+    number("Distinct valid per run", lambda trial: f"{trial['distinct_valid']['mean']:.1f} of {trial['queries']}"),
+)
 
 
-def _search_notes(benchmark: str, record: Record, told: pd.DataFrame) -> tuple[str, ...]:
-    best = record.metrics["best_label"]
-    what = "pairs" if benchmark == "nb301" else "cells"
-    source = "" if benchmark == "nb301" else ", a true loss, not the surrogate's"
-    return (
-        f"The best of the {what} that DiNAS was trained on has the label {best:.3f}{source}: known before its first "
-        "query.",
-        "Behind DiNAS by: mean of DiNAS minus mean of the row. p: permutation test of the runs, two-sided, with Holm's "
-        "correction within a budget; it takes runs as independent, though those of one training share a model.",
-        "Runs that end outside: the best architecture lies farther from those the surrogate was fitted to than 99 % of "
-        "them from each other; there its values are extrapolations. Best inside: the best of the others, mean over "
-        "the runs that have any.",
-        "Printed: NAS-Bench-301 by its official ensemble, which we do not have, and NAS-Bench-NLP by the surrogate of "
-        f"NAS-Bench-X11. AG-Net is printed with {_told(told, 'AG-Net')}. n.p.: not printed.",
-    )
-
-
-def scale_table(benchmark: str, runs: Sequence[Run]) -> Table:
-    """Return the trial runs, by how they were trained and then by guidance scale: where our setting comes from."""
-    columns = (
-        *(Column("Wanted class favoured, %", numeric=True), Column("Denoiser"), Column("Epochs", numeric=True)),
-        *(Column("Cells per step", numeric=True), Column("Time input"), Column("Reverse steps", numeric=True)),
-        *(Column("Guidance scale", numeric=True), Column("Valid samples, %", numeric=True)),
-        *(Column("Best, ours", numeric=True), Column(f"{TOP_CLASS}", numeric=True)),
-        *(Column("In the wanted class, %", numeric=True), Column("Distinct valid per run", numeric=True)),
-    )
-    names = ("wanted_share", "denoiser", "epochs", "batch_size", "time_input", "reverse_steps", "guidance_scale")
-    trials = {
-        tuple({**ADDED, **record.parameters}[name] for name in names): record
-        for _, record in select_all(f"dinas.table3.{benchmark}.trials", runs).values()
-    }
-    rows = []
-    for (share, denoiser, epochs, batch, time_input, steps, scale), record in sorted(trials.items()):
-        row, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
-        assert row is not None and control is not None
-        cells = (
-            *(f"{100 * share:g}", denoiser, f"{epochs}", f"{batch}", "yes" if time_input else "no", f"{steps}"),
-            f"{scale:g}",
-            f"{100 * row['validity']['mean']:.1f}",
-            with_interval(row["best_valid"], 3),
-            with_interval(control["best_valid"], 3),
-            f"{100 * row['in_top_class']['mean']:.1f}",
-            f"{row['distinct_valid']['mean']:.1f} of {row['queries']}",
-        )
-        rows.append(Row(cells, "ours"))
+def scale_table(benchmark: str, runs: Shown) -> Table | None:
+    """Return the trial runs, by how they were trained and then by guidance scale; None without any."""
     caption = f"{TITLES[benchmark]}: trial runs of one training with the seed {TRIAL_SEED}."
-    return Table(columns, tuple(rows), caption, runs_note(trials[setting].key for setting in sorted(trials)))
+    found = trials(benchmark, runs)
+    return tabulate(_TRIALS, found, caption, name=f"scale-{benchmark}") if found else None
 
 
-def misreading_table(record: Record) -> Table:
-    """Return what the error of the public code does to the result of a record of `nb301`, from the same samples."""
-    columns = (Column("What"), Column("Accuracy, %", numeric=True))
-    names = {
-        "best_if_read_rightly": "Best of a run, architectures read rightly",
-        "best_as_reported": "Best of a run, as the public code would report it",
-        "worth_of_it": "What the architecture is worth that the public code would choose",
+def trials(benchmark: str, runs: Shown) -> list[_Line]:
+    """Return the trial runs behind our settings: parameters, what DiNAS found, and its control `top_class`."""
+    found = [_trial(r) for r in runs.below(f"dinas.table3.{benchmark}.trials").values()]
+    return sorted(found, key=lambda trial: [trial[name] for name in (*_RECIPE, "guidance_scale")])
+
+
+def _trial(record: Record) -> _Line:
+    rows, p, metrics = _rows(record), {**ADDED, **record.parameters}, record.metrics
+    return {
+        **p,
+        **rows["dinas"],
+        "valid": rows["dinas"]["validity"]["mean"],
+        "top_class": rows["top_class"]["best_valid"],
+        "novelty": metrics["novelty"],
+        "new": next(iter(metrics["generations"].values()))["novelty"],  # of normal cells, where they are pairs
+        "steps": metrics["speed"]["training_steps"],
+        "recipe": [p[name] for name in _RECIPE],
     }
-    found = record.metrics["misreading"]
-    if found is None:
-        return Table(columns, (), "Read as the public code reads: decode=public_code.")
-    rows = tuple(Row((text, with_interval(found[name], 3)), "ours") for name, text in names.items())
+
+
+def chosen(series: Sequence[_Line]) -> float:
+    """Return the guidance scale that our rule chooses: the largest with at least 95 % valid samples, or, where none
+    has that, the one with the most."""
+    enough = [trial["guidance_scale"] for trial in series if trial["valid"] >= 0.95]
+    return float(max(enough) if enough else max(series, key=lambda trial: trial["valid"])["guidance_scale"])
+
+
+_MISREAD = {
+    "best_if_read_rightly": "Best of a run, architectures read rightly",
+    "best_as_reported": "Best of a run, as the public code would report it",
+    "worth_of_it": "What the architecture is worth that the public code would choose",
+}
+
+
+def misreading_table(runs: Shown) -> Table | None:
+    """Return what the error of the public code does to the result on NAS-Bench-301, from the same samples; None without
+    a run that reads rightly."""
+    record = runs.record("dinas.table3.nb301")
+    if record is None or (found := record.metrics["misreading"]) is None:
+        return None
+    columns = (text("What", lambda name: _MISREAD[name]), number("Accuracy, %", lambda name: found[name], 3))
     caption = f"The samples of run `{record.key}`, read rightly and as the public code of AG-Net and DiNAS reads them."
-    return Table(columns, rows, caption)
+    return tabulate(columns, _MISREAD, caption, name="misreading")
 
 
-def run_table(record: Record) -> Table:
-    """Return what one run of `nb301`, `nlp`, or of the baselines on either found: a row per method."""
-    columns = (
-        *(Column("Method"), Column("Best", numeric=True), Column("Median", numeric=True)),
-        *(Column("Queries", numeric=True), Column("Labels read before", numeric=True)),
-        *(Column("Valid samples, %", numeric=True), Column("Runs that end outside, %", numeric=True)),
-        Column("Best inside", numeric=True),
-    )
-    benchmark = record.parameters.get("benchmark", record.experiment)
-    rows = [
-        Row(
-            (
-                text,
-                with_interval(row["best_valid"], 3),
-                f"{row['best_valid']['median']:.3f}",
-                f"{row['queries']}",
-                f"{recorded_labels_before(record, row):,.0f}",
-                f"{100 * row['validity']['mean']:.1f}",
-                f"{100 * row['extrapolated']:.0f}",
-                _inside(row),
-            ),
-            "ours",
-        )
-        for name, text in {"dinas": "DiNAS", "top_class": TOP_CLASS, **SEARCHER_NAMES}.items()
-        if (row := metric_row(record, name, "paper")) is not None
-    ]
-    return Table(columns, tuple(rows), f"{TITLES[benchmark]}: {WHAT[benchmark]}; mean [95 % interval] over runs.")
+_Numbers = dict[str, float | int | str | None]
 
 
-def searchers_table(record: Record) -> Table:
-    """Return what the searchers of a record of `baselines` found, on whichever benchmark."""
-    return run_table(record) if record.parameters["benchmark"] in TITLES else search_tables.searchers_table(record)
+def numbers(runs: Shown) -> _Numbers:
+    """Return what sentences quote: `<benchmark>.<searcher>.<field>[.<statistic>]`, `<benchmark>.<fact>`, verdicts."""
+    found: _Numbers = {}
+    for name, verdicts in (("nb301", _of_pairs), ("nlp", _of_cells)):
+        record, rerun = (runs.record(f"dinas.table3.{name}{more}") for more in ("", ".searches"))
+        searches, rows = _rows(rerun), _rows(record) | _rows(rerun)
+        for searcher, row in rows.items():
+            found |= flat(f"{name}.{searcher}", row)
+        if record is None:
+            continue
+        dinas = rows["dinas"]
+        found |= flat(name, record.parameters) | flat(name, record.metrics)
+        found |= {f"{name}.labels": recorded_labels_before(record, dinas), f"{name}.searches": len(searches)}
+        for value in ("best_valid", "best_inside"):
+            behind = [s for s, row in searches.items() if (dinas[value]["mean"] or 0) > (row[value]["mean"] or 0)]
+            found[f"{name}.ahead.{value}"] = len(behind)
+            found[f"{name}.ahead.{value}.names"] = ", ".join(SEARCHER_NAMES[s] for s in behind) or "none"
+        found |= flat(name, verdicts(record.metrics, rows, trials(name, runs), runs))
+    seeds = {p.resolved.get("seed") for p in load_plan("dinas") if not p.trial}
+    return found | {"trial_seed": TRIAL_SEED, "seed": holds(TRIAL_SEED not in seeds, "no other table", "other tables")}
+
+
+def _of_pairs(metrics: _Line, rows: Mapping[str, _Line], tried: Sequence[_Line], runs: Shown) -> dict[str, Any]:
+    """Return what is said of NAS-Bench-301 alone."""
+    series, base = _as_planned("nb301", tried)
+    same = [t for t in tried if (t["guidance_scale"], t["wanted_share"]) == (base["guidance_scale"], 0.5)]
+    blocks = next(t for t in same if t["denoiser"] == "whole-graph")
+    stronger = [(a, b) for a, b in pairwise(tried) if a["recipe"] == b["recipe"]]
+    rises = [b["best_valid"]["mean"] > a["best_valid"]["mean"] for a, b in stronger]
+    known = max(metrics["best_label"], rows["top_class"]["best_valid"]["mean"])
+    shares = [rows["dinas"]["validity"]["mean"], *(t["valid"] for t in tried)]
+    more = _rows(runs.record("dinas.table3.nb301.varied.cells")).get("dinas")
+    exact = runs.record("dinas.exact.nb301")
+    return {
+        "rule": chosen(series),
+        "beyond": holds(rows["dinas"]["best_valid"]["mean"] > known, "beyond", "not beyond"),
+        "enough": holds(max(shares) < 0.95, "no", "some"),
+        "stronger": len(stronger),
+        "rises": holds(all(rises), "each", "not each"),
+        "falls": sum(b["valid"] < a["valid"] for a, b in stronger),
+        "helped": holds(all(t["valid"] <= base["valid"] for t in same), "none", "one or more"),
+        "longest": max(t["steps"] for t in same),
+        "trial": base,
+        "blocks": blocks,
+        "blocks.fewer": holds(blocks["valid"] < base["valid"], "fewer", "no fewer"),
+        "blocks.best": standing(blocks["best_valid"], base["best_valid"], ("better", "equal", "worse")),
+        "exact": next((x["valid"] for x in exact.metrics["by_steps"] if x["steps"] == 50), None) if exact else None,
+        **{f"more.{n}": more[n]["mean"] if more else None for n in ("validity", "best_valid")},
+    }
+
+
+def _of_cells(metrics: _Line, rows: Mapping[str, _Line], tried: Sequence[_Line], _: Shown) -> dict[str, Any]:
+    """Return what is said of NAS-Bench-NLP alone."""
+    dinas, control = rows["dinas"], rows["top_class"]
+    best = dinas["best_valid"]["mean"]
+    series, base = _as_planned("nlp", tried)
+    beaten = [best > rows[s]["best_valid"]["mean"] for s in SEARCHER_NAMES if s in rows]
+    less = [t for t in tried if t["wanted_share"] < base["wanted_share"]]
+    return {
+        "rule": chosen(series),
+        "rule.default": chosen([t for t in tried if t["denoiser"] == "default" and t not in less]),
+        "beats": holds(all(beaten), "better than any search", "not better than every search"),
+        "control": standing(dinas["best_valid"], control["best_valid"], ("better than", "as well as", "worse than")),
+        "newer": holds(all(t["novelty"] > metrics["novelty"] for t in less), "more", "no more"),
+        "fewer": holds(all(t["valid"] < dinas["validity"]["mean"] for t in less), "fewer", "not fewer"),
+        "better": holds(all(t["best_valid"]["mean"] <= best for t in less), "none", "some"),
+    }
+
+
+def _as_planned(benchmark: str, tried: Sequence[_Line]) -> tuple[list[_Line], _Line]:
+    """Return the trials trained as the run of the table is planned, and of these the one with its guidance scale."""
+    plan = planned(f"dinas.table3.{benchmark}").resolved
+    series = [t for t in tried if t["recipe"] == [plan[n] for n in _RECIPE]]
+    return series, next(t for t in series if t["guidance_scale"] == plan["guidance_scale"])

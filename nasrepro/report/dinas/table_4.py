@@ -2,286 +2,205 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from operator import gt
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from nasrepro.report.rendering import Column, Row, Table, duration, runs_note, with_interval
+from nasrepro.report import verbs
+from nasrepro.report.history.answers import grouped
+from nasrepro.report.history.file import load
+from nasrepro.report.rendering import Column, Table, duration, number, tabulate, text
 from nasrepro.runs.claims import metric_row
-from nasrepro.runs.plan import select, select_all
+from nasrepro.runs.plan import Shown, planned
 from nasrepro.runs.printed import hardware_settings, printed
 from nasrepro.runs.records import Record
 
-DEVICE_NAMES = {
-    "edgegpu": "EdgeGPU",
-    "raspi4": "Raspi4",
-    "edgetpu": "EdgeTPU",
-    "pixel3": "Pixel3",
-    "eyeriss": "Eyeriss",
-    "fpga": "FPGA",
-}
-_COLUMNS = (
-    Column("Setting"),
-    *(Column(f"{name}", numeric=True) for name in ("DiNAS, printed", "AG-Net, printed", "Random, printed")),
-    Column("DiNAS, ours", numeric=True),
-    Column("Uniform draw from the labelled wanted cells", numeric=True),
-    Column("Random search, ours", numeric=True),
+DEVICE_NAMES = {name.lower(): name for name in ("EdgeGPU", "Raspi4", "EdgeTPU", "Pixel3", "Eyeriss", "FPGA")}
+_WHAT = {"val": "best validation accuracy in % of the feasible samples", "feasibility": "feasible samples in % of all"}
+_QUOTED = ("guidance_scale", "reverse_steps", "wanted_share", "trainings", "runs", "queries")  # parameters
+_NETWORKS = ("whole-graph", "default")
+
+
+class _Setting(NamedTuple):
+    """A device, the bound on its latency in ms, the record of a model for it, and how its conditions were dropped."""
+
+    device: str
+    bound: float
+    record: Any  # None where it was not run
+    dropped: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"{DEVICE_NAMES[self.device]}, {self.bound:g} ms"
+
+    def printed(self, method: str, field: str) -> float | str:
+        value = printed("dinas_table4").set_index(["device", "latency_ms", "method"])[field][(*self[:2], method)]
+        return "n.p." if pd.isna(value) else value
+
+    def found(self, field: str, searcher: str = "dinas", joint: Record | None = None) -> Any:
+        """Return a field of what a searcher found, or the one model for all; the ceiling counts as a searcher."""
+        if (record := joint or self.record) is None:
+            return "not run"
+        protocol = f"{self.device}-{self.bound}" if joint else "paper"
+        row = record.metrics["ceiling"] if searcher == "ceiling" else metric_row(record, searcher, protocol)
+        return "no such cell" if row is None else row[field]
+
+
+def _settings(runs: Shown) -> list[_Setting]:
+    return [_Setting(d, b, runs.record(f"dinas.table4.{d}.{b}")) for d, b in hardware_settings()]
+
+
+def _below(part: str, runs: Shown) -> list[_Setting]:
+    return [_Setting(r.parameters["device"], r.parameters["latency"], r) for r in runs.below(part).values()]
+
+
+def _column(heading: str, *of: Any) -> Column:
+    """Return a column of settings, from the arguments of `found`."""
+    digits, share = (2, False) if of[0] == "val" else (1, of[0] != "distinct_feasible")
+    return number(heading, lambda s: s.found(*of), digits, percent=share)
+
+
+def _parameter(heading: str, name: str) -> Column:
+    return number(heading, lambda s: f"{s.record.parameters[name]:g}")
+
+
+def _printed(method: str, field: str) -> Column:
+    return number(f"{method.removesuffix(' search')}, printed", lambda s: s.printed(method, field), 2)
+
+
+_LABEL = text("Setting", lambda s: s.label)
+_BEST, _CEILING = _column("Best validation, %", "val"), _column("Ceiling", "val", "ceiling")
+_FEASIBLE, _CELLS = _column("Feasible samples, %", "feasibility"), _column("Samples that are cells, %", "valid_share")
+_LISTED = _column("Feasible samples that stand in the training list of wanted cells, %", "in_top_class")
+_FURTHER = {"val": (_CEILING,), "feasibility": (_column("Share of the space", "share", "ceiling"), _LISTED)}
+_TRIALS = (
+    *(_LABEL, text("Denoiser", lambda s: s.record.parameters["denoiser"])),
+    *(_parameter("Epochs", "epochs"), _parameter("Cells per step", "batch_size")),
+    text("Time input", lambda s: "yes" if s.record.parameters["time_input"] else "no"),
+    *(_parameter("Reverse steps", "reverse_steps"), _parameter("Guidance scale", "guidance_scale"), _BEST, _FEASIBLE),
 )
-_BEST = {"val": Column("Ceiling", numeric=True), "feasibility": Column("Share of the space", numeric=True)}
-_MEMORISED = Column("Feasible samples that stand in the training list of wanted cells, %", numeric=True)
+_SORTED = ("device", "latency", "denoiser", "epochs", "batch_size", "time_input", "reverse_steps", "guidance_scale")
+_THREE = (
+    text("Setting", lambda s: s.record.metrics["constraint"]),
+    *(_BEST, _CEILING, _FEASIBLE, _CELLS, _column("Share of the space within both bounds, %", "share", "ceiling")),
+    text("Run", lambda s: f"`{s.record.key}`"),
+)
 
 
-def record_of(device: str, bound: float, candidates: Iterable[Record]) -> Record | None:
-    """Return the record of a setting."""
-    return select(f"dinas.table4.{device}.{bound:g}", list(candidates))
+def not_run(runs: Shown, *parts: str) -> tuple[str, ...]:
+    """Return a note for each part of the plan without a record: the command that makes it."""
+    return tuple(f"Not run: `{planned(part).command}`" for part in parts if runs.record(part) is None)
 
 
-def constraint_table(candidates: Iterable[Record], field: str) -> Table:
+def constraint_table(field: str, runs: Shown) -> Table:
     """Return Table 4 for one of its two numbers.
 
     Args:
-        candidates: records.
         field: `val` (best validation accuracy of a feasible sample) or `feasibility` (share of samples within the
             constraint).
+        runs: what to show.
     """
-    known = list(candidates)
-    rows = tuple(_row(device, bound, record_of(device, bound, known), field) for device, bound in hardware_settings())
-    shown = [r for d, b in hardware_settings() if (r := record_of(d, b, known)) is not None]
-    what = {
-        "val": "best validation accuracy in % of the samples within the constraint, mean over runs. Ceiling: the best "
-        "of all cells within it",
-        "feasibility": "share in % of all samples that are cells within the constraint. Share of the space: what "
-        "random search meets",
-    }[field]
-    caption = f"DiNAS, Table 4, HW-NAS-Bench, ImageNet16-120: {what}."
-    caption += " Accuracies: NAS-Bench-201 after 200 epochs, mean over seeds."
-    if shown:
-        p, row = shown[0].parameters, metric_row(shown[0], "dinas", "paper") or {}
-        caption += (
-            f" Ours: mean [95 % interval] over {row['trainings']} training(s) x {row['runs']} runs of {p['queries']} "
-            f"queries; top {100 - p['percentile']:g} % of the cells within the constraint and the constraint itself as "
-            f"two conditions, guidance scale {p['guidance_scale']:g}, {p['reverse_steps']} reverse steps, one setting "
-            f"of hyper-parameters for all rows; profile `{shown[0].profile}`, device {shown[0].environment.device}."
-        )
-    notes = (
-        *(_comparison(shown, field) if shown else ()),
-        "The methods in the printed columns spend 200 queries. DiNAS, and the uniform draw, had read the accuracy and "
-        "the latency of all 15,625 cells before.",
-        "Random, printed: no feasibility is given there.",
-    )
-    columns = (*_COLUMNS, _BEST[field], *((_MEMORISED,) if field == "feasibility" else ()))
-    return Table(columns, rows, caption, notes)
-
-
-def _comparison(shown: Sequence[Record], field: str) -> tuple[str, ...]:
-    """Say in how many settings DiNAS is ahead of its controls, and how many of its samples are cells at all."""
-
-    def ahead(other: str) -> int:
-        pairs = [(metric_row(r, "dinas", "paper"), metric_row(r, other, "paper")) for r in shown]
-        return sum(a is not None and b is not None and a[field]["mean"] > b[field]["mean"] for a, b in pairs)
-
-    said = (
-        f"By the mean, DiNAS is ahead of random search in {ahead('random')} of {len(shown)} settings, and of the "
-        f"uniform draw, which has read the same labels and has no model, in {ahead('top_class')}."
-    )
-    if field == "val":
-        return (said,)
-    shares = {r: row["valid_share"] for r in range(len(shown)) if (row := metric_row(shown[r], "dinas", "paper"))}
-    worst = min(shares, key=lambda r: shares[r])
-    p = shown[worst].parameters
-    where = f"{DEVICE_NAMES[p['device']]}, {p['latency']:g} ms"
-    return (
-        said,
-        f"Samples that are no cells count as not feasible; most of them at {where}, {100 - 100 * shares[worst]:.0f} %.",
-    )
-
-
-def run_table(record: Record) -> Table:
-    """Return what one run found under its constraint: a row per method."""
     columns = (
-        Column("Method"),
-        Column("Best validation, %", numeric=True),
-        Column("Feasible samples, %", numeric=True),
-        Column("Distinct feasible cells", numeric=True),
+        *(_LABEL, *(_printed(method, field) for method in ("DiNAS", "AG-Net", "Random search"))),
+        *(_column("DiNAS, ours", field), _column("Uniform draw from the labelled wanted cells", field, "top_class")),
+        *(_column("Random search, ours", field, "random"), *_FURTHER[field]),
     )
-    names = {
-        "dinas": "DiNAS",
-        "top_class": "Uniform draw from the labelled wanted cells",
-        "random": "Random search",
-    }
-    rows = [
-        Row((text, _ours(row, "val"), _ours(row, "feasibility"), with_interval(row["distinct_feasible"], 1)), "ours")
-        for searcher, text in names.items()
-        if (row := metric_row(record, searcher, "paper")) is not None
-    ]
-    best = record.metrics["ceiling"]
-    rows.append(Row(("Ceiling", f"{best['val']:.2f}", f"{100 * best['share']:.1f}", "all"), "ours"))
     caption = (
-        f"HW-NAS-Bench, ImageNet16-120, {record.metrics['constraint']}, {record.parameters['queries']} queries. "
-        "Accuracy: validation, NAS-Bench-201, 200 epochs, mean over seeds. Ceiling: the best cell within the "
-        "constraint, and the share of the space within it."
+        f"DiNAS, Table 4, HW-NAS-Bench, ImageNet16-120: {_WHAT[field]}, mean [95 % interval] over runs. "
+        "Accuracies: NAS-Bench-201 after 200 epochs, mean over seeds. n.p.: not printed."
     )
-    return Table(columns, tuple(rows), caption)
+    missing = not_run(runs, *(f"dinas.table4.{device}.{bound}" for device, bound in hardware_settings()))
+    return tabulate(columns, _settings(runs), caption, missing, name=f"hw-{field}")
 
 
-def dropout_table(candidates: Iterable[Record]) -> Table:
-    """Return what it does to drop the conditions together or each by itself, where both were run alike."""
+def dropout_table(runs: Shown) -> Table:
+    """Return what it does to drop the conditions together or each by itself, all else equal."""
+    parts = {"dinas.table4.edgegpu.2": "together", "dinas.ablations.dropout.independent": "each by itself"}
+    items = [_Setting("edgegpu", 2, runs.record(part), how) for part, how in parts.items()]
+    dropped = text("Conditions dropped", lambda s: s.dropped)
+    columns = (_LABEL, dropped, _BEST, _FEASIBLE, _CELLS, _column("Distinct feasible cells", "distinct_feasible"))
+    caption = "Joint against independent dropout, HW-NAS-Bench (ImageNet16-120): mean [95 % interval] over runs."
+    return tabulate(columns, items, caption, not_run(runs, *parts), name="ablation-dropout")
+
+
+def joint_table(runs: Shown) -> Table | None:
+    """Return one model for all settings beside a model for each; None where the one was not run."""
+    if (joint := runs.record("dinas.table4.joint")) is None:
+        return None
     columns = (
-        Column("Setting"),
-        Column("Conditions dropped"),
-        Column("Best validation, %", numeric=True),
-        Column("Feasible samples, %", numeric=True),
-        Column("Samples that are cells, %", numeric=True),
-        Column("Distinct feasible cells", numeric=True),
+        *(_LABEL, _column("Validation, one model for all", "val", "dinas", joint)),
+        *(_column("Validation, a model each", "val"), _CEILING),
+        _column("Feasible, one model for all, %", "feasibility", "dinas", joint),
+        _column("Feasible, a model each, %", "feasibility"),
     )
-    known = list(candidates)
-    pair = [
-        (True, select("dinas.table4.edgegpu.2", known)),
-        (False, select("dinas.ablations.dropout.independent", known)),
-    ]
-    rows, keys = [], []
-    if all(record is not None for _, record in pair):
-        for joint, record in pair:
-            assert record is not None
-            row = metric_row(record, "dinas", "paper") or {}
-            cells = (
-                f"{DEVICE_NAMES[record.parameters['device']]}, {record.parameters['latency']:g} ms",
-                "together" if joint else "each by itself",
-                _ours(row, "val"),
-                _ours(row, "feasibility"),
-                f"{100 * row['valid_share']:.1f}",
-                with_interval(row["distinct_feasible"], 1),
-            )
-            rows.append(Row(cells, "ours"))
-            keys.append(record.key)
-    caption = (
-        "Joint against independent dropout of the two conditions, HW-NAS-Bench, ImageNet16-120: mean [95 % interval] "
-        "over the runs of one training each, all else equal."
-    )
-    notes = runs_note(keys) or ("No pair of runs of ours to show.",)
-    return Table(columns, tuple(rows), caption, notes)
+    caption = "One model that is told device and bound, and a model for each setting: mean [95 % interval] over runs."
+    return tabulate(columns, _settings(runs), caption, name="hw-joint")
 
 
-def joint_table(candidates: Iterable[Record]) -> Table:
-    """Return one model for all settings beside a model for each."""
-    known = list(candidates)
-    joint = select("dinas.table4.joint", known)
-    columns = (
-        Column("Setting"),
-        Column("Validation, one model for all", numeric=True),
-        Column("Validation, a model each", numeric=True),
-        Column("Ceiling", numeric=True),
-        Column("Feasible, one model for all, %", numeric=True),
-        Column("Feasible, a model each, %", numeric=True),
-    )
-    rows = []
-    for device, bound in hardware_settings():
-        record, label = record_of(device, bound, known), f"{DEVICE_NAMES[device]}, {bound} ms"
-        own = metric_row(record, "dinas", "paper") if record else None
-        all_in_one = metric_row(joint, "dinas", f"{device}-{bound}") if joint else None
-        told = [[_ours(r, field) if r else "not run" for r in (all_in_one, own)] for field in ("val", "feasibility")]
-        ceiling = f"{record.metrics['ceiling']['val']:.2f}" if record else "not run"
-        rows.append(Row((label, *told[0], ceiling, *told[1]), "ours"))
-    caption = "One model that is told the device and its bound, against a model trained for each of the twelve settings"
-    if joint is not None:
-        p, row = joint.parameters, joint.metrics["rows"][0]
-        caption += (
-            f": mean [95 % interval] over {row['trainings']} training(s) x {row['runs']} runs of {p['queries']} "
-            f"queries; guidance scale {p['guidance_scale']:g}; training of the one model "
-            f"{duration(joint.metrics['speed']['training_s'])}, {joint.metrics['speed']['training_steps']:,} steps, "
-            f"device {joint.environment.device}, run `{joint.key}`"
-        )
-        each = [r for d, b in hardware_settings() if (r := record_of(d, b, known)) is not None]
-        if each:
-            total = sum(r.metrics["speed"]["training_s"] for r in each)
-            caption += f"; of the {len(each)} models together {duration(total)}"
-    return Table(columns, tuple(rows), caption + ".")
-
-
-def trial_table(candidates: Iterable[Record]) -> Table:
+def trial_table(runs: Shown) -> Table:
     """Return the trial runs, which have another seed than those of the table: where our setting comes from."""
-    columns = (
-        *(
-            Column("Setting"),
-            Column("Denoiser"),
-            Column("Epochs", numeric=True),
-            Column("Cells per step", numeric=True),
-        ),
-        *(Column("Time input"), Column("Reverse steps", numeric=True), Column("Guidance scale", numeric=True)),
-        *(Column("Best validation, %", numeric=True), Column("Feasible samples, %", numeric=True)),
-    )
-    names = ("device", "latency", "denoiser", "epochs", "batch_size", "time_input", "reverse_steps", "guidance_scale")
-    trials = {
-        tuple(record.parameters[name] for name in names): record
-        for record in select_all("dinas.table4.trials", list(candidates)).values()
-    }
-    rows = [
-        Row(
-            (
-                f"{DEVICE_NAMES[device]}, {bound:g} ms",
-                *(denoiser, f"{epochs}", f"{batch}", "yes" if time_input else "no", f"{steps}", f"{scale:g}"),
-                *(_ours(metric_row(record, "dinas", "paper"), field) for field in ("val", "feasibility")),
-            ),
-            "ours",
-        )
-        for (device, bound, denoiser, epochs, batch, time_input, steps, scale), record in sorted(trials.items())
-    ]
+    trials = sorted(_below("dinas.table4.trials", runs), key=lambda s: [s.record.parameters[name] for name in _SORTED])
     caption = "Trial runs of one training each, with another seed than those of the table."
-    return Table(columns, tuple(rows), caption, runs_note(trials[setting].key for setting in sorted(trials)))
+    return tabulate(_TRIALS, trials, caption, name="hw-trials")
 
 
-def energy_table(candidates: Iterable[Record]) -> Table:
+def energy_table(runs: Shown) -> Table:
     """Return the runs with three conditions: accuracy, latency and energy."""
-    columns = (
-        Column("Setting"),
-        Column("Best validation, %", numeric=True),
-        Column("Ceiling", numeric=True),
-        Column("Feasible samples, %", numeric=True),
-        Column("Samples that are cells, %", numeric=True),
-        Column("Share of the space within both bounds, %", numeric=True),
-        Column("Run"),
-    )
-    rows = []
-    for record in select_all("dinas.table4.energy", list(candidates)).values():
-        row, best = metric_row(record, "dinas", "paper") or {}, record.metrics["ceiling"]
-        cells = (
-            record.metrics["constraint"],
-            _ours(row, "val"),
-            f"{best['val']:.2f}",
-            _ours(row, "feasibility"),
-            f"{100 * row['valid_share']:.1f}",
-            f"{100 * best['share']:.1f}",
-            f"`{record.key}`",
-        )
-        rows.append(Row(cells, "ours"))
-    caption = (
-        "Three conditions at once: top class of accuracy, latency and energy within their bounds. ImageNet16-120, mean "
-        "[95 % interval] over the runs of one training."
-    )
-    return Table(columns, tuple(rows), caption, () if rows else ("No run of ours to show.",))
+    caption = "Accuracy, latency and energy as three conditions, ImageNet16-120: mean [95 % interval] over runs."
+    part = "dinas.table4.energy"
+    return tabulate(_THREE, _below(part, runs), caption, not_run(runs, part), name="hw-energy")
 
 
-def _row(device: str, bound: int, record: Record | None, field: str) -> Row:
-    frame = printed("dinas_table4")
-    here = frame[(frame["device"] == device) & (frame["latency_ms"] == bound)].set_index("method")[field]
-    told = [_value(here[m]) for m in ("DiNAS", "AG-Net", "Random search")]
-    if record is None:
-        missing = ["not run"] * (5 if field == "feasibility" else 4)
-        return Row((f"{DEVICE_NAMES[device]}, {bound} ms", *told, *missing), "ours")
-    ours = [_ours(metric_row(record, s, "paper"), field) for s in ("dinas", "top_class", "random")]
-    best = record.metrics["ceiling"]
-    ceiling = f"{best['val']:.2f}" if field == "val" else f"{100 * best['share']:.1f}"
-    more = [_ours(metric_row(record, "dinas", "paper"), "in_top_class")] if field == "feasibility" else []
-    return Row((f"{DEVICE_NAMES[device]}, {bound} ms", *told, *ours, ceiling, *more), "ours")
+def numbers(runs: Shown) -> dict[str, float | int | str | None]:
+    """Return what sentences quote; keys without a record are missing.
+
+    `evidence.table4.<above|level|below>`: settings in which ours stands so to the uniform draw; `.memorised.<lowest|
+    highest>`: share of feasible samples in the training list; `table4.<...>`: `ahead.<control>`, settings with the
+    higher mean, `joint`, `energy`, `trials`; `exact.hw-nb201.<steps>.feasible`; `generations.dinas.table4.earlier`.
+    """
+    earlier = max((n for *_, n in grouped(load(), "dinas.table4")), default=1) - 1
+    found: dict[str, Any] = {"generations.dinas.table4.earlier": earlier}
+    if exact := runs.record("dinas.exact.hw-nb201"):
+        found |= {f"exact.hw-nb201.{row['steps']}.feasible": row["feasible"] for row in exact.metrics["by_steps"]}
+    if settings := [s for s in _settings(runs) if s.record]:
+        first, worst = settings[0].record, min(settings, key=lambda s: s.found("valid_share"))
+        listed, val, feasible = (_means(settings, field) for field in ("in_top_class", "val", "feasibility"))
+        for control in ("random", "top_class"):
+            found[f"table4.ahead.{control}"] = sum(map(gt, val, _means(settings, "val", control)))
+        found |= _counted("evidence.table4", settings, ("val",), ("val", "top_class"))
+        found |= {"evidence.table4.memorised.lowest": min(listed), "evidence.table4.memorised.highest": max(listed)}
+        found |= {f"table4.{name}": first.parameters[name] for name in _QUOTED} | {"table4.settings": len(settings)}
+        found |= {"table4.no_cells": 1 - worst.found("valid_share"), "table4.no_cells.at": worst.label}
+        found |= {"table4.feasible": min(feasible), "table4.wanted": first.metrics["wanted_cells"]}
+    if settings and (joint := runs.record("dinas.table4.joint")):
+        speed, each = joint.metrics["speed"], sum(s.record.metrics["speed"]["training_s"] for s in settings)
+        kept, scale = min(_means(settings, "feasibility", "dinas", joint)), joint.parameters["guidance_scale"]
+        found |= _counted("table4.joint", settings, ("val", "dinas", joint), ("val",))
+        found["table4.joint.keeps"] = verbs.holds(kept < min(feasible), "less well", "no less well")
+        found |= {"table4.joint.feasible": kept, "table4.joint.guidance_scale": scale}
+        found |= {"table4.joint.training": duration(speed["training_s"]), "table4.joint.steps": speed["training_steps"]}
+        found["table4.joint.training_each"] = duration(each)
+    for s in _below("dinas.table4.energy", runs):
+        reached = s.found("val")["mean"] > s.found("val", "ceiling") - 1e-6
+        found["table4.energy"] = verbs.holds(reached, "finds the ceiling", "misses the ceiling")
+        found["table4.energy.feasible"] = s.found("feasibility")["mean"]
+    trials = [s for s in _below("dinas.table4.trials", runs) if s.label == "Raspi4, 6 ms"]
+    by = {n: _means([s for s in trials if s.record.parameters["denoiser"] == n], "feasibility") for n in _NETWORKS}
+    if all(by.values()):
+        whole, plain = min(by["whole-graph"]), max(by["default"])
+        found |= {"table4.trials.whole-graph": whole, "table4.trials.default": plain}
+        found["table4.trials"] = verbs.holds(whole > plain, "more often than", "no more often than")
+    return found
 
 
-def _value(value: float) -> str:
-    return "n.p." if pd.isna(value) else f"{value:.2f}"
+def _means(settings: Sequence[_Setting], *of: Any) -> list[float]:
+    return [s.found(*of)["mean"] for s in settings]
 
 
-def _ours(row: dict[str, Any] | None, field: str) -> str:
-    if row is None:
-        return "no such cell"
-    scale = 100 if field in ("feasibility", "in_top_class") else 1
-    return with_interval({k: v if v is None else scale * v for k, v in row[field].items()}, 2 if scale == 1 else 1)
+def _counted(key: str, settings: Sequence[_Setting], ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> dict[str, int]:
+    """Return in how many settings one number stands above, level with and below another."""
+    words = ("above", "level", "below")
+    stand = [verbs.standing(s.found(*ours), s.found(*theirs), words) for s in settings]
+    return {f"{key}.{word}": stand.count(verbs.Verb(word)) for word in words}

@@ -2,139 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from textwrap import fill
+from typing import Any
 
-import pandas as pd
-
+from nasrepro.report import verbs
+from nasrepro.report.dinas.table_4 import not_run
 from nasrepro.report.drawing import Figure, render
-from nasrepro.report.fragments import Fragments, command, provenance, table
-from nasrepro.report.rendering import Column, Row, Table, with_interval
+from nasrepro.report.rendering import Column, Table, number, tabulate, text
 from nasrepro.runs import records
 from nasrepro.runs.claims import metric_row
-from nasrepro.runs.plan import select
+from nasrepro.runs.plan import Shown
 from nasrepro.runs.printed import printed
-from nasrepro.runs.records import Record, Run
+from nasrepro.runs.records import Record
 from nasrepro.runs.statistics import holm
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
-EXPERIMENT = "network_training"
-COMMANDS = {
-    "imagenet": f"nasrepro run {EXPERIMENT} --profile full",
-    "surrogate": f"nasrepro run {EXPERIMENT} --profile laptop",
-    "generated": f"nasrepro run {EXPERIMENT} -p cells=record:nb301 --profile laptop",
-}
+KINDS = ("generated", "surrogate")  # of chosen cells
 _GROUPS = {"chosen": ("#0b3c6f", "o"), "random": ("#b3540f", "D"), "darts-v2": ("#2f6b2f", "s")}
 _DATA_NAMES = {"cifar10": "CIFAR-10", "imagenet": "ImageNet", "generated": "Made-up images"}
-_JPEG = "cifar10_jpeg.parquet"
+_ERRORS = ("top1_error", "top5_error")
+_ZERO = {"mean": 0.0, "low": 0.0, "high": 0.0}
 
 
-def reference(committed: Sequence[Run], kind: str) -> Run | None:
-    """Return the committed run of a kind (a key of `COMMANDS`), None where there is none."""
-    return select(f"dinas.table5.{kind}", committed)
+def _error(k: int, digits: int) -> Column:
+    return number(f"Top-{k} error, %", lambda r: r[f"top{k}_error"], digits)
 
 
-def imagenet_table(record: Record | None) -> Table:
+_PRINTED = (
+    text("Method", lambda r: f"{r['method']}, {r['kind']}"),
+    *(_error(1, 1), _error(5, 1), number("Queries", lambda r: r["queries"])),
+    number("Search, GPU hours", lambda r: r["search_gpu_hours"]),
+)
+_NETWORKS = (
+    *(text("Cells", lambda r: r["cells"]), number("Networks", lambda r: r["networks"]), _error(1, 2), _error(5, 2)),
+    number("Parameters, thousands", lambda r: r["thousands"], 1),
+    number("Multiply-adds, millions", lambda r: r["millions"], 2),
+)
+
+
+def imagenet_table(runs: Shown) -> Table:
     """Return Table 5 as printed, and our row: what a record says, or that it was not run."""
-    columns = (
-        Column("Method"),
-        *(Column(f"{name} error, %", numeric=True) for name in ("Top-1", "Top-5")),
-        Column("Queries", numeric=True),
-        Column("Search, GPU hours", numeric=True),
-    )
-    rows = []
-    for r in printed("dinas_table5").to_dict("records"):
-        errors = [f"{r[f'{k}_error']:.1f}" for k in ("top1", "top5")]
-        queries = "n.p." if pd.isna(r["queries"]) else f"{r['queries']:,.0f}"
-        rows.append(Row((f"{r['method']}, printed", *errors, queries, f"{r['search_gpu_hours']:g}"), "printed"))
-    ours = metric_row(record, "chosen", "best_epoch") if record else None
-    errors = ["not run"] * 2 if ours is None else [with_interval(ours[f"{k}_error"], 2) for k in ("top1", "top5")]
-    rows.append(Row(("DiNAS, ours", *errors, *["not run"] * 2), "ours"))
-    caption = (
-        "DiNAS, Table 5, ImageNet: errors on the validation images after training from scratch, at the epoch at which "
-        "they are lowest. Queries and hours of the search only."
-    )
-    notes = ("n.p.: not printed.", "`not run`: ImageNet is not on the machines of this study.")
-    return Table(columns, tuple(rows), caption, notes)
+    frame = printed("dinas_table5").astype({"queries": object}).fillna({"queries": "n.p."})
+    frame = frame.assign(kind="printed", search_gpu_hours=frame["search_gpu_hours"].map("{:g}".format))
+    record = runs.record("dinas.table5.imagenet")
+    found = (metric_row(record, "chosen", "best_epoch") if record else None) or dict.fromkeys(_ERRORS, "not run")
+    ours = dict.fromkeys(frame, "not run") | {k: found[k] for k in _ERRORS} | {"method": "DiNAS", "kind": "ours"}
+    caption = "DiNAS, Table 5, ImageNet: lowest errors on the validation images; queries and hours of the search."
+    notes, rows = ("n.p.: not printed.", *not_run(runs, "dinas.table5.imagenet")), [*frame.to_dict("records"), ours]
+    return tabulate(_PRINTED, rows, caption, notes, kind=lambda r: r["kind"], name="imagenet")
 
 
-def group_table(record: Record) -> Table:
-    """Return the errors of each group of networks."""
-    columns = (
-        Column("Cells"),
-        *(Column(name, numeric=True) for name in ("Networks", "Top-1 error, %", "Top-5 error, %")),
-        *(Column(name, numeric=True) for name in ("Parameters, thousands", "Multiply-adds, millions")),
-    )
+def group_table(kind: str, runs: Shown) -> Table:
+    """Return the errors of each group of networks.
+
+    Args:
+        kind: of the chosen cells, one of `KINDS`.
+        runs: what to show.
+    """
+    name, part = f"networks-{kind}", f"dinas.table5.{kind}"
+    if (record := runs.record(part)) is None:
+        return tabulate(_NETWORKS, (), "Networks on CIFAR-10.", not_run(runs, part), name=name)
     rows = []
-    for group in _GROUPS:
-        row = metric_row(record, group, "last")
-        if row is None:
-            continue
-        sizes = f"{row['parameters']['mean'] / 1e3:.1f}", f"{row['multiply_adds']['mean'] / 1e6:.2f}"
-        errors = [with_interval(row[f"{k}_error"], 2) for k in ("top1", "top5")]
-        rows.append(Row((group_name(record, group), f"{row['networks']}", *errors, *sizes), "ours"))
+    for group, row in _rows(record).items():
+        sizes = {"thousands": row["parameters"]["mean"] / 1e3, "millions": row["multiply_adds"]["mean"] / 1e6}
+        rows.append({"cells": group_name(record, group), "kind": "ours"} | row | sizes)
     chance = record.metrics["chance_top1_error"]  # 100 - 100 / classes
-    rows.append(Row(("Chance", "none", f"{chance:.0f}", f"{5 * chance - 400:.0f}", "none", "none"), "printed"))
+    errors = {"top1_error": f"{chance:.0f}", "top5_error": f"{5 * chance - 400:.0f}"}
+    none = dict.fromkeys(("networks", "thousands", "millions"), "none")
+    rows.append({"cells": "Chance", "kind": "printed"} | none | errors)
     p = record.parameters
-    copies = " Images are JPEG copies." if record.metrics["images"] == _JPEG else ""
     caption = (
         f"{_DATA_NAMES[p['data']]}, {p['side']} x {p['side']}: errors on {p['test_images'] or 10_000:,} test images "
         f"after {p['epochs']} epochs over {p['training_images'] or 50_000:,} training images, last epoch; mean [95 % "
-        f"bootstrap interval over networks]. Networks of {p['n_cells']} cells, {p['channels']} channels; profile "
-        f"`{record.profile}`, {record.environment.device}.{copies}"
+        f"bootstrap interval over networks]. Networks of {p['n_cells']} cells, {p['channels']} channels; images from "
+        f"`{record.metrics['images']}`."
     )
-    notes = (
-        "Each cell is trained once, all with the same seed of weights and order; DARTS-V2 with other seeds, so its "
-        "interval is the luck of a training, the others' the choice of cells.",
-    )
-    return Table(columns, tuple(rows), caption, notes)
+    return tabulate(_NETWORKS, rows, caption, kind=lambda r: r["kind"], name=name)
 
 
-def difference_table(record: Record) -> Table:
-    """Return the differences between the chosen cells and the others, with their intervals."""
+def _rows(record: Record) -> dict[str, dict[str, Any]]:
+    return {group: row for group in _GROUPS if (row := metric_row(record, group, "last"))}
+
+
+def difference_table(kind: str, runs: Shown) -> Table | None:
+    """Return the differences between the chosen cells and the others, with their intervals; None without a record."""
+    if (record := runs.record(f"dinas.table5.{kind}")) is None:
+        return None
     columns = (
-        Column("Difference"),
-        Column("Error"),
-        Column("Points", numeric=True),
-        Column("p, Holm", numeric=True),
+        text("Difference", lambda d: f"{group_name(record, d['of'])}, minus {group_name(record, d['minus'])}"),
+        text("Error", lambda d: {"top1_error": "top-1", "top5_error": "top-5"}[d["field"]]),
+        number("Points", lambda d: {k: d[k] for k in ("mean", "low", "high")}, 2),
+        number("p, Holm", lambda d: d["holm"], 4),
     )
-    rows = []
     found = record.metrics["differences"]
-    for d, p in zip(found, holm([d["p"] for d in found]), strict=True):
-        what = f"{group_name(record, d['of'])}, minus {group_name(record, d['minus'])}"
-        error = {"top1_error": "top-1", "top5_error": "top-5"}[d["field"]]
-        rows.append(Row((what, error, with_interval(d, 2), f"{p:.4f}"), "ours"))
-    caption = (
-        "Differences in error after the last epoch, in points; below zero the chosen cells are better. Mean [95 % "
-        "bootstrap interval]; p of the two-sided permutation test, corrected by Holm for the tests of this table."
-    )
-    return Table(columns, tuple(rows), caption, (*_verdict(record), *_surrogate_note(record)))
-
-
-def _verdict(record: Record) -> tuple[str, ...]:
-    """Say whether the chosen cells are told apart from random ones."""
-    found = (d for d in record.metrics["differences"] if (d["minus"], d["field"]) == ("random", "top1_error"))
-    d: dict[str, Any] | None = next(found, None)
-    if d is None or d["low"] is None:
-        return ()
-    name = group_name(record, "chosen")
-    if d["low"] <= 0 <= d["high"]:
-        return (f"{name}: by top-1 error not told apart from random cells, as the interval holds zero.",)
-    better, side = ("better", "below") if d["high"] < 0 else ("worse", "above")
-    return (f"{name}: {better} than random cells by top-1 error, as the interval lies {side} zero.",)
-
-
-def _surrogate_note(record: Record) -> tuple[str, ...]:
-    rank = record.metrics["surrogate_rank"]
-    if rank is None:
-        return ()
-    return (
-        f"Over the {rank['n']} random cells Kendall's tau between the accuracy that our surrogate predicts and the one "
-        f"measured here is {rank['kendall_tau']:.2f} (p = {rank['p']:.3f}).",
-    )
+    items = [d | {"holm": p} for d, p in zip(found, holm([d["p"] for d in found]), strict=True)]
+    caption = "Differences in error: mean [95 % bootstrap interval]; p of the permutation test, corrected by Holm."
+    return tabulate(columns, items, caption, name=f"networks-{kind}-differences")
 
 
 def group_name(record: Record, group: str) -> str:
@@ -147,58 +109,53 @@ def group_name(record: Record, group: str) -> str:
     return "Cells that DiNAS generated" if p["cells"].startswith("record:") else "Cells named"
 
 
-def error_figure(folder: Path, record: Record) -> Figure:
-    """Return the top-1 error of each network by group; the data: the table `networks`."""
-    data = records.load_table(folder, record, "networks.parquet")
-    groups = [g for g in _GROUPS if (data["group"] == g).any()]
+def error_figure(kind: str, runs: Shown) -> Figure | None:
+    """Return the top-1 error of each network by group; the data: the table `networks`. None without a record."""
+    if (run := runs.run(f"dinas.table5.{kind}")) is None:
+        return None
+    record, data = run[1], records.load_table(*run, "networks.parquet")
+    groups = {g: part["top1_error"] for g in _GROUPS if len(part := data[data["group"] == g])}
 
-    def draw(canvas: Canvas) -> None:
+    def draw(canvas: Any) -> None:
         axes = canvas.add_subplot()
-        for place, group in enumerate(reversed(groups)):
+        for place, (group, errors) in enumerate(reversed(groups.items())):
             colour, marker = _GROUPS[group]
-            errors = data.loc[data["group"] == group, "top1_error"]
             axes.plot(errors, [place] * len(errors), marker, color=colour, alpha=0.75, linestyle="none")
             axes.plot([errors.mean()] * 2, [place - 0.25, place + 0.25], color=colour, linewidth=2)
-        axes.set_yticks(range(len(groups)), [_broken(group_name(record, g)) for g in reversed(groups)])
+        axes.set_yticks(range(len(groups)), [fill(group_name(record, g), 25) for g in reversed(groups)])
         axes.set_ylim(-0.6, len(groups) - 0.4)
         axes.set_xlabel("top-1 error after the last epoch, %")
 
-    by_group = {g: data.loc[data["group"] == g, "top1_error"] for g in groups}
     said = "; ".join(
         f"{group_name(record, g)}: {len(e)} networks, mean {e.mean():.1f} %, from {e.min():.1f} to {e.max():.1f} %"
-        for g, e in by_group.items()
+        for g, e in groups.items()
     )
     where = _DATA_NAMES[record.parameters["data"]]
     alt = f"A strip chart of the top-1 error of each network on {where}, a row per group, a bar at each mean. {said}."
-    return render(draw, (8.0, 0.9 + 0.75 * len(groups)), alt, data)
+    caption = "Top-1 error of each network; a bar at the mean of each group."
+    return render(draw, (8.0, 0.9 + 0.75 * len(groups)), alt, data).titled(f"networks-{kind}", caption)
 
 
-def write(out: Fragments, committed: Sequence[Run]) -> None:
-    """Write the parts of the page on Table 5: the printed table, the check on CIFAR-10 for both choices of cells."""
-    found = reference(committed, "imagenet")
-    parts = [table("imagenet", imagenet_table(found[1] if found else None))]
-    parts += (
-        [provenance(found[1])] if found else ["Where ImageNet is, this trains our row:", command(COMMANDS["imagenet"])]
-    )
-    out.write("imagenet", parts, ["table-imagenet"])
-    for kind in ("generated", "surrogate"):
-        name, found = f"networks-{kind}", reference(committed, kind)
-        if found is None:
-            out.write(name, ["There is no committed record yet. This makes one:", command(COMMANDS[kind])])
-            continue
-        folder, record = found
-        caption = "Top-1 error of each network; a bar at the mean of each group."
-        parts = [
-            table(name, group_table(record)),
-            table(f"{name}-differences", difference_table(record)),
-            out.figure(name, error_figure(folder, record), caption),
-            provenance(record),
-        ]
-        out.write(name, parts, [f"table-{name}", f"table-{name}-differences", f"figure-{name}"])
+def numbers(runs: Shown) -> dict[str, float | int | str | None]:
+    """Return what sentences quote; keys without a record are missing.
 
-
-def _broken(name: str) -> str:
-    """Return a long name on two lines."""
-    words = name.split()
-    half = len(words) // 2
-    return name if len(name) < 25 else f"{' '.join(words[:half])}\n{' '.join(words[half:])}"
+    `evidence.table5.<chosen>.<than>.<statistic>`: differences in top-1 error; `.<group>.<field>`: means of a group;
+    `table5.<chosen>.random`: the word for the difference to random cells, missing where one network has no interval;
+    `.<n|kendall_tau|p>`: of the surrogate's ranking; `.smaller`, `.epochs`.
+    """
+    found: dict[str, Any] = {}
+    for kind, record in ((k, r) for k in KINDS if (r := runs.record(f"dinas.table5.{k}"))):
+        key, rows = f"evidence.table5.{kind}", _rows(record)
+        differences = {d["minus"]: d for d in record.metrics["differences"] if d["field"] == "top1_error"}
+        for than, d in differences.items():
+            found |= {f"{key}.{than}.{k}": d[k] for k in ("mean", "low", "high", "p")}
+        if (d := differences.get("random")) and d["low"] is not None:
+            words = ("worse than", "not told apart from", "better than")
+            found[f"table5.{kind}.random"] = verbs.standing(d, _ZERO, words)
+        for group, row in rows.items():
+            found |= {f"{key}.{group}.{k}": row[k]["mean"] for k in ("parameters", "top1_error")}
+        found |= {f"table5.{kind}.{k}": v for k, v in (record.metrics["surrogate_rank"] or {}).items()}
+        by_size, by_error = (sorted(rows, key=lambda g: rows[g][k]["mean"]) for k in ("parameters", "top1_error"))
+        found[f"table5.{kind}.smaller"] = verbs.holds(by_size == by_error, "err less", "do not all err less")
+        found[f"table5.{kind}.epochs"] = record.parameters["epochs"]
+    return found

@@ -2,70 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from typing import Any
 
-import pandas as pd
+import numpy as np
 
-from nasrepro.report.rendering import DATASET_NAMES, Column, Row, Table, duration, runs_note
-from nasrepro.runs.plan import select
+from nasrepro.report import verbs
+from nasrepro.report.dinas.table_4 import not_run
+from nasrepro.report.rendering import DATASET_NAMES, Column, Table, duration, number, tabulate, text
+from nasrepro.runs.plan import Shown
 from nasrepro.runs.printed import hardware_settings, printed
-from nasrepro.runs.records import Record
 
 _PARTS = {  # the parts of the plan whose records stand for a benchmark
     "nb101": ("dinas.table1",),
     "nb201": tuple(f"dinas.table2.{name}" for name in DATASET_NAMES),
-    "nb301-normal": ("dinas.table3.nb301",),
-    "nb301-reduction": ("dinas.table3.nb301",),
+    "nb301": ("dinas.table3.nb301",),  # one training of each of its two cells
     "nlp": ("dinas.table3.nlp",),
     "hw": tuple(f"dinas.table4.{device}.{bound}" for device, bound in hardware_settings()),
 }
 
 
-def records_of(benchmark: str, candidates: Iterable[Record]) -> list[Record]:
-    """Return the records whose cost stands for a benchmark: those behind its table."""
-    known = list(candidates)
-    return [record for part in _PARTS[benchmark] if (record := select(part, known)) is not None]
+def _ours(heading: str, key: str) -> Column:
+    return number(heading, lambda row: row.get(key, "not run"))
 
 
-def efficiency_table(candidates: Sequence[Record]) -> Table:
+_COLUMNS = (
+    text("Benchmark", lambda row: row["title"]),
+    number("Training, printed", lambda row: f"{row['training_h']:g} h"),
+    number("One sample, printed", lambda row: f"{row['sample_s']:g} s"),
+    *(_ours("Training, ours", "training"), _ours("Its steps x batch", "steps"), _ours("ms per step", "ms")),
+    *(_ours("One sample, ours", "sample"), _ours("Its reverse steps", "reverse_steps")),
+)
+
+
+def efficiency_table(runs: Shown) -> Table:
     """Return the costs, printed beside ours; where a benchmark has several settings, the mean over them, as printed."""
-    columns = (
-        Column("Benchmark"),
-        Column("Training, printed", numeric=True),
-        Column("One sample, printed", numeric=True),
-        Column("Training, ours", numeric=True),
-        Column("Its steps x batch", numeric=True),
-        Column("ms per step", numeric=True),
-        Column("One sample, ours", numeric=True),
-        Column("Its reverse steps", numeric=True),
+    parts = [part for parts in _PARTS.values() for part in parts]
+    known = [record for part in parts if (record := runs.record(part))]
+    devices = sorted({f"{r.environment.device}, {r.environment.threads} thread(s)" for r in known})
+    caption = f"DiNAS, Table 6, right half: wall times. Printed: one A6000. Ours: {' and '.join(devices) or 'not run'}."
+    resumed = ", ".join(r.key for r in known if r.cost.lacks_seconds)
+    notes = (f"Resumed, so that seconds of a sitting killed in training are missing: {resumed}.",) if resumed else ()
+    rows = [entry | _costs(entry["benchmark"], runs) for entry in printed("dinas_table6").to_dict("records")]
+    return tabulate(_COLUMNS, rows, caption, (*notes, *not_run(runs, *parts)), name="efficiency")
+
+
+def _costs(benchmark: str, runs: Shown) -> dict[str, Any]:
+    """Return what the trainings and samples of a benchmark cost, the mean over its runs; empty without one."""
+    known = [record for part in _PARTS[benchmark.partition("-")[0]] if (record := runs.record(part))]
+    if not known:
+        return {}
+    seconds, steps, sample = (
+        float(np.mean([r.metrics["speed"][name] for r in known]))
+        for name in ("training_s", "training_steps", "seconds_per_architecture")
     )
-    rows, devices, keys = [], set(), []
-    for entry in printed("dinas_table6").to_dict("records"):
-        told = (f"{entry['training_h']:g} h", f"{entry['sample_s']:g} s")
-        found = records_of(entry["benchmark"], candidates)
-        if not found:
-            rows.append(Row((entry["title"], *told, *["not run"] * 5), "ours"))
-            continue
-        speeds = pd.DataFrame([r.metrics["speed"] for r in found]).mean()
-        p = found[0].parameters
-        seconds, steps = speeds["training_s"], speeds["training_steps"]
-        ours = (
-            duration(seconds),
-            f"{steps:,.0f} x {p['batch_size']}",
-            f"{1000 * seconds / steps:.0f}",
-            f"{speeds['seconds_per_architecture']:.3f} s",
-            f"{p['reverse_steps']}",
-        )
-        rows.append(Row((entry["title"], *told, *ours), "ours"))
-        devices |= {f"{r.environment.device}, {r.environment.threads} thread(s)" for r in found}
-        keys += [r.key for r in found if r.key not in keys]
-    caption = (
-        "DiNAS, Table 6, right half: wall time of one training and of one sampled architecture. Printed: one NVIDIA "
-        "A6000, 100 epochs. Ours: the runs behind Tables 1 to 4, with fewer and larger steps and a smaller network; "
-        "on " + (" and ".join(sorted(devices)) or "no device yet") + ". Another device and another recipe: the columns "
-        "cannot be compared as equal."
-    )
-    notes = runs_note(keys)
-    if resumed := [r.key for r in candidates if r.key in keys and r.cost.lacks_seconds]:
-        notes = (*notes, f"Resumed, so that seconds of a sitting killed in training are missing: {', '.join(resumed)}.")
-    return Table(columns, tuple(rows), caption, notes)
+    p, ms = known[0].parameters, 1000 * seconds / steps
+    told = {"training": duration(seconds), "steps": f"{steps:,.0f} x {p['batch_size']}", "sample": f"{sample:.3f} s"}
+    return told | {"ms": ms, "training_steps": steps, "reverse_steps": p["reverse_steps"]}
+
+
+def numbers(runs: Shown) -> dict[str, float | int | str | None]:
+    """Return what sentences quote of NAS-Bench-201, `table6.<steps|ms>` and how they stand to those printed: 100 epochs
+    of 967 steps in 0.25 hours. Empty without a record."""
+    if not (ours := _costs("nb201", runs)):
+        return {}
+    steps, ms = ours["training_steps"], ours["ms"]
+    slower = verbs.holds(ms > 0.25 * 3_600_000 / 96_700, "slower", "no slower")
+    fewer = verbs.holds(steps < 0.1 * 96_700, "far fewer", "not far fewer")
+    return {"table6.steps": steps, "table6.ms": ms, "table6.slower": slower, "table6.fewer": fewer}

@@ -2,98 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
+from nasrepro.report.dinas.table_1_2 import field, flat
 from nasrepro.report.dinas.table_3 import TITLES, TOP_CLASS, WHAT
-from nasrepro.report.rendering import Column, Row, Table, runs_note, with_interval
+from nasrepro.report.rendering import Table, number, tabulate, text
+from nasrepro.report.verbs import standing
 from nasrepro.runs.claims import metric_row
-from nasrepro.runs.plan import select, select_all
+from nasrepro.runs.plan import Shown, planned
 from nasrepro.runs.printed import printed
-from nasrepro.runs.records import Record, Run
+from nasrepro.runs.records import Record
 
 SIZES = (100_000, 10_000, 1_000)  # labelled architectures, of Table 7
+_NONE = "no valid sample"
+_SIZES = (
+    number("Training cells", field("cells")),
+    number("Steps", field("steps")),
+    number("Best, ours, mean", field("best_valid"), 3),
+    number("Median", field("median"), 3),
+    number("Runs without a valid sample", field("failed")),
+    number("Valid, %", field("validity"), 1, percent=True),
+    number("Novel, %", field("novelty"), 1, percent=True),
+    number("Unique, %", field("uniqueness"), 1, percent=True),
+    number(TOP_CLASS, field("control"), 3),
+    number("Best training label", field("best_label"), 3),
+    text("Printed: best, novel, unique", field("printed")),
+)
 
 
-def size_table(runs: Sequence[Run]) -> Table:
+def size_table(runs: Shown) -> Table:
     """Return Table 7: DiNAS after training on 100,000, 10,000 and 1,000 labelled architectures."""
-    columns = (
-        *(Column("Training cells", numeric=True), Column("Steps", numeric=True)),
-        *(Column("Best, ours, mean", numeric=True), Column("Median", numeric=True)),
-        *(Column("Runs without a valid sample", numeric=True), Column("Valid, %", numeric=True)),
-        *(Column("Novel, %", numeric=True), Column("Unique, %", numeric=True)),
-        *(
-            Column(TOP_CLASS, numeric=True),
-            Column("Best training label", numeric=True),
-        ),
-        Column("Printed: best, novel, unique"),
-    )
-    rows: list[Row] = []
-    keys: list[str] = []
+    lines, missing = [], []
     for size in SIZES:
         told = printed("dinas_table7").set_index("cells").loc[size]
-        text = f"{told['val']:.2f}, {told['novelty']:g}, {told['uniqueness']:g}"
-        below = (r for _, r in select_all(f"dinas.table7.{size}", runs).values())
-        found = [r for r in below if r.parameters["cells"] == size and r.parameters["decode"] == "correct"]
-        for record in sorted(found, key=lambda r: int(r.parameters["epochs"])):
-            rows.append(Row((*_size_cells(record), text), "ours"))
-            keys.append(record.key)
-        if not found:
-            rows.append(Row((f"{size:,}", *["not run"] * 9, text), "ours"))
+        mark = f"{told['val']:.2f}, {told['novelty']:g}, {told['uniqueness']:g}"
+        found = _of_size(size, runs)
+        lines += [{**_line(record), "printed": mark} for record in found] or [{"cells": size, "printed": mark}]
+        missing += [] if found else [f"`{planned(f'dinas.table7.{size}').command}`"]
     caption = (
         "DiNAS, Table 7, NAS-Bench-301: 192 pairs of a run, each of one normal and one reduction sample, after "
         f"training on fewer labelled architectures; {WHAT['nb301']}. Valid, novel (absent from the "
         "training data) and unique (present just once among the generations of all runs), up to isomorphism; the last "
         "two as shares of the valid."
     )
-    notes = (
-        "As in the paper, the number of epochs is the same for every size, so fewer cells also mean fewer steps. A "
-        "second row of 1,000 cells trains for as many steps as that of 10,000, and tells the two apart.",
-        "Printed: the official ensemble; the mean of 85.29 holds one run without a valid sample, which counts as 0.",
-        *runs_note(keys),
-    )
-    return Table(columns, tuple(rows), caption, notes)
+    notes = [f"To make what was not run: {', '.join(missing)}."] if missing else []
+    return tabulate(_SIZES, lines, caption, notes, name="table7")
 
 
-def _size_cells(record: Record) -> tuple[str, ...]:
+def _of_size(size: int, runs: Shown) -> list[Record]:
+    """Return the runs of a size but that as printed, by epochs."""
+    below = runs.below(f"dinas.table7.{size}")
+    return sorted((r for name, r in below.items() if "printed" not in name), key=lambda r: int(r.parameters["epochs"]))
+
+
+def _line(record: Record) -> dict[str, Any]:
     row, control = (metric_row(record, s, "paper") for s in ("dinas", "top_class"))
     assert row is not None and control is not None
-    whole = record.metrics["all_runs"]
-    return (
-        f"{record.parameters['cells']:,}",
-        f"{record.metrics['speed']['training_steps']:,}",
-        with_interval(row["best_valid"], 3),
-        f"{row['best_valid']['median']:.3f}",
-        f"{row['failed_runs']} of {row['runs'] * row['trainings']}",
-        f"{100 * whole['validity']:.1f}",
-        *(_share(whole[name]) for name in ("novelty", "uniqueness")),
-        with_interval(control["best_valid"], 3),
-        f"{record.metrics['best_label']:.3f}",
-    )
+    whole = {name: _NONE if share is None else share for name, share in record.metrics["all_runs"].items()}
+    return {
+        **whole,
+        "cells": record.parameters["cells"],
+        "steps": record.metrics["speed"]["training_steps"],
+        "best_valid": row["best_valid"],
+        "median": row["best_valid"]["median"],
+        "failed": f"{row['failed_runs']} of {row['runs'] * row['trainings']}",
+        "control": control["best_valid"],
+        "best_label": record.metrics["best_label"],
+        "extrapolated": row["extrapolated"],
+    }
 
 
-def variety_table(runs: Sequence[Run]) -> Table:
+def numbers(runs: Shown) -> dict[str, float | int | str | None]:
+    """Return what sentences quote: `<cells>.<field>`, that of the run of 1,000 cells with more steps `more-steps`."""
+    found: dict[str, float | int | str | None] = {}
+    best: dict[str, Any] = {}
+    for part in (*map(str, SIZES), "1000.more-steps"):
+        if (record := runs.record(f"dinas.table7.{part}")) is not None:
+            name, line = part.rpartition(".")[2], _line(record)
+            best[name] = line["best_valid"]
+            found |= flat(name, line) | flat(f"{name}.normal", record.metrics["generations"]["normal"])
+    return found | {"fewer": standing(best.get("10000"), best.get("100000"), ("higher", "level", "lower"))}
+
+
+_VARIETY = (
+    text("Samples", field("label")),
+    number("Valid, %", field("validity"), 1, percent=True),
+    number("Novel, %", field("novelty"), 1, percent=True),
+    number("exactly", field("novelty_exact"), 1, percent=True),
+    number("Unique, %", field("uniqueness"), 1, percent=True),
+    number("exactly ", field("uniqueness_exact"), 1, percent=True),
+    number("Printed, novel", field("told_novelty")),
+    number("Printed, unique", field("told_uniqueness")),
+)
+
+
+def variety_table(runs: Shown) -> Table:
     """Return the first half of Table 6: novelty and uniqueness of samples that are only looked at."""
-    columns = (
-        *(Column("Samples"), Column("Valid, %", numeric=True)),
-        *(Column("Novel, %", numeric=True), Column("exactly", numeric=True)),
-        *(Column("Unique, %", numeric=True), Column("exactly ", numeric=True)),
-        *(Column("Printed, novel", numeric=True), Column("Printed, unique", numeric=True)),
-    )
-    rows, samples = [], 0
+    lines, samples = [], 0
     for benchmark, title in TITLES.items():
-        told = printed("dinas_table6_novelty").set_index("benchmark").loc[benchmark]
-        texts = f"{told['novelty']:g}", f"{told['uniqueness']:g}"
-        found = select(f"dinas.table3.{benchmark}", runs)
-        if found is None:
-            rows.append(Row((title, *["not run"] * 5, *texts), "ours"))
+        row = printed("dinas_table6_novelty").set_index("benchmark").loc[benchmark]
+        told = {f"told_{name}": f"{row[name]:g}" for name in ("novelty", "uniqueness")}
+        record = runs.record(f"dinas.table3.{benchmark}")
+        if record is None:
+            lines.append({"label": title, **told})
             continue
-        samples = found[1].parameters["generations"]
-        parts = found[1].metrics["generations"]
+        samples, parts = record.parameters["generations"], record.metrics["generations"]
         for name, part in parts.items():
+            shares = {n: _NONE if share is None else share for n, share in part.items()}
             label = f"{title}, {name}" if len(parts) > 1 else title
-            shown = texts if name == list(parts)[-1] else ("n.p.", "n.p.")
-            fields = ("validity", "novelty", "novelty_exact", "uniqueness", "uniqueness_exact")
-            rows.append(Row((label, *(_share(part[f]) for f in fields), *shown), "ours"))
+            last = name == list(parts)[-1]
+            lines.append({**shares, "label": label, **(told if last else dict.fromkeys(told, "n.p."))})
     caption = (
         f"DiNAS, Table 6: novelty and uniqueness of {samples:,} samples of one training. Novel: absent from the "
         "training data; unique: present just once among the samples; both as shares of the valid samples, "
@@ -104,8 +122,4 @@ def variety_table(runs: Sequence[Run]) -> Table:
         "as the same. A pair is novel as soon as one of its cells is new in its company.",
         "Cells of NAS-Bench-NLP are kept in canonical form, so that equal means isomorphic.",
     )
-    return Table(columns, tuple(rows), caption, notes)
-
-
-def _share(value: float | None) -> str:
-    return "no valid sample" if value is None else f"{100 * value:.1f}"
+    return tabulate(_VARIETY, lines, caption, notes, name="novelty")

@@ -2,48 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
-from nasrepro.report.rendering import Column, Row, Table, runs_note, with_interval
+from nasrepro.report import verbs
+from nasrepro.report.dinas.table_4 import not_run
+from nasrepro.report.rendering import Column, Table, number, tabulate, text
 from nasrepro.runs.claims import metric_row
-from nasrepro.runs.plan import select
+from nasrepro.runs.plan import Shown
 from nasrepro.runs.printed import printed
-from nasrepro.runs.records import Record
+
+_PARTS = {2: "dinas.table2.cifar10", **{d: f"dinas.table8.d{d}" for d in (3, 4, 5)}}
 
 
-def class_table(candidates: Sequence[Record]) -> Table:
+def _ours(heading: str, key: str, digits: int = 0) -> Column:
+    return number(heading, lambda row: row.get(key, "not run"), digits)
+
+
+_COLUMNS = (
+    number("Classes d", lambda row: row["classes"]),
+    text("Cuts at percentiles", lambda row: row["percentiles"].replace(" ", ", ")),
+    number("Validation, printed", lambda row: row["valid"], 2),
+    *(_ours("Validation, ours", "best_valid", 3), _ours("Median, ours", "median", 3)),
+    number("Test, printed", lambda row: row["test"], 2),
+    *(_ours("Test, ours", "our_test", 2), _ours("Failed runs", "failed")),
+)
+
+
+def class_table(runs: Shown) -> Table:
     """Return Table 8: a row per number of classes."""
-    columns = (
-        Column("Classes d", numeric=True),
-        Column("Cuts at percentiles"),
-        Column("Validation, printed", numeric=True),
-        Column("Validation, ours", numeric=True),
-        Column("Median, ours", numeric=True),
-        Column("Test, printed", numeric=True),
-        Column("Test, ours", numeric=True),
-        Column("Failed runs", numeric=True),
-    )
-    rows, keys = [], []
-    for entry in printed("dinas_table8").to_dict("records"):
-        d = int(entry["classes"])
-        record = select(f"dinas.table8.d{d}" if d > 2 else "dinas.table2.cifar10", candidates)
-        row = metric_row(record, "dinas", "paper") if record else None
-        ours = ["not run"] * 4
-        if record is not None and row is not None:
-            keys.append(record.key)
-            ours = [
-                with_interval(row["best_valid"], 3),
-                f"{row['best_valid']['median']:.3f}",
-                with_interval(row["test"], 2) if row["test"] else "no test data",
-                f"{row['failed_runs']} of {row['trainings'] * row['runs']}",
-            ]
-        cuts = entry["percentiles"].replace(" ", ", ")
-        told = (f"{entry['classes']}", cuts, f"{entry['valid']:.2f}")
-        rows.append(Row((*told, *ours[:2], f"{entry['test']:.2f}", *ours[2:]), "ours"))
+    rows = [entry | _found(int(entry["classes"]), runs) for entry in printed("dinas_table8").to_dict("records")]
     caption = (
-        "DiNAS, Table 8, NAS-Bench-201, CIFAR-10, 192 queries: accuracy in %, validation of the best sample and test "
-        "of that cell. Ours: mean [95 % interval] over trainings and runs, and the median of the runs; accuracies "
-        "after 200 epochs, mean over seeds."
+        "DiNAS, Table 8, NAS-Bench-201, CIFAR-10, 192 queries: accuracy in % after 200 epochs, mean over seeds. Ours: "
+        "mean [95 % interval] over trainings and runs, and the median of the runs."
     )
-    notes = runs_note(keys)
-    return Table(columns, tuple(rows), caption, notes)
+    return tabulate(_COLUMNS, rows, caption, not_run(runs, *_PARTS.values()), name="table8")
+
+
+def _found(classes: int, runs: Shown) -> dict[str, Any]:
+    """Return what the run with a number of classes found; empty without one."""
+    record = runs.record(_PARTS[classes])
+    if record is None or (row := metric_row(record, "dinas", "paper")) is None:
+        return {}
+    best, failed = row["best_valid"], f"{row['failed_runs']} of {row['trainings'] * row['runs']}"
+    told = {"best_valid": best, "median": best["median"], "our_test": row["test"] or "no test data"}
+    return told | {"failed": failed, "failed_runs": row["failed_runs"]}
+
+
+def numbers(runs: Shown) -> dict[str, float | int | str | None]:
+    """Return what sentences quote: `table8.d<classes>`, how the best validation accuracy stands to that of two classes,
+    None without a record; `table8.failed`, the failed runs of all."""
+    rows = {d: _found(d, runs) for d in _PARTS}
+    stand = {f"table8.d{d}": verbs.standing(rows[d].get("best_valid"), rows[2].get("best_valid")) for d in rows}
+    return stand | {"table8.failed": sum(row.get("failed_runs", 0) for row in rows.values())}

@@ -5,94 +5,72 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from nasrepro.parameters.base import ADDED
-from nasrepro.report.fragments import Fragments, table
-from nasrepro.report.history.answers import Group, Live, first_verdicts, grouped, present_verdicts, runs_of, said_now
-from nasrepro.report.history.file import (
-    FIXED,
-    HERE,
-    OWN,
-    STATED,
-    Change,
-    Entry,
-    History,
-    Pair,
-    load,
-)
-from nasrepro.report.rendering import Column, Row, Table
-from nasrepro.runs.records import Run
+from nasrepro.report.history.answers import Group, Live, first_verdicts, grouped, present_verdicts, runs_of
+from nasrepro.report.history.file import FIXED, HERE, OWN, STATED, Change, Entry, History, Pair
+from nasrepro.report.rendering import Table, number, tabulate, text
+from nasrepro.report.verbs import holds
 
-PARTS = (
-    *(f"dinas.table{n}" for n in range(1, 9)),
-    "dinas.text",
-    "delta.table1",
-    *(f"delta.fig{n}" for n in (3, 4, 5)),
-)
+PARTS = (*(f"dinas.table{n}" for n in range(1, 9)), "dinas.text", "delta.table1", *(f"delta.fig{n}" for n in (3, 4, 5)))
 _FIRST = "first"
 _VERDICTS = ("better", "reproduced", "worse", "not comparable")
+_NAMES = {"dinas": "DiNAS", "delta": "Delta-NAS", "both": "both papers", "none": "in no plan"}
+_OTHERS = {"datacards": "data cards", "text": "sentences of the text", "fullprofile": "full profile"}
 
 
-def write(out: Fragments, committed: Sequence[Run]) -> None:
-    """Write the summary, a part for each table and figure, the rest, and the changes of what answers a claim."""
-    history, live = load(), said_now(committed)
-    out.write("generations", [table("generations", summary_table(history, live))], ["table-generations"])
-    for part in PARTS:
-        name, parts, ids = _name(part), [], []
-        if (shown := generation_table(history, part, live)).rows:
-            parts.append(table(name, shown))
-            ids.append(f"table-{name}")
-        else:
-            parts.append(f"No committed record has answered a claim of {title(part)} yet.")
-        if (dropped := dropped_table(history, [part])).rows:
-            parts.append(table(f"{name}-dropped", dropped))
-            ids.append(f"table-{name}-dropped")
-        out.write(name, parts, ids)
-    rest = sorted({p for e in history.records for p in e.parts} - set(PARTS))
-    out.write("generations-rest", [table("generations-rest", dropped_table(history, rest))], ["table-generations-rest"])
-    shown = selection_table(history)
-    out.write("generations-selection", [table("generations-selection", shown)], ["table-generations-selection"])
-
-
-def values(committed: Sequence[Run]) -> dict[str, float | int | str | None]:
-    """Return what sentences quote: `generations.records`, `.removed` and `.commits`, and for each table or figure
-    `generations.<part>.earlier` (generations before the present one), `.first.<verdict>` and `.now.<verdict>`."""
-    history, live = load(), said_now(committed)
-    removed = [e for e in history.records if e.removed]
-    found: dict[str, float | int | str | None] = {
+def numbers(history: History) -> dict[str, float | str | None]:
+    """Return what sentences quote: `generations.records`, `.removed`, `.commits` and `.fixed_changes` (claims), and for
+    each table or figure `.<part>.earlier` (generations before the present one) and `.<part>.first.<verdict>`."""
+    found: dict[str, float | str | None] = {
         "generations.records": len(history.records),
-        "generations.removed": len(removed),
+        "generations.removed": sum(bool(e.removed) for e in history.records),
         "generations.commits": len({e.added for e in history.records}),
         "generations.fixed_changes": sum(c.claims for c in history.selection if c.field in FIXED),
     }
+    earlier = {}
     for part in PARTS:
         groups = grouped(history, part)
-        found[f"generations.{part}.earlier"] = max((n for *_, n in groups), default=1) - 1
-        first, now = Counter(first_verdicts(history, groups)), Counter(present_verdicts(live, part))
-        for verdict in _VERDICTS:
-            name = verdict.replace(" ", "-")
-            found |= {
-                f"generations.{part}.first.{name}": first[verdict],
-                f"generations.{part}.now.{name}": now[verdict],
-            }
-    return found
+        earlier[part] = max((n for *_, n in groups), default=1) - 1
+        first = Counter(first_verdicts(history, groups))
+        found |= {f"generations.{part}.first.{verdict}": first[verdict] for verdict in _VERDICTS}
+    most = earlier["dinas.table4"] == max(earlier.values())
+    return found | {
+        **{f"generations.{part}.earlier": n for part, n in earlier.items()},
+        "generations.most": holds(most, "as many as any", "fewer than another"),
+        "generations.table3": holds(earlier["dinas.table3"] == 1, "once", "not once"),
+    }
 
 
 def title(part: str) -> str:
     """Return what a part is called: `DiNAS, Table 4`."""
     paper, name = part.split(".")
-    known = {"dinas": "DiNAS", "delta": "Delta-NAS", "both": "both papers", "none": "in no plan"}
     for short, word in (("table", "Table"), ("fig", "Figure")):
         if name.startswith(short) and name[len(short) :].isdigit():
-            return f"{known[paper]}, {word} {name[len(short) :]}"
-    others = {"datacards": "data cards", "text": "sentences of the text", "fullprofile": "full profile"}
-    return others.get(name, name) + f" ({known[paper]})"
+            return f"{_NAMES[paper]}, {word} {name[len(short) :]}"
+    return f"{_OTHERS.get(name, name)} ({_NAMES[paper]})"
 
 
-def generation_table(history: History, part: str, live: Live) -> Table:
-    """Return the generations of a table or figure, the earliest first.
+@dataclass(frozen=True)
+class _Generation:
+    """The answers that stood at one time, and the runs of the same answer that came later."""
+
+    name: str
+    reading: str
+    n: int
+    group: Group
+    later: Sequence[Entry]
+
+    @property
+    def runs(self) -> list[Entry]:
+        return runs_of([self.group])
+
+
+def generation_table(history: History, part: str, live: Live) -> Table | None:
+    """Return the generations of a table or figure, the earliest first; None where no record has answered a claim.
 
     Args:
         history: the file.
@@ -100,134 +78,121 @@ def generation_table(history: History, part: str, live: Live) -> Table:
         live: what the committed records say now.
     """
     groups = grouped(history, part)
-    columns = (
-        Column("Generation"),
-        Column("Answer"),
-        Column("Finished (UTC)"),
-        Column("Runs", numeric=True),
-        Column("What changed"),
-        Column("Ours then"),
-        Column("Verdict then"),
-        Column("Until"),
-    )
     several = len({experiment for experiment, _, _ in groups}) > 1
-    rows = []
-    for (experiment, reading, n), group in groups.items():
-        runs = runs_of([group])
-        later = runs_of(g for (x, r, m), g in groups.items() if (x, r) == (experiment, reading) and m > n)
-        cells = (
-            f"{n}, `{experiment}`" if several else f"{n}",
-            OWN if reading == OWN else f"as printed: {reading}",
-            _when(runs),
-            f"{len(runs)}",
-            _what(runs, later, n),
-            _ours(history, group),
-            _verdicts(group, live),
-            _until(history, group, live),
+    items = [
+        _Generation(
+            f"{n}, `{experiment}`" if several else f"{n}", reading, n, group,
+            runs_of(g for (x, r, m), g in groups.items() if (x, r) == (experiment, reading) and m > n),
         )
-        rows.append(Row(cells, "ours" if any(one.name in live for one in group) else ""))
-    more = [e for e in history.records if part in e.parts and not e.answers and not e.removed]
-    counted = ", ".join(f"{k} `{x}`" for x, k in Counter(e.experiment for e in more).items())
-    notes = [f"Beside them, runs that never answered a claim here (trials, variations, searches): {counted}."] * bool(
-        more
-    )
-    seeds = sorted({f"{e.seed}" for e in runs_of(groups.values())})
-    notes += [f"Seed of every run in this table: {', '.join(seeds)}."] if seeds and seeds != ["None"] else []
-    caption = f"{title(part)}: the runs that have answered its claims, one row a generation."
-    return Table(columns, tuple(rows), caption, tuple(notes))
-
-
-def dropped_table(history: History, parts: Sequence[str]) -> Table:
-    """Return the runs of some parts that never answered a claim and were taken out."""
+        for (experiment, reading, n), group in groups.items()
+    ]  # fmt: skip
     columns = (
-        Column("Run"),
-        Column("Finished (UTC)"),
-        Column("Against which run, and what differs"),
-        Column("Ours"),
-        Column("Taken out"),
+        text("Generation", lambda g: g.name),
+        text("Answer", lambda g: OWN if g.reading == OWN else f"as printed: {g.reading}"),
+        text("Finished (UTC)", lambda g: _when(g.runs)),
+        number("Runs", lambda g: f"{len(g.runs)}"),
+        text("What changed", lambda g: _what(g.runs, g.later, g.n)),
+        text("Ours then", lambda g: _ours(history, g.group)),
+        text("Verdict then", lambda g: _verdicts(g.group, live)),
+        text("Until", lambda g: _until(history, g.group, live)),
     )
-    rows = []
-    for e in history.records:
-        if e.answers or not e.removed or not set(e.parts) & set(parts):
-            continue
-        against = f"`{e.after}`: {_pairs(e.changed) or 'the code alone'}" if e.after else "the first of its kind"
-        numbers = "; ".join(f"{c.split('.', 2)[-1]} {_number(v)}" for c, v in e.numbers.items()) or "no claim takes one"
-        rows.append(Row((f"`{e.experiment}/{e.key}`", e.created, against, numbers, _commit(history, e.removed))))
-    where = title(parts[0]) if len(parts) == 1 else "Outside the tables and figures"
+    more = Counter(e.experiment for e in history.records if part in e.parts and not e.answers and not e.removed)
+    counted = ", ".join(f"{k} `{x}`" for x, k in more.items())
+    seeds = ", ".join(sorted({f"{e.seed}" for e in runs_of(groups.values())} - {"None"}))
+    notes = (
+        f"Beside them, runs that never answered a claim here (trials, variations, searches): {counted}." * bool(more),
+        f"Seed of every run in this table: {seeds}." * bool(seeds),
+    )
+    name = f"generations-{part.replace('.', '-')}"
+    caption = f"{title(part)}: the runs that have answered its claims, one row a generation."
+    kind = lambda g: "ours" if any(one.name in live for one in g.group) else ""  # noqa: E731
+    return tabulate(columns, items, caption, filter(None, notes), kind=kind, name=name) if items else None
+
+
+def dropped_table(history: History, *parts: str) -> Table | None:
+    """Return the runs of a part, or of all outside `PARTS`, that answered no claim and were taken out; None if none."""
+    wanted = set(parts) or {p for e in history.records for p in e.parts} - set(PARTS)
+    items = [e for e in history.records if e.removed and not e.answers and set(e.parts) & wanted]
+    columns = (
+        text("Run", lambda e: f"`{e.experiment}/{e.key}`"),
+        text("Finished (UTC)", lambda e: e.created),
+        text("Against which run, and what differs", _against),
+        text("Ours", _numbers),
+        text("Taken out", lambda e: _commit(history, e.removed)),
+    )
+    where = title(parts[0]) if parts else "Outside the tables and figures"
     caption = f"{where}: runs that answered no claim and were taken out of the tree."
-    return Table(columns, tuple(rows), caption)
+    name = f"generations-{parts[0].replace('.', '-')}-dropped" if parts else "generations-rest"
+    return tabulate(columns, items, caption, kind="", name=name) if items else None
+
+
+def _against(e: Entry) -> str:
+    return f"`{e.after}`: {_pairs(e.changed) or 'the code alone'}" if e.after else "the first of its kind"
+
+
+def _numbers(e: Entry) -> str:
+    return "; ".join(f"{c.split('.', 2)[-1]} {_number(v)}" for c, v in e.numbers.items()) or "no claim takes one"
 
 
 def summary_table(history: History, live: Live) -> Table:
     """Return a row for each table and figure: how often it was made anew, and how its verdicts moved."""
+    groups = {part: grouped(history, part) for part in PARTS}
+
+    def counted(runs: Sequence[Entry]) -> str:
+        return f"{len(runs)} ({sum(bool(e.removed) for e in runs)})"
+
     columns = (
-        Column("Part"),
-        Column("Generations", numeric=True),
-        Column("First verdicts"),
-        Column("Verdicts now"),
-        Column("Runs that answered (taken out)", numeric=True),
-        Column("Other runs (taken out)", numeric=True),
+        text("Part", title),
+        number("Generations", lambda part: f"{max((n for *_, n in groups[part]), default=0)}"),
+        text("First verdicts", lambda part: _tally(first_verdicts(history, groups[part]))),
+        text("Verdicts now", lambda part: _tally(present_verdicts(live, part))),
+        number("Runs that answered (taken out)", lambda part: counted(runs_of(groups[part].values()))),
+        number(
+            "Other runs (taken out)",
+            lambda part: counted([e for e in history.records if part in e.parts and not e.answers]),
+        ),
     )
-    rows = []
-    for part in PARTS:
-        groups = grouped(history, part)
-        told = runs_of(groups.values())
-        other = [e for e in history.records if part in e.parts and not e.answers]
-        first, now = first_verdicts(history, groups), present_verdicts(live, part)
-        counts = (f"{len(runs)} ({sum(bool(e.removed) for e in runs)})" for runs in (told, other))
-        most = max((n for *_, n in groups), default=0)
-        rows.append(Row((title(part), f"{most}", _tally(first), _tally(now), *counts)))
     caption = (
         "How often the runs behind each table and figure were made anew: the most generations of any answer to one of "
         "its claims, the runs, and the first and the present verdicts on the claims that a run answers, one a claim, "
         "as on the front page."
     )
     failed = [f"`{c[:7]}`: the claims of that commit could not be read ({why})." for c, why in history.failed.items()]
-    return Table(columns, tuple(rows), caption, tuple(failed))
+    return tabulate(columns, PARTS, caption, failed, kind="", name="generations")
 
 
 def selection_table(history: History) -> Table:
     """Return each commit that changed which run may answer a claim, with what was known by then."""
-    columns = (
-        Column("Commit"),
-        Column("Claims of"),
-        Column("What changed"),
-        Column("Claims", numeric=True),
-        Column("Of these answered before", numeric=True),
-        Column("Runs finished before", numeric=True),
-    )
     changes: dict[str, list[Change]] = {}
-    for change in history.selection:
+    for change in sorted(history.selection, key=lambda c: history.commits.get(c.commit, (c.commit, ""))[0]):
         if change.field != STATED:
             changes.setdefault(change.commit, []).append(change)
-    rows = []
-    for commit, made in sorted(changes.items(), key=lambda item: history.commits.get(item[0], (item[0],))[0]):
-        by_part = {c.part: c for c in sorted(made, key=lambda c: c.claims)}
-        settings: dict[str, list[Pair]] = {}
-        for name, pairs in (item for c in made for item in c.settings.items()):
-            settings[name] = [*settings.get(name, []), *(p for p in pairs if p not in settings.get(name, []))]
-        cells = (
-            _commit(history, commit),
-            ", ".join(title(part) for part in dict.fromkeys(c.part for c in made)),
-            _selected(settings),
-            f"{sum(c.claims for c in by_part.values())}",
-            f"{sum(c.answered for c in by_part.values())}",
-            f"{max(c.finished for c in made)}",
-        )
-        rows.append(Row(cells))
+    columns = (
+        text("Commit", lambda made: _commit(history, made[0].commit)),
+        text("Claims of", lambda made: ", ".join(title(part) for part in dict.fromkeys(c.part for c in made))),
+        text("What changed", _selected),
+        number("Claims", lambda made: f"{sum(c.claims for c in _widest(made))}"),
+        number("Of these answered before", lambda made: f"{sum(c.answered for c in _widest(made))}"),
+        number("Runs finished before", lambda made: f"{max(c.finished for c in made)}"),
+    )
     fixed = sum(c.claims for c in history.selection if c.field in FIXED)
     stated = [c for c in history.selection if c.field == STATED]
     at_once = ", ".join(f"{c.at_once} of {title(c.part)}" for c in stated if c.at_once)
     caption = (
-        f"Changes in which run may answer a claim, by commit. {len(rows)} commits made one; {fixed} claims had their "
-        f"{', '.join(FIXED[:-1])} or {FIXED[-1]} changed by any commit."
+        f"Changes in which run may answer a claim, by commit. {len(changes)} commits made one; {fixed} claims had "
+        f"their {', '.join(FIXED[:-1])} or {FIXED[-1]} changed by any commit."
     )
     notes = (
         "Answered before: claims on which a committed record had already given a verdict. Runs finished before: "
         "committed runs of the same experiments, also trials, that had ended when the commit was made.",
         f"Claims that were stated when a committed record already answered them: {at_once or 'none'}.",
     )
-    return Table(columns, tuple(rows), caption, notes)
+    return tabulate(columns, changes.values(), caption, notes, kind="", name="generations-selection")
+
+
+def _widest(made: Sequence[Change]) -> Iterable[Change]:
+    """Return of each part the change of most claims."""
+    return {c.part: c for c in sorted(made, key=lambda c: c.claims)}.values()
 
 
 def _when(runs: Sequence[Entry]) -> str:
@@ -303,8 +268,12 @@ def _by_field(group: Group) -> dict[str, Group]:
     return fields
 
 
-def _selected(settings: Mapping[str, Sequence[Pair]]) -> str:
+def _selected(made: Sequence[Change]) -> str:
     """Return what a commit changed; names that it only spelt out, with the value that held anyway, are told as such."""
+    settings: dict[str, list[Pair]] = {}
+    for name, pairs in (item for c in made for item in c.settings.items()):
+        known = settings.setdefault(name, [])
+        known += [pair for pair in pairs if pair not in known]
     spelt = [k for k, pairs in settings.items() if pairs == [(None, ADDED.get(k.split(".")[-1], k))]]
     told = ", ".join(_pairs({k: pair}) for k, pairs in settings.items() for pair in pairs if k not in spelt)
     named = ", ".join(dict.fromkeys(k.split(".")[-1].replace("_", " ") for k in spelt))
@@ -336,7 +305,3 @@ def _commit(history: History, name: str) -> str:
         return "with this version"
     date, subject = history.commits[name]
     return f"{date}, `{name[:7]}`: {subject.replace('`', '')}"
-
-
-def _name(part: str) -> str:
-    return f"generations-{part.replace('.', '-')}"
