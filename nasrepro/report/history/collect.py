@@ -139,13 +139,19 @@ def name_readings(found: Sequence[Life]) -> None:
 
 
 def _kept_verdicts(repository: Repository, c: Commit) -> list[dict[str, Any]] | str:
-    """Return the verdicts of a commit, from the cache where they have been asked for before: they never change."""
+    """Return the verdicts of a commit, from the cache where they have been asked for before: they never change.
+
+    What could not be read is not kept: another part of the code may be why.
+    """
     name = hashlib.sha256(" ".join(c.state).encode()).hexdigest()[:16]
     path = paths.cache_dir() / "generations" / f"{name}.json"
-    if not path.is_file():
-        write_atomically(path, json.dumps(repository.verdicts(c.tree)).encode())
-    kept: list[dict[str, Any]] | str = json.loads(path.read_text(encoding="utf-8"))
-    return kept
+    if path.is_file():
+        kept: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+        return kept
+    said = repository.verdicts(c.tree)
+    if not isinstance(said, str):
+        write_atomically(path, json.dumps(said).encode())
+    return said
 
 
 def _named(records: Sequence[Entry], selection: Sequence[Change], failed: Mapping[str, str]) -> list[str]:
