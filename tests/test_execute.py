@@ -126,6 +126,22 @@ def test_a_page_is_kept_until_something_that_it_read_changes(tmp_path: Path, mon
     assert made() == "More."
 
 
+def test_a_page_of_your_runs_is_made_again_where_there_is_a_new_one_even_the_first(tmp_path: Path, monkeypatch):
+    code = "from nasrepro.files import paths; glue('x', len(list(paths.runs_dir().glob('*/*/record.json'))))"
+    source = write(tmp_path, text="{glue:text}`x`", code=code)
+
+    def made(runs: str) -> str:
+        execute._listing.cache_clear()
+        monkeypatch.setenv("NASREPRO_RUNS", str(tmp_path / runs))
+        return prose(pages([source], tmp_path / "kept")["book/a"]).split("\n")[-1]
+
+    assert made("none") == "0"
+    folder = fake_nb201_record(tmp_path / "mine", trainings=1, runs=2, queries=20)
+    assert made("mine") == "1"
+    folder.rename(folder.parent / "0123456789abcdef")
+    assert made("mine") == "1" and made("none") == "0"
+
+
 def test_a_template_gives_a_page_for_each_value_of_its_first_parameter(tmp_path: Path):
     (tmp_path / "notebooks" / "x").mkdir(parents=True)
     write(tmp_path / "notebooks" / "x", "card")

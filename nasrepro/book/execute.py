@@ -27,6 +27,7 @@ from nasrepro.files.storage import sha256_of, write_atomically
 from nasrepro.notebook import QUOTED, STRICT, VERB
 
 QUOTE = re.compile(r"\{glue:text\}`([^`:]+)(?::([^`]*))?`")
+_RUNS = "*/*/record.json"  # below the folder of your runs
 _IMAGES = ("image/svg+xml", "image/png")
 
 
@@ -245,6 +246,8 @@ class _Reads:
 
     def note(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Take an audit event."""
+        if event == paths.ASKED_FOR_RUNS:
+            self._folders.add(f"{arguments[0]}/{_RUNS}")
         if event == "open" and isinstance(arguments[0], str | Path) and arguments[1] in ("r", "rb", None):
             self._files.add(str(Path(arguments[0]).absolute()))
         elif event in ("os.scandir", "os.listdir") and isinstance(arguments[0], str | Path):
@@ -259,7 +262,7 @@ class _Reads:
         return {name: _digest(name) for name in sorted(own | read) if Path(name).is_file()}
 
     def folders(self) -> dict[str, str]:
-        """Return folder -> hash of the names in it."""
+        """Return folder, or pattern of files below it, -> hash of the names in it."""
         listed = {n for n in self._folders if f"{n}{os.sep}".startswith(self._roots)}
         return {name: _listing(name) for name in sorted(listed)}
 
@@ -272,13 +275,14 @@ def _digest(name: str) -> str:
 
 @lru_cache
 def _listing(name: str) -> str:
-    folder = Path(name)
-    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    folder = Path(name.removesuffix(f"/{_RUNS}"))
+    found = folder.glob(_RUNS) if name.endswith(_RUNS) else folder.iterdir() if folder.is_dir() else []
+    names = sorted(path.relative_to(folder).as_posix() for path in found)
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
 def _signature(source: Source) -> str:
-    return f"{sha256_of(source.notebook)} {json.dumps(source.parameters, sort_keys=True)}"
+    return f"{sha256_of(source.notebook)} {json.dumps(source.parameters, sort_keys=True)} {paths.records_dir()}"
 
 
 def _kept(source: Source, kept: Path) -> nbformat.NotebookNode | None:
@@ -286,12 +290,14 @@ def _kept(source: Source, kept: Path) -> nbformat.NotebookNode | None:
     path = kept / f"{source.page}.json"
     if not path.is_file():
         return None
+    runs = f"{paths.runs_dir().absolute()}/{_RUNS}"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         same = (
             content["source"] == _signature(source)
             and all(_digest(name) == digest for name, digest in content["files"].items())
             and all(_listing(name) == digest for name, digest in content["folders"].items())
+            and all(name == runs for name in content["folders"] if name.endswith(_RUNS))
         )
         return nbformat.reads(content["page"], 4) if same else None
     except (ValueError, KeyError, TypeError, AttributeError):  # half a file, or of another version
