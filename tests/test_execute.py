@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,20 @@ def test_a_cell_that_stops_is_told_with_its_page(tmp_path: Path):
     source = write(tmp_path, code='raise ValueError("no such thing")')
     with pytest.raises(NasreproError, match=r"book/a: cell 2 stopped: ValueError: no such thing"):
         pages([source], tmp_path / "kept")
+
+
+def test_the_processes_end_without_a_word_under_the_command_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    """Which raises on the signal that ends them."""
+
+    def interrupted(number: int, _: object) -> None:
+        raise KeyboardInterrupt(number)
+
+    before = signal.signal(signal.SIGTERM, interrupted)
+    try:
+        pages([write(tmp_path, name) for name in "abc"], tmp_path / "kept", processes=2)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_order_and_parallelism_change_no_page_and_each_starts_with_fresh_names(tmp_path: Path):

@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import re
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -83,12 +84,18 @@ def pages(
     found = {s.page: page for s in sources if (page := _kept(s, kept)) is not None}
     if left := [(s, kept, strict) for s in sources if s.page not in found]:
         _warm()
-        with multiprocessing.get_context("fork").Pool(processes or os.cpu_count(), maxtasksperchild=1) as pool:
+        fork = multiprocessing.get_context("fork")
+        with fork.Pool(processes or os.cpu_count(), initializer=_end_quietly, maxtasksperchild=1) as pool:
             made = dict(zip([s.page for s, *_ in left], pool.starmap(_in_a_fork, left, chunksize=1), strict=True))
         if stopped := [f"{name}: {why}" for name, (_, why) in made.items() if why]:
             raise NasreproError("\n".join(["Notebooks stopped:", *stopped]))
         found |= {name: nbformat.reads(text, 4) for name, (text, _) in made.items()}
     return {s.page: found[s.page] for s in sources}
+
+
+def _end_quietly() -> None:
+    """Take back what the command line does on a signal: the pool ends its processes by one."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _warm() -> None:
