@@ -157,6 +157,24 @@ def test_a_page_of_your_runs_is_made_again_where_there_is_a_new_one_even_the_fir
     assert made("mine") == "1" and made("none") == "0"
 
 
+def test_each_yaml_file_is_parsed_once_for_all_pages_and_each_depends_on_it(tmp_path: Path):
+    from nasrepro.files import storage
+    from nasrepro.runs import claims, plan
+
+    for cached in (storage._parsed_yaml, plan._parsed, claims._load):
+        cached.cache_clear()
+    code = (
+        "import yaml\n"
+        "yaml.load = lambda *_, **__: 1 / 0\n"
+        "from nasrepro.runs import claims, plan\n"
+        "assert plan.load_plan() and claims.load_claims()"
+    )
+    pages([write(tmp_path, name, code=code) for name in "ab"], tmp_path / "kept")
+    for kept in (tmp_path / "kept").rglob("*.json"):
+        files = json.loads(kept.read_text())["files"]
+        assert {str(ROOT / "data" / name) for name in ("plan.yml", "claims.yml")} <= files.keys()
+
+
 def test_a_template_gives_a_page_for_each_value_of_its_first_parameter(tmp_path: Path):
     (tmp_path / "notebooks" / "x").mkdir(parents=True)
     write(tmp_path / "notebooks" / "x", "card")

@@ -24,7 +24,7 @@ import nbformat
 
 from nasrepro.errors import MissingData, NasreproError, did_you_mean
 from nasrepro.files import paths
-from nasrepro.files.storage import sha256_of, write_atomically
+from nasrepro.files.storage import READ_YAML, read_yaml, sha256_of, write_atomically
 from nasrepro.notebook import QUOTED, STRICT, VERB
 
 QUOTE = re.compile(r"\{glue:text\}`([^`:]+)(?::([^`]*))?`")
@@ -99,10 +99,13 @@ def _end_quietly() -> None:
 
 
 def _warm() -> None:
-    """Import what notebooks need, once for all of them."""
+    """Import what notebooks need, and parse the YAML files, once for all of them."""
 
     import nasrepro.book.engine
     import nasrepro.notebook  # noqa: F401
+
+    for path in [*paths.data_dir().glob("*.yml"), *paths.data_dir().glob("paper/*.yml")]:
+        read_yaml(path)
 
 
 def _in_a_fork(source: Source, kept: Path, strict: bool) -> tuple[str, str]:
@@ -253,6 +256,8 @@ class _Reads:
 
     def note(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Take an audit event."""
+        if event == READ_YAML:
+            self._files.add(arguments[0])
         if event == paths.ASKED_FOR_RUNS:
             self._folders.add(f"{arguments[0]}/{_RUNS}")
         if event == "open" and isinstance(arguments[0], str | Path) and arguments[1] in ("r", "rb", None):
