@@ -3,10 +3,11 @@
 `PAPER` is the network of the paper's text: a DiGress network without time input, whose layers update an N x N matrix of
 pair features, with scores per channel and the class embedding concatenated. `PUBLIC_CODE` is the same with the two
 choices that only the public code tells: one-hot inputs (`linear_inputs`) and the noisy graph added to the output
-(`residual`). `DEFAULT` is ours: the layers update
-nodes only; the pairs are read once, as attention biases, and written once, from their two end nodes, each pair i < j a
-single time. `WHOLE_GRAPH` adds to each of its layers a feed-forward block on all nodes at once: a wanted class that is
-an irregular list of cells is told from other cells by combinations of many nodes, which attention learns slowly.
+(`residual`). `DEFAULT` is ours: the layers update nodes only; the pairs are read once, as attention biases, and written
+once, from their two end nodes, each pair i < j a single time. `WHOLE_GRAPH` adds to each of its layers a feed-forward
+block on all nodes at once: a wanted class that is an irregular list of cells is told from other cells by combinations
+of many nodes, which attention learns slowly.
+`FLAT` has no attention, but feed-forward blocks on all slots of a small graph at once (`flat.FlatDenoiser`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class DenoiserConfig:
     Attributes:
         pairs: `full` = DiGress layers on N x N matrices of pair features, the class embedding concatenated (so the
             layers have twice the dimensions given here) and scaling each layer's output; `upper` = one feature per
-            pair i < j, the class embedding added.
+            pair i < j, the class embedding added; `flat` = no graph layers, all slots side by side.
         attention: with full pairs, `channel` = a score for every channel (DiGress) or `head` = a score for every
             head; upper pairs use heads.
         layers: graph-transformer layers.
@@ -32,8 +33,9 @@ class DenoiserConfig:
         node_hidden: hidden units of networks that act on single nodes.
         pair_hidden: hidden units of networks that act on single pairs.
         graph_hidden: hidden units of a network, in each layer, that acts on all nodes of a graph at once; 0 = none
-            (upper pairs).
-        positions: add sinusoids of the node index, which carries the direction of the edges.
+            (upper pairs), or on all slots (flat).
+        positions: add sinusoids of the node index, which carries the direction of the edges; flat networks know each
+            slot by its place.
         time_input: tell the network the time t (the public code does not).
         residual: add the noisy graph, as one-hot vectors, to the logits (the public code).
         linear_inputs: first layers are linear in one-hot vectors, with a bias, and the null token and the diagonal of
@@ -42,7 +44,7 @@ class DenoiserConfig:
         dropout: probability, in training only (full pairs).
     """
 
-    pairs: Literal["full", "upper"]
+    pairs: Literal["full", "upper", "flat"]
     attention: Literal["channel", "head"] = "head"
     layers: int = 5
     heads: int = 8
@@ -62,6 +64,7 @@ PAPER = DenoiserConfig(pairs="full", attention="channel", dropout=0.1)
 PUBLIC_CODE = replace(PAPER, residual=True, linear_inputs=True)
 DEFAULT = DenoiserConfig(pairs="upper", layers=3, heads=4, node_dim=64, pair_dim=32, node_hidden=128, pair_hidden=32)
 WHOLE_GRAPH = replace(DEFAULT, layers=2, graph_hidden=512)
+FLAT = DenoiserConfig(pairs="flat", layers=2, node_dim=32, pair_dim=8, graph_hidden=384)
 # a small DiGress network with either attention, for the ablation of the two on a CPU
 MATRIX_CHANNELS = replace(PAPER, layers=3, heads=4, node_dim=32, pair_dim=16, node_hidden=64, pair_hidden=32)
 MATRIX_HEADS = replace(MATRIX_CHANNELS, attention="head")
@@ -69,6 +72,7 @@ CONFIGS = {
     "paper": PAPER,
     "default": DEFAULT,
     "whole-graph": WHOLE_GRAPH,
+    "flat": FLAT,
     "matrix-channels": MATRIX_CHANNELS,
     "matrix-heads": MATRIX_HEADS,
 }

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nasrepro.diffusion.denoiser import Denoiser
+from nasrepro.diffusion.flat import Network
 from nasrepro.graphs import Graphs
 
 
@@ -95,7 +95,7 @@ class Guided:
 
     def __init__(
         self,
-        denoiser: Denoiser,
+        denoiser: Network,
         classes: Sequence[int],
         scale: float,
         on: Literal["logits", "probabilities"] = "logits",

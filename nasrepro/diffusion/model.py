@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nasrepro.diffusion.denoiser import Denoiser
 from nasrepro.diffusion.denoiser_config import DenoiserConfig
+from nasrepro.diffusion.flat import FlatDenoiser, Network, Support
 from nasrepro.diffusion.noise import SCHEDULES, class_marginal
 from nasrepro.files.tensors import read_tensors, write_tensors
 from nasrepro.graphs import Graphs
@@ -57,7 +58,7 @@ class NoiseModel:
 class DiffusionModel:
     """A denoiser and the noise model that it was trained for."""
 
-    denoiser: Denoiser
+    denoiser: Network
     noise: NoiseModel
 
     def save(self, path: Path) -> None:
@@ -77,8 +78,11 @@ class DiffusionModel:
         noise = NoiseModel(
             **{k.removeprefix("noise."): tensors.pop(k) for k in list(tensors) if k.startswith("noise.")}
         )
-        denoiser = Denoiser(
-            DenoiserConfig(**meta["config"]), meta["node_classes"], meta["condition_classes"], len(noise.sizes) - 1
-        )
+        config, conditions = DenoiserConfig(**meta["config"]), meta["condition_classes"]
+        denoiser: Network
+        if config.pairs == "flat":
+            denoiser = FlatDenoiser(config, conditions, Support(tensors["nodes.support"], tensors["pairs.support"]))
+        else:
+            denoiser = Denoiser(config, meta["node_classes"], conditions, len(noise.sizes) - 1)
         denoiser.load_state_dict(tensors)
         return cls(denoiser.eval(), noise)

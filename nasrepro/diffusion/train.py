@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from nasrepro.diffusion.denoiser import Denoiser, Logits
 from nasrepro.diffusion.denoiser_config import DenoiserConfig
+from nasrepro.diffusion.flat import FlatDenoiser, Network, Support
 from nasrepro.diffusion.model import DiffusionModel, NoiseModel
 from nasrepro.diffusion.noise import diffuse
 from nasrepro.errors import CorruptData, TrainingDiverged
@@ -163,7 +164,12 @@ def train(
     noise = NoiseModel.fit(graphs, node_classes, config.diffusion_steps, config.noise_schedule)
     with torch.random.fork_rng():
         torch.manual_seed(derive(seed, "initial weights") % 2**63)
-        network = Denoiser(denoiser, node_classes, condition_classes, graphs.n_nodes).to(device).train()
+        network: Network
+        if denoiser.pairs == "flat":
+            network = FlatDenoiser(denoiser, condition_classes, Support.of(graphs, node_classes))
+        else:
+            network = Denoiser(denoiser, node_classes, condition_classes, graphs.n_nodes)
+        network = network.to(device).train()
         state = _State(
             network,
             config,
@@ -210,7 +216,7 @@ def train(
 class _State:
     """Network, optimiser, moving average and history: everything that a checkpoint holds."""
 
-    def __init__(self, network: Denoiser, config: TrainingConfig, total: int, identity: dict[str, object]) -> None:
+    def __init__(self, network: Network, config: TrainingConfig, total: int, identity: dict[str, object]) -> None:
         self.network, self.config, self.total, self.identity = network, config, total, identity
         self.parameters = [p for p in network.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(

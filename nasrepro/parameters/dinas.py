@@ -32,7 +32,7 @@ class DinasParameters(Parameters):
     queries: int = Field(192, ge=1, le=15_625, description="queries of one run")
     runs: int = Field(10, ge=1, le=1000, description="runs of each training")
     trainings: int = Field(3, ge=1, le=100, description="separate trainings")
-    denoiser: Literal["default", "whole-graph", "paper", "matrix-channels", "matrix-heads"] = Field(
+    denoiser: Literal["default", "whole-graph", "flat", "paper", "matrix-channels", "matrix-heads"] = Field(
         "default", description="configuration of the denoiser"
     )
     positions: bool = Field(True, description="add sinusoids of the node index")
@@ -83,6 +83,11 @@ class DinasParameters(Parameters):
             raise ValueError(
                 f"linear_inputs=True is refused with denoiser={self.denoiser}: its pairs have no diagonal. "
                 f"Take denoiser={' or '.join(MATRIX_DENOISERS)}, or leave linear_inputs False."
+            )
+        if self.denoiser == "flat" and (self.residual or not self.positions):
+            raise ValueError(
+                "residual=True and positions=False are refused with denoiser=flat: it has no such choice. Take "
+                "denoiser=default, or leave both as they are."
             )
         return self
 
