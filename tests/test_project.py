@@ -29,6 +29,7 @@ RANKS = {
     "files": 1,
     "graphs": 1,
     "parameters": 2,
+    "training": 2,
     "spaces": 3,
     "benchmarks": 4,
     "diffusion": 5,
