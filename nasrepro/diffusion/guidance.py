@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from nasrepro.diffusion.flat import Network
+from nasrepro.diffusion.threads import on_threads
 from nasrepro.graphs import Graphs
 
 
@@ -115,8 +117,9 @@ class Guided:
         size = self.denoiser.graphs_per_pass(graphs.nodes.device) // 2
         if len(graphs) <= size:
             return self._predict(graphs, t)
-        parts = [self._predict(graphs[i : i + size], t[i : i + size]) for i in range(0, len(graphs), size)]
-        nodes, pairs = (torch.cat(z) for z in zip(*parts, strict=True))
+        parts = [slice(i, i + size) for i in range(0, len(graphs), size)]
+        done = on_threads([partial(self._predict, graphs[part], t[part]) for part in parts])
+        nodes, pairs = (torch.cat(z) for z in zip(*done, strict=True))
         return nodes, pairs
 
     def _predict(self, graphs: Graphs, t: Tensor) -> tuple[Tensor, Tensor]:

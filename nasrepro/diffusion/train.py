@@ -20,6 +20,7 @@ from nasrepro.diffusion.denoiser import Denoiser, Logits
 from nasrepro.diffusion.denoiser_config import DenoiserConfig
 from nasrepro.diffusion.flat import FlatDenoiser, Network, Support
 from nasrepro.diffusion.model import DiffusionModel, NoiseModel
+from nasrepro.diffusion.threads import InParts
 from nasrepro.errors import TrainingDiverged
 from nasrepro.graphs import Graphs
 from nasrepro.seeding import derive
@@ -44,6 +45,7 @@ class TrainingConfig:
         joint_dropout: drop all conditions of a graph together.
         wanted_share: share of the conditional graphs that are drawn anew from the wanted class, 0 = every graph as
             often as it occurs (the paper). See `favour`.
+        parts: parts of a batch that are computed on a thread each; their sums differ in the last bits.
         diffusion_steps: T.
         first_time: smallest time that is trained, 1 (Algorithm 1) or 0 (the public code).
         noise_schedule: one of `noise.SCHEDULES`.
@@ -60,6 +62,7 @@ class TrainingConfig:
     epsilon: float = 0.1
     joint_dropout: bool = True
     wanted_share: float = 0.0
+    parts: int = 1
     diffusion_steps: int = 500
     first_time: Literal[0, 1] = 1
     noise_schedule: Literal["exact", "public-code"] = "exact"
@@ -163,7 +166,7 @@ def train(
         moved = replace(noise.to(device), keep=noise.keep.to(device=device, dtype=torch.float32))
         null = torch.as_tensor(condition_classes, device=device)
         favoured = _of_class(classes, wanted) if config.wanted_share else classes[:0, 0]
-        generator = torch.Generator(device)
+        generator, predict = torch.Generator(device), InParts(network, config.parts)
         for epoch in range(state.step // steps, config.epochs):
             shuffled = torch.Generator().manual_seed(derive(seed, "order", epoch))
             batches = torch.randperm(len(graphs), generator=shuffled).to(device).split(config.batch_size)
@@ -179,7 +182,7 @@ def train(
                 clean, times = graphs[batch], (config.first_time, config.diffusion_steps + 1)
                 t = torch.randint(*times, (len(clean),), generator=generator, device=device)
                 noisy = moved.diffuse(clean, t, generator)
-                logits = network(noisy, t / config.diffusion_steps, condition)
+                logits = predict(noisy, t / config.diffusion_steps, condition)
                 state.update(graph_loss(logits, clean, config.edge_weight))
                 if on_step is not None:
                     on_step(state.history[-1])

@@ -36,6 +36,7 @@ ADDED: Mapping[str, Any] = {
     "train_share": 1.0,
     "trained_on": "accuracy",
     "methods": "all",
+    "parts": 1,
 }
 
 

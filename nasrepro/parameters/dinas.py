@@ -72,6 +72,9 @@ class DinasParameters(Parameters):
     train_share: float = Field(
         1.0, gt=0, le=1, description="share of the labelled cells that is trained on; the public code holds out 1 %"
     )
+    parts: int = Field(
+        1, ge=1, le=64, description="parts of a training batch on a thread each; more change the last bits of a sum"
+    )
     most_draws: int = Field(
         10, ge=1, le=1000, description="the distinct protocol draws at most this many times `queries` samples"
     )
