@@ -104,7 +104,7 @@ class NB201Parameters(DinasParameters):
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"epochs": 1, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5, "most_draws": 2},
-        "laptop": {},
+        "laptop": {"denoiser": "flat"},
         "full": GPU_RECIPE,
     }
 
@@ -124,7 +124,10 @@ class NB101Parameters(DinasParameters):
             "epochs": 1, "batch_size": 8192, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5,
             "most_draws": 2,
         },
-        "laptop": {"guidance_scale": 3.0, "reverse_steps": 25, "wanted_share": 0.5},
+        "laptop": {
+            "denoiser": "flat", "epochs": 8, "batch_size": 1024, "guidance_scale": 3.0, "reverse_steps": 25,
+            "wanted_share": 0.5,
+        },
         "full": {**GPU_RECIPE, "epochs": 30, "guidance_scale": 3.0, "wanted_share": 0.5},
     }  # fmt: skip
 
