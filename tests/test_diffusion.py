@@ -64,7 +64,7 @@ def _shown(monkeypatch: pytest.MonkeyPatch, noise: bool = False, **changes) -> t
             shown.append((graphs.nodes, graphs.pairs, (10 * t).round().long(), classes[:, 0]))
             return super().forward(graphs, t, classes)
 
-    monkeypatch.setattr("nasrepro.diffusion.train.Denoiser", Spy)
+    monkeypatch.setattr("nasrepro.diffusion.flat.Denoiser", Spy)
     if not noise:
         monkeypatch.setattr("nasrepro.diffusion.model.diffuse", lambda clean, *_: clean)
     _train(**changes)

@@ -178,6 +178,8 @@ class Denoiser(nn.Module):
         super().__init__()
         if config.graph_hidden and not most_nodes:
             raise ValueError("a network that acts on whole graphs needs most_nodes, the size of the largest")
+        if config.pairs == "flat":
+            raise ValueError("a flat shape is for flat.FlatDenoiser")
         if config.linear_inputs and config.pairs != "full":
             raise ValueError("linear_inputs needs full pairs: upper pairs have no diagonal and no FiLM")
         self.config, self.node_classes, self.condition_classes = config, node_classes, tuple(condition_classes)

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nasrepro.diffusion.denoiser import Denoiser, Logits
+from nasrepro.diffusion import flat
+from nasrepro.diffusion.denoiser import Logits
 from nasrepro.diffusion.denoiser_config import DenoiserConfig
-from nasrepro.diffusion.flat import FlatDenoiser, Network, Support
 from nasrepro.diffusion.model import DiffusionModel, NoiseModel
 from nasrepro.diffusion.threads import InParts
 from nasrepro.errors import TrainingDiverged
@@ -153,12 +153,7 @@ def train(
     noise = NoiseModel.fit(graphs, node_classes, config.diffusion_steps, config.noise_schedule)
     with torch.random.fork_rng():
         torch.manual_seed(derive(seed, "initial weights") % 2**63)
-        network: Network
-        if denoiser.pairs == "flat":
-            network = FlatDenoiser(denoiser, condition_classes, Support.of(graphs, node_classes))
-        else:
-            network = Denoiser(denoiser, node_classes, condition_classes, graphs.n_nodes)
-        network = network.to(device).train()
+        network = flat.network(denoiser, node_classes, condition_classes, graphs).to(device).train()
         identity = {"denoiser": asdict(denoiser), "training": asdict(config), "seed": seed, "graphs": len(graphs)}
         steps = math.ceil(len(graphs) / config.batch_size)  # of an epoch
         state = _State(network, config, config.epochs * steps, identity, checkpoint, checkpoint_every_s)
@@ -196,7 +191,7 @@ class _State(Learner):
 
     def __init__(
         self,
-        network: Network,
+        network: flat.Network,
         config: TrainingConfig,
         total: int,
         identity: dict[str, object],

@@ -23,6 +23,7 @@ _MODELS = {
     "nlp": ("dinas", "NLPParameters"),
     "exact_denoiser": ("dinas", "ExactParameters"),
     "step_cost": ("dinas", "StepParameters"),
+    "speed": ("dinas", "SpeedParameters"),
     "baselines": ("dinas", "BaselineParameters"),
     "network_training": ("dinas", "NetworkTrainingParameters"),
     "theory": ("delta", "TheoryParameters"),
