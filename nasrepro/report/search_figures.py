@@ -111,7 +111,7 @@ def _style_regret_axes(axes: Axes, highest: float, budget: int) -> None:
     axes.set_xticks(queries, [f"{query:g}" for query in queries])
     axes.set_yticks(_TICKS, [f"{points:g}" for points in _TICKS])
     axes.minorticks_off()
-    axes.set(xlim=(0.93, budget * 1.02), ylim=(0, max(highest * 1.15, 2 * _LINEAR_BELOW)), xlabel="Queries")
+    axes.set(xlim=(0.93, budget * 1.04), ylim=(0, max(highest * 1.15, 2 * _LINEAR_BELOW)), xlabel="Queries")
     axes.grid(axis="y", color="#d5dae0", linewidth=0.7)
     axes.set_axisbelow(True)
 
