@@ -381,7 +381,9 @@ def test_figures_and_tables_are_made_of_a_run(small: tuple[Path, Record], large:
     values = training_sets.numbers(runs, "nb201")
     row = metric_row(large[1], "plain_ranking", "evaluations")
     assert row is not None
-    assert values["delta_search.nb201.10pct.plain_ranking.evaluations.training_test.mean"] == row["training_test"]["mean"]
+    assert (
+        values["delta_search.nb201.10pct.plain_ranking.evaluations.training_test.mean"] == row["training_test"]["mean"]
+    )
     assert values["delta_search.nb201.10pct.against.random"] is not None
     assert "delta_search.nb201.zen.delta_literal.test.mean" not in values
 

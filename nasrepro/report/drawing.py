@@ -10,7 +10,7 @@ import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pandas as pd
 
@@ -154,27 +154,23 @@ def draw_lines(
 
 # ---- the NAS-Bench-201 cell ----
 
-SHORT_NAMES = {
-    "none": "none",
-    "skip_connect": "skip",
-    "nor_conv_1x1": "1×1",
-    "nor_conv_3x3": "3×3",
-    "avg_pool_3x3": "pool",
-}
-_LONG_NAMES = {
-    "none": "no connection",
-    "skip_connect": "skip connection",
-    "nor_conv_1x1": "1×1 convolution",
-    "nor_conv_3x3": "3×3 convolution",
-    "avg_pool_3x3": "3×3 average pooling",
-}
-# Colour, dash pattern and width of an operation: told apart without colour by pattern, width and the label on the edge.
-_EDGE_STYLES: dict[str, tuple[str, Any, float]] = {
-    "nor_conv_3x3": ("#0b4f8a", "solid", 3.4),
-    "nor_conv_1x1": ("#2a7fc1", "solid", 1.6),
-    "avg_pool_3x3": ("#b3540f", (0, (5, 2)), 2.2),
-    "skip_connect": ("#3b7d3a", (0, (1, 1.6)), 2.2),
-    "none": ("#9aa3ad", (0, (1, 4)), 1.1),
+
+class _Edge(NamedTuple):
+    """How an operation is named and drawn: told apart without colour by pattern, width and the label on the edge."""
+
+    short: str
+    long: str
+    colour: str
+    dashes: Any
+    width: float
+
+
+_EDGES = {
+    "nor_conv_3x3": _Edge("3×3", "3×3 convolution", "#0b4f8a", "solid", 3.4),
+    "nor_conv_1x1": _Edge("1×1", "1×1 convolution", "#2a7fc1", "solid", 1.6),
+    "avg_pool_3x3": _Edge("pool", "3×3 average pooling", "#b3540f", (0, (5, 2)), 2.2),
+    "skip_connect": _Edge("skip", "skip connection", "#3b7d3a", (0, (1, 1.6)), 2.2),
+    "none": _Edge("none", "no connection", "#9aa3ad", (0, (1, 4)), 1.1),
 }
 _NODES = ((0.0, 0.0), (1.15, 0.72), (2.3, -0.72), (3.45, 0.0))
 # Bend of each edge of CELL_EDGES (0->1, 0->2, 1->2, 0->3, 1->3, 2->3), chosen so that no two edges or labels meet.
@@ -186,10 +182,10 @@ def describe_cell(arch: str) -> str:
     """Return the cell of a native string in words, for those who do not see it; raise `InvalidArchitecture`."""
     operations = [OPERATIONS[op] for op in NB201.from_string(arch)]
     parts = []
-    for name in _EDGE_STYLES:
+    for name, style in _EDGES.items():
         edges = [f"{a} to {b}" for (a, b), op in zip(CELL_EDGES, operations, strict=True) if op == name]
         if edges:
-            parts.append(f"{_LONG_NAMES[name]} on {_listed(edges)}")
+            parts.append(f"{style.long} on {_listed(edges)}")
     return "; ".join(parts)
 
 
@@ -199,7 +195,7 @@ def draw_cell(axes: Axes, arch: str) -> None:
 
     operations = [OPERATIONS[op] for op in NB201.from_string(arch)]
     for (a, b), bend, at, op in zip(CELL_EDGES, _BENDS, _LABEL_AT, operations, strict=True):
-        colour, dashes, width = _EDGE_STYLES[op]
+        short, _, colour, dashes, width = _EDGES[op]
         start, end = _NODES[a], _NODES[b]
         head = "-|>,head_length=5,head_width=2.6" if op != "none" else "-"
         line: dict[str, Any] = {"arrowstyle": head, "connectionstyle": f"arc3,rad={bend}", "shrinkA": 12, "shrinkB": 12}
@@ -207,7 +203,7 @@ def draw_cell(axes: Axes, arch: str) -> None:
         axes.add_patch(FancyArrowPatch(start, end, **line))
         box = {"boxstyle": "round,pad=0.12", "facecolor": PAPER, "edgecolor": "none"}
         name: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 10, "bbox": box, "zorder": 3}
-        axes.text(*_on_arc(start, end, bend, at), SHORT_NAMES[op], color=QUIET if op == "none" else colour, **name)
+        axes.text(*_on_arc(start, end, bend, at), short, color=QUIET if op == "none" else colour, **name)
     for number, (x, y) in enumerate(_NODES):
         axes.add_patch(Circle((x, y), 0.19, facecolor=PAPER, edgecolor=INK, linewidth=1.4, zorder=4))
         axes.text(x, y, str(number), ha="center", va="center", fontsize=11, zorder=5)
@@ -228,8 +224,8 @@ def operation_legend(canvas: Canvas) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=colour, linestyle=dashes, linewidth=width, label=f"{SHORT_NAMES[op]}: {_LONG_NAMES[op]}")
-        for op, (colour, dashes, width) in _EDGE_STYLES.items()
+        Line2D([], [], color=e.colour, linestyle=e.dashes, linewidth=e.width, label=f"{e.short}: {e.long}")
+        for e in _EDGES.values()
     ]
     look: dict[str, Any] = {"loc": "outside lower center", "ncols": 3, "frameon": False, "handlelength": 3.2}
     canvas.legend(handles=handles, title="node 0: input, node 3: output", title_fontsize=10, **look)
