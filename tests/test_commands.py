@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nasrepro.files import paths
 from nasrepro.parameters import NAMES, model_of, resolved
 from nasrepro.parameters.base import ADDED, option, parse_assignments, read_parameters
-from nasrepro.report.commands import run_command
+from nasrepro.report.sources import run_command
 from nasrepro.runs import records
 from nasrepro.runs.plan import Planned, load_plan
 from nasrepro.runs.records import Record

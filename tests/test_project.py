@@ -301,7 +301,6 @@ USED_ELSEWHERE = {  # name -> who uses what vulture finds nobody use
     "tolerance_reason": "data/claims.yml",
     # offered to whoever builds on the package
     "Page": "notebooks",
-    "to_myst": "pages",
     "from_pyg": "torch-geometric's graphs back, what `to_pyg` gives",
     "to_naslib": "NASLib's cells, what `from_naslib` reads",
     "transition": "equation 1 by itself, which the method's page quotes",

@@ -28,10 +28,10 @@ fresh: bool = None  # run anew although there is a record
 
 # %% tags=["hide-input"]
 from nasrepro.notebook import Page
-from nasrepro.report.delta import code_alone, difference
+from nasrepro.report.delta import difference
 
 page = Page(globals(), "delta.table1")
-page.glue(difference.numbers(page.runs) | code_alone.numbers(page.runs))
+page.glue(difference.numbers(page.runs))
 
 # %% [markdown]
 # ## The encoding
@@ -162,10 +162,10 @@ difference.against_table("nb301", page.runs)
 #
 # What can be ranked with the difference code and nothing else? Four functions of it on NAS-Bench-201: the mean of what each code gained, or a weight for each of its places, learnt of accuracies or of their
 # ranks ({src}`nasrepro/experiments/delta/code_alone.py`). With all labels, test cells are among the training cells. The weights come from a ridge regression with penalty
-# {glue:text}`code_alone.penalty:g`. The largest of a column is the best that we found.
+# {glue:text}`code_alone.parameters.penalty:g`. The largest of a column is the best that we found.
 
 # %%
-code_alone.code_table(page.runs)
+difference.code_table(page.runs)
 
 # %% [markdown]
 # The mean of accuracies over *all* pairs of each code has the smallest squared error over one-edit pairs. That is no bound on $\tau$. It ranks pairs with
