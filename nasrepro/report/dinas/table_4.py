@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from nasrepro.report import verbs
-from nasrepro.report.history.answers import grouped
+from nasrepro.report.history.answers import earlier
 from nasrepro.report.history.file import load
 from nasrepro.report.rendering import Column, Table, duration, number, tabulate, text
 from nasrepro.runs.claims import metric_row
@@ -160,8 +160,7 @@ def numbers(runs: Shown) -> dict[str, float | int | str | None]:
     highest>`: share of feasible samples in the training list; `table4.<...>`: `ahead.<control>`, settings with the
     higher mean, `joint`, `energy`, `trials`; `exact.hw-nb201.<steps>.feasible`; `generations.dinas.table4.earlier`.
     """
-    earlier = max((n for *_, n in grouped(load(), "dinas.table4")), default=1) - 1
-    found: dict[str, Any] = {"generations.dinas.table4.earlier": earlier}
+    found: dict[str, Any] = {"generations.dinas.table4.earlier": earlier(load(), "dinas.table4")}
     if exact := runs.record("dinas.exact.hw-nb201"):
         found |= {f"exact.hw-nb201.{row['steps']}.feasible": row["feasible"] for row in exact.metrics["by_steps"]}
     if settings := [s for s in _settings(runs) if s.record]:
