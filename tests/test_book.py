@@ -298,21 +298,3 @@ def test_missing_pages_titles_tables_and_remote_styles_are_found(tmp_path):
         "three: the page is missing",
         "_static/s.css: loads https://fonts.example/f.css from the network",
     ]
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance of a colour #rrggbb (WCAG 2.2)."""
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def test_quiet_text_has_enough_contrast_in_both_themes():
-    css = (ROOT / "book" / "_static" / "nasrepro.css").read_text(encoding="utf-8")
-    themes = [
-        dict(re.findall(r"--nr-(\w+): (#\w{6});", block)) for block in re.findall(r"\{([^}]*--nr-[^}]*)\}", css)[:2]
-    ]
-    for colours, page in zip(themes, ("#ffffff", "#14181e"), strict=True):
-        for background in (page, colours["soft"], colours["ours"]):
-            light, dark = sorted((luminance(colours["quiet"]), luminance(background)), reverse=True)
-            assert (light + 0.05) / (dark + 0.05) >= 4.5
