@@ -46,7 +46,7 @@ RANKS = {
     "book": 13,
     "cli": 14,
 }
-OPTIONAL = ("papermill", "jupytext", "xgboost", "matplotlib", "nbformat", "jupyter_book", "sphinx")
+OPTIONAL = ("papermill", "jupytext", "xgboost", "matplotlib", "nbformat", "jupyter_book", "sphinx", "bs4")
 
 
 def room(module: str) -> str:
@@ -106,10 +106,7 @@ def test_a_module_is_short_enough_to_be_read_in_a_sitting(path: Path):
 
 def test_the_package_imports_without_optional_libraries():
     """Every module but the command line's entry point of the book is imported with the optional libraries blocked."""
-    executing = {
-        "engine.py",
-        "execute.py",
-    }  # need papermill; `nasrepro.book.build` asks for it first
+    executing = {"execute.py", "pages.py"}  # need papermill; `nasrepro.book.build` asks for it first
     modules = [p for p in MODULES if not (p.parent.name == "book" and p.name in executing)]
     names = [".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for p in modules]
     script = (
@@ -257,10 +254,6 @@ USED_ELSEWHERE = {  # name -> who uses what vulture finds nobody use
     "pid": "pickle",
     "find_class": "pickle",
     "persistent_load": "pickle",
-    "handle_starttag": "html.parser",
-    "handle_endtag": "html.parser",
-    "handle_data": "html.parser",
-    "execute_managed_notebook": "papermill",
     "kernel_name": "papermill",
     "hook": "IPython",
     "_repr_html_": "Jupyter",

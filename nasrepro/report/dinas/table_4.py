@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from nasrepro.report import verbs
-from nasrepro.report.history.answers import grouped
+from nasrepro.report.history.answers import earlier
 from nasrepro.report.history.file import load
 from nasrepro.report.rendering import NOT_RUN, Column, Table, duration, number, tabulate, text
 from nasrepro.report.rows import RECIPE, not_run, row_of
@@ -184,7 +184,7 @@ def numbers(runs: Shown) -> dict[str, Any]:
 
 def earlier_generations() -> dict[str, int]:
     """Return how many earlier generations of the table there were, as `generations.dinas.table4.earlier`."""
-    return {"generations.dinas.table4.earlier": max((n for *_, n in grouped(load(), "dinas.table4")), default=1) - 1}
+    return {"generations.dinas.table4.earlier": earlier(load(), "dinas.table4")}
 
 
 def _means(settings: Sequence[_Setting], *of: Any) -> list[float]:
