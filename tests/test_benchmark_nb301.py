@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost
 from conformance import BenchmarkLaws
 from scipy.stats import kendalltau
 
@@ -35,6 +36,7 @@ from nasrepro.benchmarks.surrogates import nb301_yahpo as yahpo
 from nasrepro.errors import CorruptData, MissingData, UnknownQuery
 from nasrepro.spaces.darts.genotype import OPERATIONS, Cell, Pair, sorted_slots
 from nasrepro.spaces.darts.space import NB301, NO_NUMBERING, cells_of, numberings, slots_of
+from nasrepro.spaces.naslib import from_naslib
 
 SKIPS: Cell = tuple((source, OPERATIONS.index("skip_connect")) for _ in range(4) for source in (0, 1))
 CONVOLUTIONS: Cell = tuple((source, OPERATIONS.index("sep_conv_3x3")) for _ in range(4) for source in (0, 1))
@@ -62,7 +64,7 @@ def bench(mirror: Path) -> NB301Benchmark:
 @pytest.fixture(scope="module")
 def published(oracle: Path) -> pd.DataFrame:
     frame = pd.read_parquet(oracle / "nb301_archs.parquet")
-    return frame.assign(arch=[NB301.from_naslib(json.loads(text)) for text in frame["compact"]])
+    return frame.assign(arch=[from_naslib("nb301", json.loads(text)) for text in frame["compact"]])
 
 
 # --- the published values -----------------------------------------------------------------------------------------
@@ -344,7 +346,6 @@ def test_the_vector_of_an_ensemble_is_that_of_configspace():
 @pytest.fixture(scope="module")
 def boosters() -> list[Any]:
     """Members of a tiny ensemble, fitted to the number of separable convolutions."""
-    xgboost = pytest.importorskip("xgboost", reason="xgboost is not installed: pip install xgboost-cpu")
     archs = _archs(300)
     labels = [sum(OPERATIONS[op].startswith("sep") for cell in arch for _, op in cell) for arch in archs]
     data = xgboost.DMatrix(nb301_ensemble.vectors(archs), label=90 + 0.1 * np.array(labels))
@@ -368,7 +369,6 @@ def _save(boosters: list[Any], folder: Path, form: str) -> Path:
 def test_an_ensemble_is_read_in_every_form_without_unpickling(
     tmp_path: Path, boosters: list[Any], form: str, monkeypatch: pytest.MonkeyPatch
 ):
-    xgboost = pytest.importorskip("xgboost")
     folder = _save(boosters, tmp_path / "xgb", form)
     monkeypatch.setattr(pickle, "loads", lambda *_: pytest.fail("unpickled"))
     monkeypatch.setattr(pickle, "load", lambda *_: pytest.fail("unpickled"))
@@ -409,7 +409,6 @@ def test_an_ensemble_that_is_not_here_or_cannot_be_read_says_what_to_do(
     with pytest.raises(MissingData, match="pip install 'xgboost-cpu"):
         nb301_ensemble.Ensemble(empty)
     monkeypatch.undo()
-    pytest.importorskip("xgboost")
     with pytest.raises(MissingData, match="no member"):
         nb301_ensemble.Ensemble(empty)
 
@@ -422,7 +421,6 @@ class _Hostile:
 def test_models_of_something_else_and_hostile_pickles_are_refused(
     tmp_path: Path, boosters: list[Any], monkeypatch: pytest.MonkeyPatch
 ):
-    xgboost = pytest.importorskip("xgboost")
     monkeypatch.chdir(tmp_path)
     data = xgboost.DMatrix(np.random.default_rng(0).normal(size=(50, 56)), label=np.arange(50))
     uses_training = xgboost.train({"max_depth": 2, "nthread": 1}, data, num_boost_round=5)

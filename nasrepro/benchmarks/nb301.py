@@ -35,12 +35,13 @@ import numpy as np
 
 from nasrepro.benchmarks import registry
 from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
-from nasrepro.benchmarks.listed import Computed, ListedBenchmark, Listing
 from nasrepro.benchmarks.raw import nb301 as files
+from nasrepro.benchmarks.surrogates import boosting, nb301_ensemble
 from nasrepro.benchmarks.surrogates import nb301 as surrogate
-from nasrepro.benchmarks.surrogates import nb301_ensemble
-from nasrepro.benchmarks.surrogates.nb301 import CrossValidation, Surrogate
-from nasrepro.benchmarks.tabular import Field, Source
+from nasrepro.benchmarks.surrogates.boosting import Boosted
+from nasrepro.benchmarks.surrogates.nb301 import Surrogate
+from nasrepro.benchmarks.surrogates.validation import CrossValidation
+from nasrepro.benchmarks.tabular import Computed, Field, ListedBenchmark, Listing, Source
 from nasrepro.seeding import numpy_stream
 from nasrepro.spaces.darts.genotype import Pair
 from nasrepro.spaces.darts.space import NB301
@@ -128,16 +129,23 @@ class NB301Benchmark(ListedBenchmark[Pair]):
         """Return every column whose files are on this machine now (they are verified when read)."""
         return super().columns() if LABELS.is_here() else []
 
-    def listed(self) -> Listing[Pair]:
-        """Return the cells with a public prediction or proxy."""
+    @cached_property
+    def listing(self) -> Listing[Pair]:
+        """The cells with a public prediction or proxy."""
         return Listing(self.space, files.read_cells(LABELS.load(files.N_LISTED)))
 
     def facts(self) -> dict[str, Any]:
-        """Return the cross-validated figures of our surrogate, what the error of the public code does to it, and how
-        well the official ensemble, where it is here, agrees with its own public predictions."""
+        """Return the cross-validated figures of our surrogate and of boosted trees beside it, what the error of the
+        public code does to it, and how well the official ensemble, where it is here, agrees with its own public
+        predictions."""
         from scipy.stats import kendalltau  # takes half a second to import
 
-        found: dict[str, Any] = {f"surrogate: {name}": value for name, value in asdict(self.figures).items()}
+        found: dict[str, Any] = {
+            f"{model}: {name}": value
+            for model, validated in (("surrogate", self.figures), ("xgboost", self.boosted.figures))
+            for name, value in asdict(validated).items()
+            if not np.isnan(value)
+        }
         effect, _ = misreading_effect()
         low, median, high = effect.quantiles
         found |= {
@@ -170,10 +178,13 @@ class NB301Benchmark(ListedBenchmark[Pair]):
 
     @cached_property
     def _fitted(self) -> tuple[Surrogate, CrossValidation]:
-        frame = TRAINING.load(files.N_LISTED)
-        features = frame.filter(regex="^feature ").to_numpy()
-        made_of = [TRAINING.version, *TRAINING.checksums().values()]
-        return surrogate.fitted(self.name, made_of, features, frame["accuracy"].to_numpy(), files.FEATURE_GROUPS)
+        return surrogate.fitted(self.name, *_training(), files.FEATURE_GROUPS)
+
+    @cached_property
+    def boosted(self) -> Boosted:
+        """Boosted trees on the features of our surrogate, judged on its folds."""
+        made_of, features, accuracy = _training()
+        return boosting.fitted(self.name, made_of, features, accuracy, surrogate.folds_of_rows(len(accuracy)))
 
     @cached_property
     def _ensemble(self) -> nb301_ensemble.Ensemble:
@@ -199,6 +210,13 @@ class NB301Benchmark(ListedBenchmark[Pair]):
             f"An extrapolation: {distance:.2f} times as far from the cells of the surrogate as 99 % of them are from "
             "each other."
         )
+
+
+def _training() -> tuple[list[object], np.ndarray, np.ndarray]:
+    """Return what a surrogate is made of, its features and its labels."""
+    frame = TRAINING.load(files.N_LISTED)
+    features = frame.filter(regex="^feature ").to_numpy()
+    return [TRAINING.version, *TRAINING.checksums().values()], features, frame["accuracy"].to_numpy()
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,9 @@ import numpy as np
 import pandas as pd
 
 from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
-from nasrepro.benchmarks.raw.archives import json_files
+from nasrepro.benchmarks.raw.reading import holds, json_files
 from nasrepro.benchmarks.tabular import Field, Source, TabularBenchmark
-from nasrepro.errors import CorruptData, InvalidArchitecture
+from nasrepro.errors import CorruptData
 from nasrepro.spaces.edge_cell import Arch
 from nasrepro.spaces.transnas import TNB101_MACRO, TNB101_MICRO, TNB101MacroSpace, TNB101MicroSpace
 
@@ -75,8 +75,6 @@ METRICS = by_name(
     )
 )
 
-_MALFORMED = (AttributeError, KeyError, TypeError, ValueError, IndexError, SyntaxError, InvalidArchitecture)
-
 
 def archive_table(
     path: Path, space: TNB101MicroSpace | TNB101MacroSpace, tasks: Sequence[str], proxy: str
@@ -87,7 +85,7 @@ def archive_table(
     """
     values = {field: np.full(space.size, np.nan) for task in tasks for field in (task, f"{task} {proxy}")}
     wanted = f"transbench101_{space.name.removeprefix('tnb101-')}"
-    try:
+    with holds(path, f"values of {space.title}"):
         for name, entries in json_files(path):
             _, space_name, task, _ = name.split("--")
             if space_name != wanted:
@@ -95,8 +93,6 @@ def archive_table(
             rows = space.rows([_arch(entry["arch"]) for entry in entries])
             values[task][rows] = [float(entry["val_accuracy"]) for entry in entries]
             values[f"{task} {proxy}"][rows] = [float(entry[proxy]["score"]) for entry in entries]
-    except _MALFORMED as error:
-        raise CorruptData(f"{path} does not hold values of {space.title}: {error!r}.") from error
     frame = pd.DataFrame({"row": np.arange(space.size), **values})
     if frame.isna().any(axis=None):
         raise CorruptData(f"{path} does not hold a value of every network of {space.title} on {', '.join(tasks)}.")
@@ -105,7 +101,7 @@ def archive_table(
 
 def sample_table(path: Path) -> pd.DataFrame:
     """Parse the JSON file of 711 micro cells. Fields: `<task> best` and `<task> <proxy>`."""
-    try:
+    with holds(path, "the sample of TransNAS-Bench-101 micro cells"):
         content: Any = json.loads(path.read_bytes())
         cells = list(content[next(iter(TASKS))])
         columns: dict[str, Any] = {"row": TNB101_MICRO.rows([_arch(cell) for cell in cells])}
@@ -115,8 +111,6 @@ def sample_table(path: Path) -> pd.DataFrame:
             for proxy in SAMPLE_PROXIES:
                 columns[f"{task} {proxy}"] = np.array([float(entry[proxy]["score"]) for entry in entries])
         return pd.DataFrame(columns)
-    except _MALFORMED as error:
-        raise CorruptData(f"{path} does not hold the sample of TransNAS-Bench-101 micro cells: {error!r}.") from error
 
 
 def _arch(text: str) -> Arch:

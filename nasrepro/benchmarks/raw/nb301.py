@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nasrepro.benchmarks.raw.archives import json_files
+from nasrepro.benchmarks.raw.reading import holds, json_files
 from nasrepro.benchmarks.surrogates import nb301_yahpo as yahpo
-from nasrepro.errors import CorruptData, InvalidArchitecture
+from nasrepro.errors import CorruptData
 from nasrepro.spaces.darts.genotype import N_INPUTS, N_NODES, N_SLOTS, OPERATIONS, Pair
 from nasrepro.spaces.darts.space import NB301
 
@@ -22,7 +22,6 @@ PROXIES = (
     *("epe_nas", "fisher", "flops", "grad_norm", "grasp", "jacov", "l2_norm", "nwot", "params", "plain", "snip"),
     *("synflow", "zen"),
 )
-_MALFORMED = (AttributeError, KeyError, TypeError, ValueError, InvalidArchitecture)
 
 
 def labels_table(*paths: Path) -> pd.DataFrame:
@@ -35,7 +34,7 @@ def labels_table(*paths: Path) -> pd.DataFrame:
     *sets, zen = paths
     cells: dict[str, dict[str, Any]] = {}
     for path in sets:
-        try:
+        with holds(path, "predictions of NAS-Bench-301"):
             for text, scores in _entries(path):
                 arch = NB301.from_string(text)
                 cell = cells.setdefault(NB301.key(arch), {"cells": _digits(arch)})
@@ -43,16 +42,12 @@ def labels_table(*paths: Path) -> pd.DataFrame:
                 for proxy in PROXIES:
                     if proxy in scores:
                         cell.setdefault(proxy, _score(scores[proxy]))
-        except _MALFORMED as error:
-            raise CorruptData(f"{path} does not hold predictions of NAS-Bench-301: {error!r}.") from error
-    try:
+    with holds(zen, "Zen-scores of the DARTS space"):
         for _, entries in json_files(zen):
             for entry in entries:
                 arch = NB301.from_string(entry["arch"])
                 cell = cells.setdefault(NB301.key(arch), {"cells": _digits(arch)})
                 cell["zen"] = float(entry["zen"]["score"])
-    except _MALFORMED as error:
-        raise CorruptData(f"{zen} does not hold Zen-scores of the DARTS space: {error!r}.") from error
     if len(cells) != N_LISTED:
         raise CorruptData(f"The files of NAS-Bench-301 list {len(cells):,} cells, not {N_LISTED:,}.")
     columns = ["cells", "accuracy", *PROXIES]

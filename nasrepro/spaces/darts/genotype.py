@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from nasrepro.errors import InvalidArchitecture, did_you_mean
+from nasrepro.spaces.base import is_id
 
 OPERATIONS = (
     "max_pool_3x3",
@@ -44,20 +45,16 @@ def check_cell(cell: Cell) -> None:
         raise InvalidArchitecture(f"A cell is a tuple of {N_SLOTS} (input, operation) pairs, not {cell!r}.", "nodes")
     for slot, (source, op) in enumerate(slots):
         node = N_INPUTS + slot // 2
-        if not _is_id(op, len(OPERATIONS)):
+        if not is_id(op, len(OPERATIONS)):
             raise InvalidArchitecture(
                 f"Slot {slot} has the operation id {op!r}; there is 0 to {len(OPERATIONS) - 1}.", "operations"
             )
-        if not _is_id(source, node):
+        if not is_id(source, node):
             raise InvalidArchitecture(
                 f"Slot {slot} reads node {source!r}; node {node} can read 0 to {node - 1}.", "edges"
             )
         if slot % 2 and source == slots[slot - 1][0]:
             raise InvalidArchitecture(f"Node {node} reads node {source} twice.", "inputs")
-
-
-def _is_id(value: Any, size: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < size
 
 
 def check_pair(pair: Pair) -> None:
@@ -135,7 +132,7 @@ def _literal(node: ast.expr) -> Any:
 def _concat(node: ast.expr) -> list[Any] | None:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
         bounds = [_literal(bound) for bound in node.args]
-        return list(range(*bounds)) if len(bounds) == 2 and all(_is_id(b, 100) for b in bounds) else None
+        return list(range(*bounds)) if len(bounds) == 2 and all(is_id(b, 100) for b in bounds) else None
     found = _literal(node)
     return list(found) if isinstance(found, list | tuple) else None
 
