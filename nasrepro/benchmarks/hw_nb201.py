@@ -9,19 +9,16 @@ Accuracies are those of NAS-Bench-201 (`nasrepro.benchmarks.nb201`); `nasrepro.b
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
-from nasrepro.benchmarks.raw.reading import csv_lines, holds
+from nasrepro.benchmarks.raw.reading import cells_table
 from nasrepro.benchmarks.tabular import Field, Source, TabularBenchmark, complete
 from nasrepro.errors import CorruptData
-from nasrepro.spaces.naslib import from_naslib
 from nasrepro.spaces.nb201 import NB201, Arch
 
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
@@ -41,11 +38,9 @@ _UNITS = {"latency": "ms", "energy": "mJ"}
 
 def device_table(path: Path) -> pd.DataFrame:
     """Parse a CSV of NASLib tuples in the order of the published index; the fields are `COSTS`."""
-    with holds(path, "the table of HW-NAS-Bench"):
-        lines = csv_lines(path)
-        columns: dict[str, Any] = {"row": NB201.rows([from_naslib("nb201", ast.literal_eval(x["net"])) for x in lines])}
-        columns |= {cost: np.array([float(line[cost]) for line in lines]) for cost in COSTS}
-    frame = complete(pd.DataFrame(columns), NB201, path).replace({cost: {_NOT_MEASURED: np.nan} for cost in COSTS})
+    columns = {cost: cost for cost in COSTS}
+    frame = cells_table(path, "the table of HW-NAS-Bench", NB201, columns)
+    frame = complete(frame, NB201, path).replace({cost: {_NOT_MEASURED: np.nan} for cost in COSTS})
     if not (frame[list(COSTS)].fillna(1.0) > 0).all(axis=None):
         raise CorruptData(f"{path} lists costs that are not positive.")
     return frame

@@ -36,11 +36,13 @@ class Source:
         build: verified paths, in the order of `raw` -> frame with the column `row` and the fields. It raises
             `CorruptData` when a file does not hold what it should.
         version: raise it when the same files would give another frame.
+        arguments: what else `build` is given, where it reads several tables.
     """
 
     raw: tuple[str, ...]
     build: Callable[..., pd.DataFrame]
     version: int = 1
+    arguments: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -58,12 +60,18 @@ class Source:
     def load(self, size: int) -> pd.DataFrame:
         """Return the frame, its rows verified to lie in a space of `size` and to be distinct."""
         made_of = fingerprint(
-            [self.build.__module__, self.build.__qualname__, self.version, *self.checksums().values()]
+            [
+                self.build.__module__,
+                self.build.__qualname__,
+                self.version,
+                *self.arguments,
+                *self.checksums().values(),
+            ]
         )
         return cached_table(self.name, made_of, lambda: self._build(size))
 
     def _build(self, size: int) -> pd.DataFrame:
-        frame = self.build(*(registry.use(name) for name in self.raw))
+        frame = self.build(*(registry.use(name) for name in self.raw), *self.arguments)
         rows = frame["row"].to_numpy()
         if len(rows) and (rows.min() < 0 or rows.max() >= size):
             raise CorruptData(f"{self.name} has rows outside the space: {rows.min()} to {rows.max()}.")

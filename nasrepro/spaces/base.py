@@ -8,9 +8,10 @@ global random state.
 
 from __future__ import annotations
 
+import ast
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -177,6 +178,15 @@ class FiniteSpace(SearchSpace[A]):
 def is_id(value: object, size: int, first: int = 0) -> bool:
     """Return whether a value is an integer (and no bool) of `size` ones, counted from `first`."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) - first in range(size)
+
+
+def literal(text: str, form: str) -> Any:
+    """Return the value that a text writes in Python, which is not executed; raise `InvalidArchitecture` that names the
+    form which the text should have."""
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+        raise InvalidArchitecture(f"{text!r} is not {form}.", "cells") from error
 
 
 def _as_read(graphs: Graphs) -> Iterator[tuple[list[int], np.ndarray]]:

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from nasrepro.errors import InvalidArchitecture, UnknownQuery, did_you_mean
+from nasrepro.spaces.base import literal
 from nasrepro.spaces.darts import genotype
 from nasrepro.spaces.darts.space import NB301
 from nasrepro.spaces.edge_cell import CELL_EDGES, Arch, EdgeCellSpace
@@ -38,9 +39,10 @@ _GRAPH_OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "av
 _BY_SOURCE = tuple(sorted(CELL_EDGES))
 
 
-def from_naslib(form: str, written: Sequence[Any]) -> Any:
-    """Return the architecture that NASLib writes so; raise `InvalidArchitecture` with the reason."""
-    return _form(form)[0](written)
+def from_naslib(form: str, written: str | Sequence[Any]) -> Any:
+    """Return the architecture that NASLib writes so, or as the text of it; raise `InvalidArchitecture` with the
+    reason."""
+    return _form(form)[0](literal(written, "a tuple as NASLib writes it") if isinstance(written, str) else written)
 
 
 def to_naslib(form: str, arch: Any) -> Any:
@@ -105,7 +107,7 @@ def _edges(*how: Any) -> Form:
 FORMS: dict[str, Form] = {
     "nb101": (_read_nb101, _write_nb101),
     "nb201": _edges(NB201, _BY_SOURCE, _GRAPH_OPERATIONS),
-    "nb301": (genotype.from_naslib, partial(_as_it_is, NB301)),
+    "nb301": (genotype.read_compact, partial(_as_it_is, NB301)),
     "tnb101-micro:string": _edges(TNB101_MICRO, CELL_EDGES, TNB101_MICRO.operations),
     "tnb101-micro:graph": _edges(TNB101_MICRO, _BY_SOURCE, _GRAPH_OPERATIONS[:4]),
     "tnb101-macro": (_read_macro, partial(_as_it_is, TNB101_MACRO)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import base64
 import gzip
 import json
@@ -112,7 +111,7 @@ def zen_table(path: Path) -> pd.DataFrame:
     """Parse the archive of Zen-scores. Field: zen."""
     with holds(path, "Zen-scores of NAS-Bench-101"):
         entries = [entry for _, content in json_files(path) for entry in content]
-        rows = [_row_of_tuple(entry["arch"]) for entry in entries]
+        rows = [NB101.index(from_naslib("nb101", entry["arch"])) for entry in entries]
         return pd.DataFrame({"row": rows, "zen": [float(entry["zen"]["score"]) for entry in entries]})
 
 
@@ -124,7 +123,7 @@ def proxies_table(path: Path) -> pd.DataFrame:
     with holds(path, "zero-cost proxies of NAS-Bench-101"):
         entries: dict[str, Any] = json.loads(path.read_bytes())["nasbench101"]["cifar10"]
         frame = pd.DataFrame({proxy: [float(entry[proxy]) for entry in entries.values()] for proxy in PROXIES})
-        by_cell = frame.groupby(np.array([_row_of_tuple(text) for text in entries]))
+        by_cell = frame.groupby(np.array([NB101.index(from_naslib("nb101", text)) for text in entries]))
     return by_cell.mean().assign(n=by_cell.size()).rename_axis("row").reset_index()
 
 
@@ -176,10 +175,6 @@ def _final(metrics: bytes) -> tuple[float, ...]:
     if last.get(1) != EPOCHS:
         raise ValueError(f"no evaluation after {EPOCHS} epochs")
     return float(last[3]), float(last[4]), float(last[5]), float(last[2])
-
-
-def _row_of_tuple(text: str) -> int:
-    return NB101.index(from_naslib("nb101", ast.literal_eval(text)))
 
 
 def _with_means(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:

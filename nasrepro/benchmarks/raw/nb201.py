@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from nasrepro.benchmarks.raw import safe_pickle
-from nasrepro.benchmarks.raw.reading import csv_lines, holds, json_files
+from nasrepro.benchmarks.raw.reading import cells_table, csv_lines, holds, scores_table
 from nasrepro.benchmarks.tabular import complete
 from nasrepro.errors import CorruptData
-from nasrepro.spaces.naslib import from_naslib
-from nasrepro.spaces.nb201 import NB201, Arch
+from nasrepro.spaces.nb201 import NB201
 
 SEEDS = (0, 1, 2)
 PROXIES = (
@@ -69,35 +67,18 @@ def twelve_epochs_table(path: Path) -> pd.DataFrame:
 
 def proxies_table(path: Path) -> pd.DataFrame:
     """Parse a CSV of zero-cost proxies by NASLib tuple; cells without an entry are left out."""
-    with holds(path, "zero-cost proxies of NAS-Bench-201"):
-        lines = csv_lines(path)
-        columns: dict[str, Any] = {"row": NB201.rows([_from_tuple(line["net"]) for line in lines])}
-        columns |= {proxy: np.array([float(line[proxy]) for line in lines]) for proxy in PROXIES}
-        return pd.DataFrame(columns)
+    return cells_table(path, "zero-cost proxies of NAS-Bench-201", NB201, {proxy: proxy for proxy in PROXIES})
 
 
 def zen_table(path: Path) -> pd.DataFrame:
     """Parse the archive of Zen-scores, one list of cells per file; a field per data set."""
-    columns: dict[str, np.ndarray] = {d: np.full(NB201.size, np.nan) for d in _ZEN_NAMES.values()}
-    with holds(path, "Zen-scores of NAS-Bench-201"):
-        for name, entries in json_files(path):
-            scores = columns[_ZEN_NAMES[name.split("--")[2]]]
-            rows = NB201.rows([_from_tuple(entry["arch"]) for entry in entries])
-            scores[rows] = [float(entry["zen"]["score"]) for entry in entries]
-    frame = pd.DataFrame({"row": np.arange(NB201.size), **columns})
-    if frame.isna().any(axis=None):
-        raise CorruptData(f"{path} does not hold a Zen-score of every cell of NAS-Bench-201.")
-    return frame
+    return scores_table(path, NB201, "nb201", "nasbench201", {(d, "zen"): field for d, field in _ZEN_NAMES.items()})
 
 
 def arch2vec_table(path: Path) -> pd.DataFrame:
     """Parse the published arch2vec embeddings; fields `arch2vec_0` to `arch2vec_15`."""
-    with holds(path, "arch2vec embeddings of NAS-Bench-201"):
-        lines = csv_lines(path)
-        columns: dict[str, Any] = {"row": NB201.rows([_from_tuple(line["net"]) for line in lines])}
-        for k in range(16):
-            columns[f"arch2vec_{k}"] = np.array([float(line[f"embeddings_{k}"]) for line in lines])
-        return pd.DataFrame(columns)
+    columns = {f"arch2vec_{k}": f"embeddings_{k}" for k in range(16)}
+    return cells_table(path, "arch2vec embeddings of NAS-Bench-201", NB201, columns)
 
 
 def counted_table() -> pd.DataFrame:
@@ -112,7 +93,3 @@ def counted_table() -> pd.DataFrame:
     for dataset, classes in (("cifar10", 10), ("cifar100", 100), ("imagenet16-120", 120)):
         columns[dataset] = (72_656 + 65 * classes + 28_000 * ones + 243_040 * threes) / 1e6
     return pd.DataFrame(columns)
-
-
-def _from_tuple(text: str) -> Arch:
-    return from_naslib("nb201", ast.literal_eval(text))

@@ -124,15 +124,9 @@ class Ensemble:
     def predict(self, archs: Sequence[Pair]) -> np.ndarray:
         """Return the mean predictions of the members, without the noise that the official code adds by default
         (float64, B, %)."""
-        return self._predictions(archs).mean(axis=0)
-
-    def std(self, archs: Sequence[Pair]) -> np.ndarray:
-        """Return the standard deviations over the members: that of the noise of the official code (float64, B, %)."""
-        return self._predictions(archs).std(axis=0)
-
-    def _predictions(self, archs: Sequence[Pair]) -> np.ndarray:
         data = self._xgboost.DMatrix(vectors(archs))
-        return np.stack([member.predict(data) for member in self._members]).astype(np.float64)
+        predictions = np.stack([member.predict(data) for member in self._members]).astype(np.float64)
+        return predictions.mean(axis=0)
 
     def _load(self, path: Path) -> Any:
         content = path.read_bytes()

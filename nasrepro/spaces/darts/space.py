@@ -289,7 +289,7 @@ class NB301Space(SearchSpace[Pair]):
         """Parse a genotype string, or NASLib's compact form written out; raise `InvalidArchitecture` with the
         reason."""
         is_compact = text.lstrip().startswith(("(", "["))
-        return darts_genotype.from_naslib(text) if is_compact else darts_genotype.read_pair(text)
+        return darts_genotype.read_compact(text) if is_compact else darts_genotype.read_pair(text)
 
     def misread(self, arch: Pair) -> Pair:
         """Return what the public code of AG-Net and DiNAS evaluates instead; see `darts_genotype.misread`."""
