@@ -302,7 +302,7 @@ USED_ELSEWHERE = {  # name -> who uses what vulture finds nobody use
     "Page": "notebooks",
     "to_myst": "pages",
     "from_pyg": "torch-geometric's graphs back, what `to_pyg` gives",
-    "to_naslib": "NASLib's cells, what `from_naslib` reads",
+    "to_graph": "NASLib's objects, what `from_graph` reads",
     "transition": "equation 1 by itself, which the method's page quotes",
     "PUBLIC_CODE": "the network of the authors' code, by name",
     "recorded_means": "what `claim_counts` takes, from a record",

@@ -161,12 +161,12 @@ class NLPBenchmark(ListedBenchmark[Cell]):
 
     def facts(self) -> dict[str, float]:
         """Return the cross-validated figures of our surrogate, of a plain model and of boosted trees beside it."""
-        parts = {f"surrogate {part}": figures for part, figures in asdict(self.surrogate.figures).items()}
-        parts["xgboost loss"] = asdict(self.surrogate.boosted.figures)
+        parts = {f"surrogate {part}": figures for part, figures in self.surrogate.figures.items()}
+        parts["xgboost loss"] = self.surrogate.boosted.figures
         return {
             f"{part}: {name}": value
             for part, figures in parts.items()
-            for name, value in figures.items()
+            for name, value in asdict(figures).items()
             if not np.isnan(value)
         }
 

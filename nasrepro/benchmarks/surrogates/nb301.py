@@ -190,5 +190,4 @@ def fitted(
     made = fingerprint([_VERSION, *groups, *made_of])
     found = cached_table(f"{name}-surrogate", made, findings).to_dict("records")[0]
     kernel = Kernel(**{field.name: found[field.name] for field in fields(Kernel)})
-    validated = CrossValidation(**{field.name: found[field.name] for field in fields(CrossValidation)})
-    return Surrogate(features, targets, groups, kernel), validated
+    return Surrogate(features, targets, groups, kernel), CrossValidation.of(found)

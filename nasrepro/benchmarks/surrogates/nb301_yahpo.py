@@ -23,8 +23,7 @@ from nasrepro.spaces.darts.space import NO_NUMBERING, numberings, slots_of
 LAST_EPOCH = 98
 _GRAPH, _INITIALIZERS, _DIMS, _TYPE, _NAME, _RAW = 7, 5, 1, 2, 8, 9  # field numbers of the ONNX format
 _FLOAT = 1
-_EPOCH_UNIT, _ACCURACY_UNIT = 0.01923077, 0.01  # constants of the network's graph
-_RUNTIME_SCALE, _RUNTIME_OFFSET = 13132.093, 30.557993
+_EPOCH_UNIT = 0.01923077  # a constant of the network's graph
 _CHUNK = 8_192
 
 # A categorical input counts its values from 1 in alphabetical order; 0 says that there is no such edge or input.
@@ -80,12 +79,6 @@ def evaluate(weights: dict[str, np.ndarray], slots: np.ndarray, epoch: float = L
         _network(weights, categories(slots[start : start + _CHUNK]), epoch) for start in range(0, len(slots), _CHUNK)
     ]
     return np.concatenate(parts) if parts else np.zeros((0, 2))
-
-
-def outputs(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return validation accuracy (%) and training time until the epoch (s) from what `evaluate` returns."""
-    shares = 1 / (1 + np.exp(-logits))
-    return shares[:, 0] / _ACCURACY_UNIT, (shares[:, 1] - _ACCURACY_UNIT) * _RUNTIME_SCALE + _RUNTIME_OFFSET
 
 
 def mean_logits(weights: dict[str, np.ndarray], archs: Sequence[Pair]) -> np.ndarray:
