@@ -155,11 +155,7 @@ class DARTSCellSpace(SearchSpace[Cell]):
         """
         self.check(a)
         self.check(b)
-        before, after = np.array(a), np.array(b).reshape(N_NODES, 2, 2)
-        nodes = np.stack(np.broadcast_arrays(_RENAMED[:, before[:, 0]], before[:, 1]), axis=-1).reshape(-1, 4, 2, 2)
-        target = after[_NUMBERINGS]  # what each node of `a` is to become
-        straight, crossed = ((nodes != t).sum((-1, -2)) for t in (target, target[..., ::-1, :]))
-        return int(np.minimum(straight, crossed).sum(-1).min())
+        return int((aligned_slots(np.array(a), np.array(b))[0] != np.array(a)).sum())
 
     def encode(self, archs: Sequence[Cell]) -> Graphs:
         """Return the graph form of cells, B x 11."""
