@@ -194,13 +194,7 @@ class NB301Benchmark(ListedBenchmark[Pair]):
         return [self.space.misread(arch) for arch in archs] if self.misread else list(archs)
 
     def _note(self, arch: Pair) -> str:
-        distance = float(self.surrogate.distance(self._features([arch]))[0])
-        if distance <= 1:
-            return ""
-        return (
-            f"An extrapolation: {distance:.2f} times as far from the cells of the surrogate as 99 % of them are from "
-            "each other."
-        )
+        return surrogate.extrapolation(float(self.surrogate.distance(self._features([arch]))[0]))
 
 
 def _training() -> tuple[list[object], np.ndarray, np.ndarray]:
