@@ -14,23 +14,22 @@ from __future__ import annotations
 import os
 import pickletools
 from collections.abc import Sequence
-from functools import lru_cache
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nasrepro.benchmarks import registry
+from nasrepro.benchmarks.surrogates import boosting
 from nasrepro.errors import CorruptData, MissingData
 from nasrepro.files import paths
 from nasrepro.files.storage import sha256_of
-from nasrepro.spaces.darts.genotype import N_INPUTS, N_NODES, Pair
+from nasrepro.spaces.darts.genotype import N_SLOTS, Pair, sorted_slots
+from nasrepro.spaces.darts.space import N_EDGES, configuration
 
 VARIABLE = "NASREPRO_NB301_MODELS"
 FOLDER = "nb301_models"
 SUFFIXES = (".model", ".json", ".ubj")
-INSTALL = "pip install 'xgboost-cpu<3.1'"
 _NOT_MODELS = ("_config.json", "_paths.json")  # JSON files that lie beside the members
 _PICKLE_MARK = b"\x80"
 
@@ -49,15 +48,12 @@ _TRAINING = (
     *("SimpleLearningrateSchedulerSelector:lr_scheduler", "SimpleTrainNode:batch_loss_computation_technique"),
     "SimpleTrainNode:mixup:alpha",
 )
-_CELLS = ("normal", "reduce")
 _PREFIX = "NetworkSelectorDatasetInfo:darts:"
-_N_EDGES = sum(range(N_INPUTS, N_INPUTS + N_NODES))
-_ALWAYS = [f"{_PREFIX}edge_{cell}_{edge}" for cell in _CELLS for edge in range(N_INPUTS)]
-_ALWAYS += [f"{_PREFIX}inputs_node_{cell}_{node}" for cell in _CELLS for node in range(3, N_INPUTS + N_NODES)]
-_SOMETIMES = [f"{_PREFIX}edge_{cell}_{edge}" for cell in _CELLS for edge in range(N_INPUTS, _N_EDGES)]
-COLUMNS = (*sorted((*_TRAINING, *_ALWAYS)), *sorted(_SOMETIMES))
-_PLACE = {name: place for place, name in enumerate(COLUMNS)}
-NO_EDGE = -1.0
+_EDGES = [f"{_PREFIX}edge_{cell}_{edge}" for cell in ("normal", "reduce") for edge in range(N_EDGES)]
+_INPUTS = [f"{_PREFIX}inputs_node_{cell}_{node}" for cell in ("normal", "reduce") for node in (3, 4, 5)]
+_ALWAYS = [name for name in _EDGES if name.endswith(("_0", "_1"))]  # the first node reads both inputs
+COLUMNS = (*sorted((*_TRAINING, *_ALWAYS, *_INPUTS)), *sorted(set(_EDGES).difference(_ALWAYS)))
+_EDGE_PLACES, _INPUT_PLACES = (list(map(COLUMNS.index, names)) for names in (_EDGES, _INPUTS))
 
 
 def vectors(archs: Sequence[Pair]) -> np.ndarray:
@@ -65,23 +61,12 @@ def vectors(archs: Sequence[Pair]) -> np.ndarray:
 
     -1 stands for an edge that the cell does not have, 0 for every hyper-parameter of the training.
     """
+    slots = np.array([tuple(map(sorted_slots, arch)) for arch in archs], dtype=np.int64)
+    edges, inputs = configuration(slots.reshape(-1, 2, N_SLOTS, 2))
     found = np.zeros((len(archs), len(COLUMNS)), dtype=np.float32)
-    found[:, [_PLACE[name] for name in (*_ALWAYS[: 2 * N_INPUTS], *_SOMETIMES)]] = NO_EDGE
-    for row, arch in enumerate(archs):
-        for name, cell in zip(_CELLS, arch, strict=True):
-            for node in range(N_INPUTS, N_INPUTS + N_NODES):
-                slots = sorted(cell[2 * (node - N_INPUTS) : 2 * (node - N_INPUTS) + 2])
-                for source, operation in slots:
-                    found[row, _PLACE[f"{_PREFIX}edge_{name}_{sum(range(N_INPUTS, node)) + source}"]] = operation
-                if node > N_INPUTS:
-                    sources = tuple(source for source, _ in slots)
-                    found[row, _PLACE[f"{_PREFIX}inputs_node_{name}_{node}"]] = _sources(node).index(sources)
+    found[:, _EDGE_PLACES] = edges.reshape(len(archs), -1)
+    found[:, _INPUT_PLACES] = inputs.reshape(len(archs), -1)
     return found
-
-
-@lru_cache(maxsize=N_NODES)
-def _sources(node: int) -> list[tuple[int, ...]]:
-    return list(combinations(range(node), 2))
 
 
 def folder() -> Path | None:
@@ -115,12 +100,8 @@ class Ensemble:
                 f"of the version you want and set {VARIABLE} to its xgb folder, or put that into NASREPRO_MIRROR as "
                 f"`{FOLDER}`."
             )
-        try:
-            import xgboost
-        except ModuleNotFoundError as error:
-            raise MissingData(f"Reading the ensemble of NAS-Bench-301 needs XGBoost. Run `{INSTALL}`.") from error
         self.folder = place
-        self._xgboost = xgboost
+        self._xgboost = boosting.xgboost()
         self._members = [self._load(path) for path in members(place)]
         if not self._members:
             raise MissingData(f"{place} has no member of an ensemble: no file with the suffix {', '.join(SUFFIXES)}.")
@@ -128,15 +109,9 @@ class Ensemble:
     def predict(self, archs: Sequence[Pair]) -> np.ndarray:
         """Return the mean predictions of the members, without the noise that the official code adds by default
         (float64, B, %)."""
-        return self._predictions(archs).mean(axis=0)
-
-    def std(self, archs: Sequence[Pair]) -> np.ndarray:
-        """Return the standard deviations over the members: that of the noise of the official code (float64, B, %)."""
-        return self._predictions(archs).std(axis=0)
-
-    def _predictions(self, archs: Sequence[Pair]) -> np.ndarray:
         data = self._xgboost.DMatrix(vectors(archs))
-        return np.stack([member.predict(data) for member in self._members]).astype(np.float64)
+        predictions = np.stack([member.predict(data) for member in self._members]).astype(np.float64)
+        return predictions.mean(axis=0)
 
     def _load(self, path: Path) -> Any:
         content = path.read_bytes()
@@ -151,7 +126,7 @@ class Ensemble:
             reason = str(error).strip().splitlines()[0]
             raise CorruptData(
                 f"XGBoost {self._xgboost.__version__} cannot read {path}: {reason}. The official members need an older "
-                f"one: `{INSTALL}`."
+                f"one: `{boosting.INSTALL}`."
             ) from error
         other = [COLUMNS[column] for column in used if column >= len(COLUMNS) or COLUMNS[column] in _TRAINING]
         if booster.num_features() != len(COLUMNS) or other:

@@ -147,8 +147,7 @@ def numbers(runs: Shown) -> dict[str, Any]:
 
     By `verbs.quoted`: `table4.first`, the first setting, `table4.joint` and `exact.hw-nb201`. `table4.<above|level|
     below>`: settings in which ours stands so to the uniform draw; `table4.joint.<above|level|below>`: the one model to
-    that of the setting; `table4.ahead.<control>`: settings with the higher mean; `table4.<...>`, extremes and words;
-    `generations.dinas.table4.earlier`.
+    that of the setting; `table4.ahead.<control>`: settings with the higher mean; `table4.<...>`, extremes and words.
     """
     found = verbs.quoted("exact.hw-nb201", runs.record("dinas.exact.hw-nb201"))
     if settings := [s for s in _settings(runs) if s.record]:

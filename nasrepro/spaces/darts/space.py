@@ -89,6 +89,29 @@ def aligned_slots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return found.reshape(-1, N_SLOTS, 2)
 
 
+def configuration(slots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return cells as the search spaces of NAS-Bench-301 and YAHPO Gym have them, of slots (int, ... x 8 x 2) in order
+    of input.
+
+    Returns:
+        The operation of each of the 14 edges, in the order of target and source, -1 where there is none (int64,
+        ... x 14); and which pair of earlier nodes each of nodes 3 to 5 reads, counted from 0 (int64, ... x 3).
+    """
+    sources, operations = np.moveaxis(slots, -1, 0)
+    edges = np.full((*sources.shape[:-1], N_EDGES), -1)
+    np.put_along_axis(edges, _FIRST_EDGE[_READERS - N_INPUTS] + sources, operations, axis=-1)
+    inputs = _PAIRS[np.arange(N_NODES), sources[..., ::2], sources[..., 1::2]]
+    return edges, inputs[..., 1:]
+
+
+N_EDGES = sum(range(N_INPUTS, N_INPUTS + N_NODES))
+_FIRST_EDGE = np.array([sum(range(N_INPUTS, N_INPUTS + node)) for node in range(N_NODES)])  # of each intermediate node
+_PAIRS = np.zeros((N_NODES, N_INPUTS + N_NODES, N_INPUTS + N_NODES), dtype=np.int64)
+for _node in range(N_NODES):
+    for _number, _pair in enumerate(itertools.combinations(range(N_INPUTS + _node), 2)):
+        _PAIRS[_node][_pair] = _number
+
+
 def cells_of(slots: np.ndarray) -> list[Cell]:
     """Return cells from their slots (int, B x 8 x 2)."""
     return [tuple((source, op) for source, op in cell) for cell in slots.tolist()]
@@ -155,11 +178,7 @@ class DARTSCellSpace(SearchSpace[Cell]):
         """
         self.check(a)
         self.check(b)
-        before, after = np.array(a), np.array(b).reshape(N_NODES, 2, 2)
-        nodes = np.stack(np.broadcast_arrays(_RENAMED[:, before[:, 0]], before[:, 1]), axis=-1).reshape(-1, 4, 2, 2)
-        target = after[_NUMBERINGS]  # what each node of `a` is to become
-        straight, crossed = ((nodes != t).sum((-1, -2)) for t in (target, target[..., ::-1, :]))
-        return int(np.minimum(straight, crossed).sum(-1).min())
+        return int((aligned_slots(np.array(a), np.array(b))[0] != np.array(a)).sum())
 
     def encode(self, archs: Sequence[Cell]) -> Graphs:
         """Return the graph form of cells, B x 11."""
@@ -167,8 +186,8 @@ class DARTSCellSpace(SearchSpace[Cell]):
             self.check(arch)
         return _graphs(*_encode(np.array(archs, dtype=np.int64).reshape(-1, N_SLOTS, 2)))
 
-    def decode_one(self, graph: Graphs, index: int = 0) -> Cell:
-        """Return the cell of one graph of a batch; raise `InvalidArchitecture` with the reason and its kind.
+    def read(self, nodes: list[int], adjacency: np.ndarray) -> Cell:
+        """Return the cell of one graph.
 
         A graph is valid when each operation reads one input of the cell, or both operations of one earlier intermediate
         node, and nothing else; the two operations of a node read different nodes; and the output reads exactly the
@@ -180,7 +199,30 @@ class DARTSCellSpace(SearchSpace[Cell]):
         - `edges`: an edge is missing or extra;
         - `inputs`: both operations of a node read the same node.
         """
-        return _decode(*_arrays(graph, index, self.max_nodes))
+        _check_size(nodes, self.max_nodes)
+        names = self.class_names(nodes)
+        if [*names[:N_INPUTS], names[-1]] != ["input", "input_1", "output"]:
+            raise InvalidArchitecture(
+                f"The graph begins with {names[0]}, {names[1]} and ends with {names[-1]}; a cell begins with input, "
+                "input_1 and ends with output.",
+                "terminals",
+            )
+        wrong = next((name for name in names[N_INPUTS:-1] if name not in OPERATIONS), None)
+        if wrong is not None:
+            raise InvalidArchitecture(f"A node of class {wrong} stands where an operation belongs.", "operations")
+        reads = adjacency[:, N_INPUTS:-1].T  # 8 x 11
+        source = (reads[:, None] == _SENDERS).all(-1)  # 8 x 6
+        sent = [0] * N_INPUTS + [1] * N_SLOTS + [0]  # which nodes the output reads
+        if not (source.any(1).all() and adjacency[:, -1].tolist() == sent and not adjacency[:, :N_INPUTS].any()):
+            raise InvalidArchitecture(
+                "Each operation must read one input or both operations of one earlier node, and the output must read "
+                "exactly the eight operations.",
+                "edges",
+            )
+        operations = [c - FIRST_OPERATION for c in nodes[N_INPUTS:-1]]
+        cell = tuple(zip(source.argmax(1).tolist(), operations, strict=True))
+        check_cell(cell)
+        return darts_genotype.sorted_slots(cell)
 
     def to_string(self, arch: Cell) -> str:
         """Return the slots as in a genotype, `[('sep_conv_3x3', 0), ...]`."""
@@ -244,16 +286,18 @@ class NB301Space(SearchSpace[Pair]):
             both[:, rows, rows] = adjacency[half::2]
         return _graphs(nodes.reshape(-1, self.max_nodes), both)
 
-    def decode_one(self, graph: Graphs, index: int = 0) -> Pair:
-        """Return the pair of one graph of a batch; raise `InvalidArchitecture` with the reason and its kind.
+    def read(self, nodes: list[int], adjacency: np.ndarray) -> Pair:
+        """Return the pair of one graph.
 
-        The kinds are those of `DARTSCellSpace.decode_one` (`nodes`: not 22), and `cells`: an edge joins the two cells.
+        The kinds of what is wrong are those of `DARTSCellSpace.read` (`nodes`: not 22), and `cells`: an edge joins the
+        two cells.
         """
-        nodes, adjacency = _arrays(graph, index, self.max_nodes)
+        _check_size(nodes, self.max_nodes)
         normal, reduce = slice(None, CELL_NODES), slice(CELL_NODES, None)
         if adjacency[normal, reduce].any():
             raise InvalidArchitecture("An edge joins the normal cell and the reduction cell.", "cells")
-        return _decode(nodes[normal], adjacency[normal, normal]), _decode(nodes[reduce], adjacency[reduce, reduce])
+        first, second = (DARTS_CELL.read(nodes[part], adjacency[part, part]) for part in (normal, reduce))
+        return first, second
 
     def to_string(self, arch: Pair) -> str:
         """Return the genotype string of DARTS, `Genotype(normal=[('sep_conv_3x3', 0), ...], ...)`."""
@@ -264,16 +308,7 @@ class NB301Space(SearchSpace[Pair]):
         """Parse a genotype string, or NASLib's compact form written out; raise `InvalidArchitecture` with the
         reason."""
         is_compact = text.lstrip().startswith(("(", "["))
-        return darts_genotype.from_naslib(text) if is_compact else darts_genotype.read_pair(text)
-
-    def from_naslib(self, compact: Sequence[Sequence[Sequence[int]]]) -> Pair:
-        """Return the architecture of NASLib's compact form; raise `InvalidArchitecture` with the reason."""
-        return darts_genotype.from_naslib(compact)
-
-    def to_naslib(self, arch: Pair) -> Pair:
-        """Return NASLib's compact form, which is how architectures are written here."""
-        self.check(arch)
-        return arch
+        return darts_genotype.read_compact(text) if is_compact else darts_genotype.read_pair(text)
 
     def misread(self, arch: Pair) -> Pair:
         """Return what the public code of AG-Net and DiNAS evaluates instead; see `darts_genotype.misread`."""
@@ -300,34 +335,6 @@ _SENDERS[range(N_INPUTS), range(N_INPUTS)] = 1
 _SENDERS[_READERS, N_INPUTS + np.arange(N_SLOTS)] = 1
 
 
-def _decode(nodes: np.ndarray, adjacency: np.ndarray) -> Cell:
-    """Return the cell of node classes (11) and adjacency (11 x 11); raise as `DARTSCellSpace.decode_one`."""
-    names = [NODE_CLASSES[c] if 0 <= c < len(NODE_CLASSES) else f"class {c}" for c in nodes.tolist()]
-    if [*names[:N_INPUTS], names[-1]] != ["input", "input_1", "output"]:
-        raise InvalidArchitecture(
-            f"The graph begins with {names[0]}, {names[1]} and ends with {names[-1]}; a cell begins with input, "
-            "input_1 and ends with output.",
-            "terminals",
-        )
-    wrong = next((name for name in names[N_INPUTS:-1] if name not in OPERATIONS), None)
-    if wrong is not None:
-        raise InvalidArchitecture(f"A node of class {wrong} stands where an operation belongs.", "operations")
-    reads = adjacency[:, N_INPUTS:-1].T  # 8 x 11
-    source = (reads[:, None] == _SENDERS).all(-1)  # 8 x 6
-    terminals = np.zeros(CELL_NODES, dtype=np.int64)
-    terminals[N_INPUTS:-1] = 1
-    if not (source.any(1).all() and (adjacency[:, -1] == terminals).all() and not adjacency[:, :N_INPUTS].any()):
-        raise InvalidArchitecture(
-            "Each operation must read one input or both operations of one earlier node, and the output must read "
-            "exactly the eight operations.",
-            "edges",
-        )
-    sources, operations = source.argmax(1), nodes[N_INPUTS:-1] - FIRST_OPERATION
-    cell = cells_of(np.stack([sources, operations], axis=-1)[None])[0]
-    check_cell(cell)
-    return darts_genotype.sorted_slots(cell)
-
-
 def _graphs(nodes: np.ndarray, adjacency: np.ndarray) -> Graphs:
     import torch
 
@@ -336,13 +343,9 @@ def _graphs(nodes: np.ndarray, adjacency: np.ndarray) -> Graphs:
     return Graphs.from_adjacency(torch.from_numpy(nodes), torch.from_numpy(adjacency))
 
 
-def _arrays(graph: Graphs, index: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the node classes and adjacency of one graph; raise `InvalidArchitecture` unless it has `size` nodes."""
-    n = int(graph.mask[index].sum())
-    if n != size:
-        raise InvalidArchitecture(f"The graph has {n} nodes; one of this space has {size}.", "nodes")
-    one = graph[index : index + 1].to("cpu")
-    return one.nodes[0, :n].numpy(), one.adjacency()[0, :n, :n].numpy()
+def _check_size(nodes: list[int], size: int) -> None:
+    if len(nodes) != size:
+        raise InvalidArchitecture(f"The graph has {len(nodes)} nodes; one of this space has {size}.", "nodes")
 
 
 DARTS_CELL = DARTSCellSpace()
