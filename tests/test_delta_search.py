@@ -14,7 +14,7 @@ from nasrepro import experiments
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
-from nasrepro.delta.additive import AdditiveDifference, TreePotential
+from nasrepro.delta.additive import AdditiveDifference
 from nasrepro.delta.pairs import DifferenceData, draw_among
 from nasrepro.delta.relearning import RelearntDifference
 from nasrepro.errors import ParameterError
@@ -22,6 +22,7 @@ from nasrepro.experiments.delta import contestants as delta_contestants
 from nasrepro.experiments.delta import delta_claims, delta_search
 from nasrepro.experiments.delta.contestants import METHODS, TABLE, Trained
 from nasrepro.files import paths
+from nasrepro.predictors.regressors import BoostedTrees
 from nasrepro.report.delta import figure_4_5 as figures
 from nasrepro.report.delta import training_sets
 from nasrepro.runs import records
@@ -340,7 +341,7 @@ def test_above_what_a_gaussian_process_can_hold_the_plain_predictor_is_trees(mon
     monkeypatch.setattr(delta_contestants, "MOST_OF_GP", 11)
     trained, ledger = Trained(NB201, 12, 0, 0), Ledger()
     plain, rows = trained.predictor("gp", ledger.open(NB201Benchmark(), VALID, "a"))
-    assert isinstance(plain, AdditiveDifference) and isinstance(plain._potentials[0], TreePotential)
+    assert isinstance(plain, AdditiveDifference) and isinstance(plain._potentials[0], BoostedTrees)
     assert ledger.distinct("a", ["train"], VALID) == len(np.unique(rows)) <= 12
 
 

@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
-from nasrepro.delta.additive import AdditiveDifference, GPPotential, TreePotential, gp_difference, strong_difference
+from nasrepro.delta.additive import AdditiveDifference, difference_trees, gp_difference, strong_difference
 from nasrepro.delta.code_means import CodeMeans
 from nasrepro.delta.encoding import code_numbers, difference_encoding, signed_difference
 from nasrepro.delta.network import MLPConfig, MLPDifference, NetworkPotential
@@ -21,6 +21,7 @@ from nasrepro.encodings.path_profile import path_profile
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.dinas.nb201 import column
 from nasrepro.predictors.gaussian_process import GaussianProcess, _rbf
+from nasrepro.predictors.regressors import GPPredictor
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 from nasrepro.spaces.darts.space import NB301
 from nasrepro.spaces.nb101.space import NB101
@@ -320,8 +321,8 @@ def test_squared_error_over_all_pairs_is_that_of_labels_up_to_a_constant():
 def test_trees_refuse_labels_whose_differences_are_not_known():
     data = nb201_data("independent")
     with pytest.raises(ParameterError, match="scheme=subset"):
-        AdditiveDifference(NB201, [TreePotential()], path_profile(NB201)).fit(data)
-    AdditiveDifference(NB201, [GPPotential()], path_profile(NB201)).fit(data)
+        AdditiveDifference(NB201, [difference_trees(0)], path_profile(NB201)).fit(data)
+    AdditiveDifference(NB201, [GPPredictor()], path_profile(NB201)).fit(data)
 
 
 @named

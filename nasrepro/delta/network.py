@@ -124,7 +124,7 @@ class MLPDifference(DifferencePredictor):
 
 
 class NetworkPotential:
-    """A `Potential`: the same network on a single cell, fitted to accuracies; what a difference is compared with.
+    """A `Predictor`: the same network on a single cell, fitted to accuracies; what a difference is compared with.
 
     Args:
         config: hyper-parameters, as far as they are not of pairs.
@@ -134,10 +134,10 @@ class NetworkPotential:
     def __init__(self, config: MLPConfig | None = None, seed: int = 0) -> None:
         self._config, self._seed = config or MLPConfig(), seed
 
-    def fit(self, features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> None:
-        """See `additive.Potential`."""
+    def fit(self, features: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None) -> None:
+        """See `predictors.Predictor`; groups are not looked at."""
         self._network = _network(features.shape[1], self._config, torch.Generator().manual_seed(self._seed))
-        y = torch.from_numpy(np.asarray(labels, dtype=np.float32))
+        y = torch.from_numpy(np.asarray(targets, dtype=np.float32))
         x = [torch.from_numpy(features)]
         _train(
             self._network,
@@ -148,7 +148,7 @@ class NetworkPotential:
         )
 
     def predict(self, features: np.ndarray) -> np.ndarray:
-        """See `additive.Potential`."""
+        """See `predictors.Predictor`."""
         with torch.no_grad():
             predicted: np.ndarray = self._network(torch.from_numpy(features))[:, 0].double().numpy()
         return predicted

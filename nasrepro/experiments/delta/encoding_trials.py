@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -17,16 +18,25 @@ from nasrepro.benchmarks.remembered import Remembered
 from nasrepro.encodings.flan import FLAN, PUBLISHED, FLANConfig
 from nasrepro.experiments.delta.encoding_features import PoolEncodings, parts
 from nasrepro.parameters.delta import EncodingParameters
-from nasrepro.predictors.practitioner import BoostedTrees, GPPredictor
+from nasrepro.predictors import Predictor
 from nasrepro.predictors.ranking_networks import MLP, RankingConfig, RankingEnsemble
+from nasrepro.predictors.regressors import BoostedTrees, GPPredictor, XGBoost
+from nasrepro.predictors.scaling import normal_scores, unit_variance
 from nasrepro.runs.run import RunContext
 from nasrepro.seeding import derive
 
-REGRESSORS = {  # name -> whether it reads proxies, whether trees join the Gaussian process
-    "practitioner": (False, False),
-    "practitioner_trees": (False, True),
-    "practitioner_zcp": (True, False),
-    "practitioner_trees_zcp": (True, True),
+PREDICTORS: dict[str, Callable[[int], Predictor]] = {  # name, of the stream of its seed too
+    "GPPredictor": lambda seed: GPPredictor(fit_on=500, seed=seed),
+    "BoostedTrees": lambda seed: BoostedTrees(derive(seed, "trees")),
+    "XGBoost": XGBoost,
+}
+REGRESSORS = {  # name -> whether it reads proxies, the predictors whose mean it is
+    "practitioner": (False, ("GPPredictor",)),
+    "practitioner_trees": (False, ("GPPredictor", "BoostedTrees")),
+    "practitioner_zcp": (True, ("GPPredictor",)),
+    "practitioner_trees_zcp": (True, ("GPPredictor", "BoostedTrees")),
+    "xgboost": (False, ("XGBoost",)),
+    "xgboost_zcp": (True, ("XGBoost",)),
 }
 _SMALL = 200  # labels up to which a budget is small
 
@@ -113,23 +123,20 @@ class EncodingTrials:
 
     def regressors(self, method: str, budget: str, labels: np.ndarray) -> np.ndarray:
         """Fit tabular predictors per task and trial; return the mean of their scores, as `networks` does."""
-        with_proxies, with_trees = REGRESSORS[method]
-        scores = self._fitted(GPPredictor, with_proxies, budget, labels)
-        return (scores + self._fitted(BoostedTrees, with_proxies, budget, labels)) / 2 if with_trees else scores
+        with_proxies, predictors = REGRESSORS[method]
+        scores: np.ndarray = np.mean([self._fitted(name, with_proxies, budget, labels) for name in predictors], axis=0)
+        return scores
 
-    def _fitted(
-        self, predictor: type[GPPredictor | BoostedTrees], with_proxies: bool, budget: str, labels: np.ndarray
-    ) -> np.ndarray:
+    def _fitted(self, name: str, with_proxies: bool, budget: str, labels: np.ndarray) -> np.ndarray:
         """Return the scores of one kind of predictor, E x (m + 2 p); kept, since two rows of the table use them."""
-        key, pool, tabular = (predictor.__name__, with_proxies, budget), self.encodings.pool, self.encodings.tabular
+        key, pool, tabular = (name, with_proxies, budget), self.encodings.pool, self.encodings.tabular
         if key not in self._scores:
             out = []
             for number, known in enumerate(labels):
                 task, trial = divmod(number, self.p.trials)
                 table = np.concatenate([tabular, self.encodings.proxies[task]], axis=1) if with_proxies else tabular
-                model = predictor()
-                seed = derive(self.p.seed, predictor.__name__, budget, task, trial)
-                model.fit(table[pool.train[budget][trial]], known, seed)
+                model = PREDICTORS[name](derive(self.p.seed, name, budget, task, trial))
+                model.fit(table[pool.train[budget][trial]], unit_variance(normal_scores(known)))
                 out.append(model.predict(table[pool.judged[trial]]))
             self._scores[key] = np.stack(out)
         return self._scores[key]
