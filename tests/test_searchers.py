@@ -20,7 +20,7 @@ from nasrepro.predictors.gaussian_process import GaussianProcess
 from nasrepro.predictors.scaling import normal_scores
 from nasrepro.search import bananas, bayesian
 from nasrepro.search import gaussian_process as practitioner
-from nasrepro.search.bananas import BANANAS
+from nasrepro.search.bananas import BANANAS, XGBoostBANANAS
 from nasrepro.search.base import Proposal, Searcher, spend
 from nasrepro.search.bayesian import BayesianOptimisation, expected_improvement
 from nasrepro.search.defaults import (
@@ -46,6 +46,7 @@ QUICK = BananasConfig(ensemble=EnsembleConfig(members=3, layers=2, epochs=20))
 Make = Callable[[SearchSpace[Any], np.random.Generator], Searcher]
 SURROGATES: dict[str, Make] = {
     "bananas": lambda space, rng: BANANAS(space, rng, QUICK),
+    "bananas_xgboost": XGBoostBANANAS,
     "bo": BayesianOptimisation,
     "gp": PractitionerGP,
 }
