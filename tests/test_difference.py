@@ -14,9 +14,10 @@ from nasrepro.delta.additive import AdditiveDifference, difference_trees, gp_dif
 from nasrepro.delta.code_means import CodeMeans
 from nasrepro.delta.encoding import code_numbers, difference_encoding, signed_difference
 from nasrepro.delta.network import MLPConfig, MLPDifference, NetworkPotential
-from nasrepro.delta.pairs import CellPairs, DifferenceData, draw_edits, draw_pairs, label, take
+from nasrepro.delta.pairs import CellPairs, DifferenceData, draw_edits, draw_pairs, label
 from nasrepro.delta.predictor import chain_edits
 from nasrepro.encodings.aligned_form import fixed_form
+from nasrepro.encodings.cells import take
 from nasrepro.encodings.path_profile import path_profile
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.dinas.nb201 import column

@@ -19,7 +19,7 @@ import numpy as np
 
 from nasrepro.delta.pairs import DifferenceData
 from nasrepro.delta.predictor import DifferencePredictor
-from nasrepro.encodings.aligned_form import Cells
+from nasrepro.encodings.cells import Cells
 from nasrepro.encodings.path_profile import path_profile
 from nasrepro.predictors import Predictor
 from nasrepro.predictors.regressors import BoostedTrees, GPPredictor
@@ -77,7 +77,7 @@ class AdditiveDifference(DifferencePredictor):
 
     def _predict(self, cells: Cells) -> np.ndarray:
         features = self._features(cells)
-        return self._scale.back(np.mean([f.predict(features) for f in self._potentials], axis=0, dtype=np.float64))
+        return self._scale.back(np.stack([f.predict(features) for f in self._potentials]).mean(0, dtype=np.float64))
 
 
 class Standard:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +13,8 @@ from torch import Tensor, nn
 from nasrepro.delta.encoding import View, combine, difference_encoding
 from nasrepro.delta.pairs import DifferenceData
 from nasrepro.delta.predictor import DifferencePredictor, chain_edits
-from nasrepro.encodings.aligned_form import Cells
+from nasrepro.encodings.cells import Cells
+from nasrepro.encodings.perceptron import perceptron
 from nasrepro.spaces.base import SearchSpace
 
 
@@ -171,11 +171,7 @@ def _train(
 
 
 def _network(width: int, config: MLPConfig, generator: torch.Generator) -> nn.Sequential:
-    sizes = [width, *[config.width] * config.layers]
-    layers: list[nn.Module] = []
-    for a, b in pairwise(sizes):
-        layers += [nn.Linear(a, b), nn.ReLU()]
-    network = nn.Sequential(*layers, nn.Linear(sizes[-1], 1))
+    network = perceptron([width, *[config.width] * config.layers, 1])
     for layer in network:
         if isinstance(layer, nn.Linear):
             nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu", generator=generator)

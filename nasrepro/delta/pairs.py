@@ -21,7 +21,8 @@ import numpy as np
 
 from nasrepro.benchmarks.ledger import Labels
 from nasrepro.delta.encoding import code_numbers, signed_difference
-from nasrepro.encodings.aligned_form import Cells, FixedForm, fixed_form
+from nasrepro.encodings.aligned_form import FixedForm, fixed_form
+from nasrepro.encodings.cells import Cells, take
 from nasrepro.errors import ParameterError
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 from nasrepro.spaces.fixed_code import fixed_code
@@ -174,11 +175,6 @@ def draw_among(space: FiniteSpace[Any], cells: np.ndarray, budget: int, rng: np.
     others = edits[np.arange(len(anchors)), chosen]
     kept = usable.any(1)
     return _within(space, anchors[kept], others[kept], budget)
-
-
-def take(cells: Cells, places: np.ndarray) -> Cells:
-    """Return some of the cells."""
-    return cells[places] if isinstance(cells, np.ndarray) else [cells[int(place)] for place in places]
 
 
 def _code_by_code(codes: np.ndarray, samples: int) -> np.ndarray:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from nasrepro.delta.pairs import DifferenceData, take
-from nasrepro.encodings.aligned_form import Cells, fixed_form
+from nasrepro.delta.pairs import DifferenceData
+from nasrepro.encodings.aligned_form import fixed_form
+from nasrepro.encodings.cells import Cells, take
 from nasrepro.spaces.base import SearchSpace
 
 

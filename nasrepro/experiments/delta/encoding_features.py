@@ -13,11 +13,11 @@ import pandas as pd
 from nasrepro.benchmarks.listed import ListedBenchmark
 from nasrepro.encodings import arch2vec, cate
 from nasrepro.encodings.adjacency import adjacency_encoding
-from nasrepro.encodings.parts import cell_graphs
+from nasrepro.encodings.cells import Cells, cell_graphs, encode
 from nasrepro.encodings.path import path_encoding
 from nasrepro.encodings.tabular import tabular_features
 from nasrepro.encodings.zero_cost import zero_cost
-from nasrepro.experiments.delta.prediction_tasks import Cells, PredictionTask, prediction_tasks
+from nasrepro.experiments.delta.prediction_tasks import PredictionTask, prediction_tasks
 from nasrepro.graphs import Graphs
 from nasrepro.parameters.delta import EncodingParameters
 from nasrepro.runs.run import RunContext
@@ -129,7 +129,7 @@ class PoolEncodings:
 def parts(task: PredictionTask, cells: Cells) -> list[Graphs]:
     """Return the graph forms of the cells of each architecture: two in the DARTS space, else one."""
     starts = range(0, len(cells), _CHUNK)
-    return cell_graphs(task.space, Graphs.cat([task.encode(cells[start : start + _CHUNK]) for start in starts]))
+    return cell_graphs(task.space, Graphs.cat([encode(task.space, cells[start : start + _CHUNK]) for start in starts]))
 
 
 def tabular(task: PredictionTask, cells: Cells) -> np.ndarray:
@@ -169,9 +169,8 @@ def proxies(task: PredictionTask, cells: Cells, features: np.ndarray) -> tuple[d
     if isinstance(benchmark, ListedBenchmark):
         listed = map(benchmark.listing.from_index, range(benchmark.listing.size))
         known = [arch for arch in listed if task.space.is_valid(arch)]
-    found = zero_cost(benchmark, task.column.dataset, cells, features, known, tabular(task, known))
-    scores = dict(zip(found.names, found.scores.T, strict=True))
-    return scores, {name: asdict(coverage) for name, coverage in found.coverage.items()}
+    scores, coverage = zero_cost(benchmark, task.column.dataset, cells, features, known, tabular(task, known))
+    return scores, {name: asdict(of) for name, of in coverage.items()}
 
 
 def unlabelled(task: PredictionTask, cells: Cells) -> Graphs:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.remembered import Remembered
+from nasrepro.encodings.cells import take
 from nasrepro.encodings.flan import FLAN, PUBLISHED, FLANConfig
 from nasrepro.experiments.delta.encoding_features import PoolEncodings, parts
 from nasrepro.parameters.delta import EncodingParameters
@@ -69,8 +70,7 @@ class EncodingTrials:
         order of `Pool.judged`."""
         pool, out = self.encodings.pool, []
         for places, purpose in ((pool.train[budget], "train"), (pool.judged, "report")):
-            flat = places.reshape(-1)
-            cells = pool.cells[flat] if isinstance(pool.cells, np.ndarray) else [pool.cells[place] for place in flat]
+            cells: Any = take(pool.cells, places.reshape(-1))
             read = [ledger.open(self._source, task.column, reader).read(cells, purpose) for task in self.tasks]
             out.append(np.concatenate([values.reshape(places.shape) for values in read]))
         return out[0], out[1]
