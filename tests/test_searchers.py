@@ -27,8 +27,6 @@ from nasrepro.search.defaults import (
     BananasConfig,
     EnsembleConfig,
     EvolutionConfig,
-    LocalSearchConfig,
-    MutationConfig,
     PractitionerConfig,
 )
 from nasrepro.search.ensemble import Ensemble
@@ -202,7 +200,7 @@ def test_asking_one_by_one_or_by_batches_makes_no_difference(name: str, nb201: N
 
 
 def test_local_search_moves_to_the_first_better_neighbour_and_restarts_at_an_optimum():
-    searcher = LocalSearch(CHAIN, np.random.default_rng(5), LocalSearchConfig(initial=3))
+    searcher = LocalSearch(CHAIN, np.random.default_rng(5), initial=3)
     asked: list[tuple[int, ...]] = []
 
     def ask() -> tuple[int, ...]:
@@ -227,7 +225,7 @@ def test_local_search_moves_to_the_first_better_neighbour_and_restarts_at_an_opt
 def test_local_search_orders_neighbours_at_random():
     firsts = []
     for seed in range(400):
-        searcher = LocalSearch(CHAIN, np.random.default_rng(seed), LocalSearchConfig(initial=1))
+        searcher = LocalSearch(CHAIN, np.random.default_rng(seed), initial=1)
         founder = searcher.ask(1)
         searcher.tell(founder, np.array([0.0]))
         firsts.append(CHAIN.neighbours(founder[0].arch).index(searcher.ask(1)[0].arch))
@@ -258,11 +256,11 @@ def test_the_number_of_edits_of_a_mutant_is_poisson_but_at_least_one():
 def test_parents_are_mutated_in_turn_until_there_are_enough_new_mutants():
     rng, far = np.random.default_rng(0), (3, 3, 3, 3)
     near, around = set(CHAIN.neighbours(OPTIMUM)), set(CHAIN.neighbours(far))  # 8 each, none in common
-    assert set(new_mutants(CHAIN, [OPTIMUM, far], rng, MutationConfig(count=200, edits=1e-9), set())) == near | around
+    assert set(new_mutants(CHAIN, [OPTIMUM, far], rng, 200, set(), edits=1e-9)) == near | around
     known = {CHAIN.key(b) for b in near}
-    assert set(new_mutants(CHAIN, [OPTIMUM, far], rng, MutationConfig(count=200, edits=1e-9), known)) == around
+    assert set(new_mutants(CHAIN, [OPTIMUM, far], rng, 200, known, edits=1e-9)) == around
     for _ in range(20):
-        few = new_mutants(CHAIN, [OPTIMUM, far], rng, MutationConfig(count=3, edits=1e-9), set())
+        few = new_mutants(CHAIN, [OPTIMUM, far], rng, 3, set(), edits=1e-9)
         from_first = [b in near for b in few]
         assert len(set(few)) == len(few) and from_first == sorted(from_first, reverse=True)
         assert sum(from_first) < 3 or all(from_first)  # the second parent only where the first gave too few

@@ -15,34 +15,21 @@ from nasrepro.encodings.path import path_encoding
 from nasrepro.encodings.tabular import tabular_features
 from nasrepro.predictors.regressors import XGBoost
 from nasrepro.predictors.scaling import standardised
-from nasrepro.search.defaults import BANANAS_DEFAULTS, BananasConfig
+from nasrepro.search.defaults import BananasConfig
 from nasrepro.search.ensemble import Ensemble
 from nasrepro.search.model_based import SurrogateSearch
 from nasrepro.search.mutation import new_mutants
-from nasrepro.spaces.base import SearchSpace
 
 
-class BANANAS(SurrogateSearch):
-    """Mutate the best cells, and query those of the highest Thompson samples.
+class BANANAS(SurrogateSearch[BananasConfig]):
+    """Mutate the best cells, and query those of the highest Thompson samples."""
 
-    Args:
-        space: where to search.
-        rng: source of randomness.
-        config: hyper-parameters.
-    """
-
-    name = "bananas"
-
-    def __init__(
-        self, space: SearchSpace[Any], rng: np.random.Generator, config: BananasConfig = BANANAS_DEFAULTS
-    ) -> None:
-        super().__init__(space, rng, config.initial, config.batch)
-        self._config = config
+    name, defaults = "bananas", BananasConfig()
 
     def choose(self, count: int) -> list[Any]:
         """Return the candidates of the highest Thompson samples."""
-        config = self._config.candidates
-        candidates = new_mutants(self.space, self.best(config.parents), self.rng, config, self.seen)
+        parents, wanted, edits = self.best(self.config.parents), self.config.candidates, self.config.edits
+        candidates = new_mutants(self.space, parents, self.rng, wanted, self.seen, edits)
         if not candidates:
             return []
         features, known = self.features([*self.archs, *candidates]), len(self.archs)
@@ -57,7 +44,7 @@ class BANANAS(SurrogateSearch):
     def predictions(self, known: np.ndarray, targets: np.ndarray, new: np.ndarray) -> np.ndarray:
         """Return what each member of an ensemble, fitted to targets (B) of known cells (B x F), predicts of new ones
         (C x F), E x C."""
-        ensemble = Ensemble(known.shape[1], self.rng, self._config.ensemble)
+        ensemble = Ensemble(known.shape[1], self.rng, self.config.ensemble)
         ensemble.fit(known, targets)
         return ensemble.predict(new)
 

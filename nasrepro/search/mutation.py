@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nasrepro.search.defaults import MutationConfig
 from nasrepro.spaces.base import SearchSpace
 from nasrepro.spaces.fixed_code import changed_fields, fixed_code
 
@@ -42,19 +41,20 @@ def new_mutants(
     space: SearchSpace[A],
     parents: Sequence[A],
     rng: np.random.Generator,
-    config: MutationConfig,
+    count: int,
     known: Collection[str],
+    edits: float = 1.0,
 ) -> list[A]:
     """Mutate the parents in turn, `count` times each, until `count` mutants are there whose keys are not `known`; fewer
-    where the parents do not have so many."""
+    where the parents do not have so many. A mutant is a Poisson number of mean `edits` away, but at least one."""
     found: dict[str, A] = {}
     for parent in parents:
-        if len(found) >= config.count:
+        if len(found) >= count:
             break
         neighbours = space.neighbours(parent)  # once, for the first edit of all mutants
-        for edits in rng.poisson(config.edits, config.count):
+        for further in rng.poisson(edits, count):
             child = neighbours[int(rng.integers(len(neighbours)))]
-            for _ in range(1, edits):
+            for _ in range(1, further):
                 child = space.mutate(child, rng)
             key = space.key(child)
             if key not in known:
