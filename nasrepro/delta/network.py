@@ -82,11 +82,7 @@ class MLPDifference(DifferencePredictor):
 
     def gain_cells(self, base: Cells, neighbour: Cells) -> np.ndarray:
         """Return F(base, neighbour)."""
-        if len(base) == 0:
-            return np.zeros(0)
-        with torch.no_grad():
-            gain: np.ndarray = self._forward(self._inputs(base, neighbour)).double().numpy() * self._spread
-        return gain
+        return self._gain(self._inputs(base, neighbour)) if len(base) else np.zeros(0)
 
     def chained(self, cells: Cells, anchors: Cells, labels: np.ndarray) -> np.ndarray:
         """Return the mean over anchors of y(anchor) and the gains of single edits on the way to each cell.
@@ -97,19 +93,21 @@ class MLPDifference(DifferencePredictor):
         return chain_edits(self.space, cells, anchors, labels, self._gain_of_vectors)
 
     def _gain_of_vectors(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        ends = [(before, after), (after, before)][: 2 if self._config.antisymmetric else 1]
-        inputs = [torch.from_numpy(combine(a, b, self._config.view)) for a, b in ends]
-        with torch.no_grad():
-            gain: np.ndarray = self._forward(inputs).double().numpy() * self._spread
-        return gain
+        ends = self._directions(before, after)
+        return self._gain([torch.from_numpy(combine(a, b, self._config.view)) for a, b in ends])
 
-    def _encode(self, base: Cells, other: Cells) -> Tensor:
-        return torch.from_numpy(difference_encoding(self.space, base, other, self._config.view))
+    @torch.no_grad()
+    def _gain(self, inputs: Sequence[Tensor]) -> np.ndarray:
+        gain: np.ndarray = self._forward(inputs).double().numpy() * self._spread
+        return gain
 
     def _inputs(self, base: Cells, other: Cells) -> list[Tensor]:
         """Return the encodings that F needs: of the pair, and of the mirrored pair where it is antisymmetric."""
-        forth = [self._encode(base, other)]
-        return [*forth, self._encode(other, base)] if self._config.antisymmetric else forth
+        ends = self._directions(base, other)
+        return [torch.from_numpy(difference_encoding(self.space, a, b, self._config.view)) for a, b in ends]
+
+    def _directions(self, a: Any, b: Any) -> list[tuple[Any, Any]]:
+        return [(a, b), (b, a)] if self._config.antisymmetric else [(a, b)]
 
     def _forward(self, inputs: Sequence[Tensor]) -> Tensor:
         outputs = self._network(torch.cat(list(inputs)))[:, 0].chunk(len(inputs))
@@ -138,14 +136,11 @@ class NetworkPotential:
         """See `predictors.Predictor`; groups are not looked at."""
         self._network = _network(features.shape[1], self._config, torch.Generator().manual_seed(self._seed))
         y = torch.from_numpy(np.asarray(targets, dtype=np.float32))
-        x = [torch.from_numpy(features)]
+        x = torch.from_numpy(features)
         _train(
-            self._network,
-            self._config,
-            len(y),
-            np.random.default_rng(self._seed),
-            lambda part: nn.functional.mse_loss(self._network(x[0][part])[:, 0], y[part]),
-        )
+            self._network, self._config, len(y), np.random.default_rng(self._seed),
+            lambda part: nn.functional.mse_loss(self._network(x[part])[:, 0], y[part]),
+        )  # fmt: skip
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """See `predictors.Predictor`."""

@@ -38,10 +38,6 @@ class DifferencePredictor(ABC):
         """Return the label of each cell (float64, B) as predictions chained from labelled anchors along edit paths give
         it, in the mean over the anchors."""
 
-    def gain_rows(self, base_rows: np.ndarray, neighbour_rows: np.ndarray) -> np.ndarray:
-        """Return the predicted y(neighbour) - y(base) of rows (int64, B) of a finite space, float64, B."""
-        return self.gain_cells(base_rows, neighbour_rows)
-
 
 def chain_edits(
     space: SearchSpace[Any],

@@ -17,11 +17,8 @@ class EvolutionConfig:
     Attributes:
         population: its size.
         tournament: members drawn (without replacement) for each tournament.
-        mutation: `edits` makes random edits of the space; `fields` changes each field of the fixed-length code by
+        mutation: `edit` makes one random edit of the space; `fields` changes each field of the fixed-length code by
             chance (`spaces.fixed_code`), again until it is a cell, as NAS-Bench-101's authors and SEP do.
-        edits: mean of the Poisson number of edits of a child, at least one is made; None for exactly one. naszilla's
-            mutation rate of 1 changes every field of a cell by chance, about one edit in the mean (1.5 in
-            NAS-Bench-201): `edits=1.0` comes close to it.
         crossover: every other child is one of two different tournament winners (`search.crossover`).
         rate: share of a shortest edit path that a child goes.
         trials: children drawn of two winners before the crossover is skipped, and a mutation made instead.
@@ -29,8 +26,7 @@ class EvolutionConfig:
 
     population: int = 30
     tournament: int = 10
-    mutation: Literal["edits", "fields"] = "edits"
-    edits: float | None = None
+    mutation: Literal["edit", "fields"] = "edit"
     crossover: Literal["none", "standard", "shortest_path"] = "none"
     rate: float = 0.5
     trials: int = 50

@@ -12,7 +12,7 @@ import numpy as np
 from nasrepro.search.base import Proposal
 from nasrepro.search.crossover import path_children, standard_children
 from nasrepro.search.defaults import EvolutionConfig
-from nasrepro.search.mutation import field_mutation, mutant
+from nasrepro.search.mutation import field_mutation
 from nasrepro.spaces.base import SearchSpace
 
 
@@ -37,9 +37,7 @@ class RegularisedEvolution:
         self._members: deque[tuple[Any, float]] = deque(maxlen=config.population)
         self._seen: set[str] = set()
         self._mutate: Callable[[Any], Any] = (
-            field_mutation(space, rng)
-            if config.mutation == "fields"
-            else lambda arch: mutant(space, arch, rng, config.edits)
+            field_mutation(space, rng) if config.mutation == "fields" else lambda arch: space.mutate(arch, rng)
         )
         self._crosses = False  # whether the next child is one of two parents
 

@@ -1,4 +1,4 @@
-"""Mutants: cells a few random edits away from others."""
+"""Mutants: cells a few random edits away from others; one random edit is `mutate` of the space."""
 
 from __future__ import annotations
 
@@ -12,13 +12,6 @@ from nasrepro.spaces.fixed_code import changed_fields, fixed_code
 
 A = TypeVar("A")
 _AT_ONCE = 16  # mutants drawn at a time, of which the first that is a cell is taken
-
-
-def mutant(space: SearchSpace[A], arch: A, rng: np.random.Generator, edits: float | None = None) -> A:
-    """Return a cell some random edits away from `arch`: one, or a Poisson number of mean `edits`, but at least one."""
-    for _ in range(1 if edits is None else max(1, int(rng.poisson(edits)))):
-        arch = space.mutate(arch, rng)
-    return arch
 
 
 def field_mutation(space: Any, rng: np.random.Generator) -> Callable[[A], A]:
