@@ -57,9 +57,9 @@ def test_the_pool_has_the_cells_of_the_tasks_in_their_places(mirror: Path, tmp_p
     for trial in range(2):
         assert [known[k] for k in pool.train["1pct"][trial]] == keys(task.train_cells("1pct", trial))
         assert [known[k] for k in pool.test[trial]] == keys(task.test_cells(trial)[:40])
-        pairs = task.held_out_pairs(trial, 20)
-        assert [known[k] for k in pool.neighbours[trial]] == keys(pairs.neighbours)
-        assert [known[k] for k in pool.anchors[trial]] == keys(pairs.anchors)
+        anchors, neighbours = task.held_out_pairs(trial, 20)
+        assert [known[k] for k in pool.neighbours[trial]] == keys(neighbours)
+        assert [known[k] for k in pool.anchors[trial]] == keys(anchors)
 
 
 def test_a_run_counts_its_labels_and_the_table_shows_it(mirror: Path, tmp_path: Path) -> None:

@@ -88,17 +88,11 @@ class XGBoost:
 
     Args:
         seed: of the samples, and of the features that each tree sees.
-        members: E.
-        trees: of each member.
-        depth: of each tree.
-        learning_rate: share of a tree that is added.
+        members: E, of 200 trees each.
     """
 
-    def __init__(
-        self, seed: int = 0, members: int = 5, trees: int = 200, depth: int = 4, learning_rate: float = 0.1
-    ) -> None:
+    def __init__(self, seed: int = 0, members: int = 5) -> None:
         self._seed, self._members = seed, members
-        self._options = {"n_estimators": trees, "max_depth": depth, "learning_rate": learning_rate}
 
     def fit(self, features: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None) -> None:
         """See `Predictor`; raise `ParameterError` for more than one group."""
@@ -109,7 +103,10 @@ class XGBoost:
         self._models = []
         for _ in range(self._members):
             drawn = rng.integers(len(targets), size=len(targets))
-            model = XGBRegressor(**self._options, colsample_bynode=0.5, random_state=int(rng.integers(2**31)), n_jobs=1)
+            model = XGBRegressor(
+                n_estimators=200, max_depth=4, learning_rate=0.1, colsample_bynode=0.5,
+                random_state=int(rng.integers(2**31)), n_jobs=1,
+            )  # fmt: skip
             self._models.append(model.fit(features[drawn], targets[drawn]))
 
     def predict_members(self, features: np.ndarray) -> np.ndarray:

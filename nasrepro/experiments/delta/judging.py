@@ -60,11 +60,11 @@ class Evaluation:
     def __init__(
         self, task: PredictionTask, ledger: Ledger, trial: int, pairs: int, centres: int, anchors: int
     ) -> None:
-        labels, held_out = task.labels(ledger, "evaluation"), task.held_out_pairs(trial, pairs)
-        self.space, self.anchors = task.space, anchors
-        self.test, self.test_labels = task.test(ledger, "evaluation", trial)
+        labels, self.space, self.anchors = task.labels(ledger, "evaluation"), task.space, anchors
+        self.test = task.test_cells(trial)
+        self.test_labels = labels.read(self.test, "report")
         # cells before, cells after, and their true differences
-        self.pairs = held_out.anchors, held_out.neighbours
+        self.pairs = task.held_out_pairs(trial, pairs)
         self.pair_gains = labels.read(self.pairs[1], "report") - labels.read(self.pairs[0], "report")
         self.centre, near = _neighbourhoods(task, self.test, centres)
         self.near = take(self.test, self.centre), near
