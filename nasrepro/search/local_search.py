@@ -35,10 +35,6 @@ class LocalSearch:
         self._space, self._rng, self._initial = space, rng, initial
         self._seen: set[str] = set()
         self._random = RandomSearch(space, rng, self._seen)
-        self._centre: float | None  # value of the centre
-        self._founders: list[tuple[Any, float]]
-        self._to_draw: int  # founders still to be drawn
-        self._untried: deque[Any]  # neighbours of the centre
         self._restart()
 
     def ask(self, n: int) -> list[Proposal]:
@@ -71,10 +67,10 @@ class LocalSearch:
                 self._move(proposal.arch, float(value))
 
     def _restart(self) -> None:
-        self._centre = None
-        self._founders = []
-        self._to_draw = self._initial
-        self._untried = deque()
+        self._centre: float | None = None  # value of the centre
+        self._founders: list[tuple[Any, float]] = []
+        self._to_draw: int = self._initial  # founders still to be drawn
+        self._untried: deque[Any] = deque()  # neighbours of the centre
 
     def _move(self, arch: Any, value: float) -> None:
         neighbours = self._space.neighbours(arch)
