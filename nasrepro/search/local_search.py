@@ -33,6 +33,7 @@ class LocalSearch:
 
     def __init__(self, space: SearchSpace[Any], rng: np.random.Generator, initial: int = 10) -> None:
         self._space, self._rng, self._initial = space, rng, initial
+        self._to_draw = initial  # founders still to be drawn
         self._seen: set[str] = set()
         self._random = RandomSearch(space, rng, self._seen)
         self._restart()
@@ -69,7 +70,7 @@ class LocalSearch:
     def _restart(self) -> None:
         self._centre: float | None = None  # value of the centre
         self._founders: list[tuple[Any, float]] = []
-        self._to_draw: int = self._initial  # founders still to be drawn
+        self._to_draw = self._initial
         self._untried: deque[Any] = deque()  # neighbours of the centre
 
     def _move(self, arch: Any, value: float) -> None:

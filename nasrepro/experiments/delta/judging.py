@@ -12,7 +12,7 @@ be among them. `doa`, `doa_ablation`, `code_alone` and `doa_distance` share the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -98,7 +98,7 @@ class Reading:
 
     Attributes:
         make: the predictor.
-        scheme, k, samples_per_code: how labels are spent, as in `delta.pairs.draw_pairs`.
+        scheme, k, samples_per_code, star: how labels are spent, as in `delta.pairs.draw_pairs`.
         zero_cost: whether the features of cells have zero-cost scores.
         column: the labels (default: the task's).
         ranks: whether labels are replaced by their ranks.
@@ -108,6 +108,7 @@ class Reading:
     scheme: Scheme = "independent"
     k: int = 1
     samples_per_code: int = 4
+    star: int = 4
     zero_cost: bool = False
     column: Column | None = None
     ranks: bool = False
@@ -128,11 +129,20 @@ class Trial:
         self.task, self.number, self.seed, self.ledger = task, number, p.seed + number, ledger
         self.judged = Evaluation(task, ledger, self.seed, p.pairs, p.centres, p.anchors)
 
-    def pairs(self, budget: str, stream: Sequence[int | str], scheme: Scheme, **options: Any) -> CellPairs:
-        """Return the pairs that a budget is spent on (`training_pairs`), drawn from a stream of the trial's seed."""
-        rng = numpy_stream(self.seed, *stream, budget)
-        cells = self.task.train_cells(budget, self.seed)
-        return training_pairs(self.task, self.task.budgets[budget], cells, rng, scheme, **options)
+    def pairs(self, budget: str, of: Reading, *stream: int | str) -> CellPairs:
+        """Return the pairs that a reading spends a budget on (`training_pairs`), drawn from a stream of the trial's
+        seed."""
+        cells, rng = self.task.train_cells(budget, self.seed), numpy_stream(self.seed, *stream, budget)
+        return training_pairs(self.task, self.task.budgets[budget], cells, rng, of)
+
+    def rows(
+        self, readings: Mapping[str, Reading], stream: Callable[[Reading], Sequence[int | str]]
+    ) -> list[dict[str, Any]]:
+        """Return `row` of every budget and reading, each on pairs of its stream."""
+        return [
+            self.row(name, budget, self.pairs(budget, of, *stream(of)), of)
+            for budget, (name, of) in product(self.task.budgets, readings.items())
+        ]
 
     def row(self, name: str, budget: str, pairs: CellPairs, of: Reading) -> dict[str, Any]:
         """Fit the predictor of a reading to labelled pairs; return the row of `summary_rows` that says what it cost and
@@ -207,9 +217,9 @@ def data_files(space: str) -> dict[str, str]:
 
 
 def training_pairs(
-    task: PredictionTask, budget: int, anchors: Cells, rng: np.random.Generator, scheme: Scheme, **options: Any
+    task: PredictionTask, budget: int, anchors: Cells, rng: np.random.Generator, of: Reading
 ) -> CellPairs:
-    """Draw the pairs that a budget of labels is spent on; see `delta_data.draw_pairs`.
+    """Draw the pairs that a budget of labels is spent on; see `draw_pairs`.
 
     Args:
         task: what is predicted.
@@ -217,15 +227,17 @@ def training_pairs(
         anchors: the random cells of the budget. Independent pairs begin at other random cells too, because several of
             the same code are looked for.
         rng: source of randomness.
-        scheme, options: as in `draw_pairs`.
+        of: how they are spent.
     """
-    if scheme == "independent":
+    if of.scheme == "independent":
         space = task.space
         if isinstance(space, FiniteSpace):
             anchors = rng.permutation(space.size)[:_POOL]
         else:
             anchors = [space.sample(rng) for _ in range(min(_POOL, 10 * budget))]
-    return draw_pairs(task.space, anchors, budget, rng, scheme=scheme, **options)
+    return draw_pairs(
+        task.space, anchors, budget, rng, scheme=of.scheme, k=of.k, samples_per_code=of.samples_per_code, star=of.star
+    )
 
 
 def zero_cost_columns(task: PredictionTask) -> list[Column]:
