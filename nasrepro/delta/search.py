@@ -19,7 +19,7 @@ import numpy as np
 
 from nasrepro.delta.pairs import DifferenceData
 from nasrepro.delta.predictor import DifferencePredictor
-from nasrepro.search.base import Proposal
+from nasrepro.search.base import OneByOne, Proposal
 from nasrepro.search.defaults import DELTA_LITERAL, DeltaConfig
 from nasrepro.spaces.base import FiniteSpace
 from nasrepro.spaces.fixed_code import fixed_code
@@ -106,7 +106,7 @@ class RelearntDifference:
         return DifferenceData(cells, pairs[np.sort(once)], np.concatenate([self.data.labels, values[new]]))
 
 
-class DeltaNAS:
+class DeltaNAS(OneByOne):
     """Move a population along predicted differences.
 
     Ask for a whole population at a time: a step begins when the last one was asked for completely, with what was told
@@ -144,12 +144,9 @@ class DeltaNAS:
         self._members = self._random(config.population)
         self.predictions = self.steps = 0
 
-    def ask(self, n: int) -> list[Proposal]:
-        """Return the next n members; fewer only when the search is over (`resample="never"`, or nothing is left)."""
-        out: list[Proposal] = []
-        while len(out) < n and (self._queue or self._step()):
-            out.append(Proposal(self._space.from_index(self._queue.popleft())))
-        return out
+    def next(self) -> Any | None:
+        """Return the next member; None only when the search is over (`resample="never"`, or nothing is left)."""
+        return self._space.from_index(self._queue.popleft()) if self._queue or self._step() else None
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         """Remember labels, for the elite and for retraining; those of cells that were not asked for, too."""

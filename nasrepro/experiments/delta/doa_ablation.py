@@ -71,7 +71,7 @@ def execute(p: AblationParameters, context: RunContext) -> Outcome:
     task, readings = prediction_tasks("nb201")[0], {name: setting.reading for name, setting in SETTINGS.items()}
 
     def judged(*of: Any) -> pd.DataFrame:
-        rows = Trial(p, *of).rows(readings, lambda of: ("ablation", of.scheme, of.k, of.samples_per_code))
+        rows = Trial(p, *of).rows(readings, lambda r: ("ablation", r.scheme, r.k, r.samples_per_code))
         return pd.DataFrame(rows)
 
     runs = run_trials(context, [task], p.trials, judged, "trial")

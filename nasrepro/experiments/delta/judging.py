@@ -42,6 +42,11 @@ TAUS = ("tau_pairs", "tau_neighbours", "tau")
 ALL = "all"  # the budget of every label of a space
 MOST_NEIGHBOURS = 200  # a small cell of NAS-Bench-101 can have thousands
 _POOL = 8_000  # random cells that independent pairs are drawn from
+_ZERO_COST = {  # space -> metric and split of what costs no training
+    "nb101": [("parameters", "model")],
+    "nb201": [("zen", "proxy"), ("parameters", "model"), ("flops", "model")],
+    "tnb101-micro": [("zen", "proxy")],
+}
 Make = Callable[[SearchSpace[Any], int, Features], DifferencePredictor]  # space, seed, features of cells
 
 
@@ -242,14 +247,7 @@ def training_pairs(
 
 def zero_cost_columns(task: PredictionTask) -> list[Column]:
     """Return the columns that cost no training and that every cell of the space has; empty for NAS-Bench-301."""
-    if task.space.name == "nb101":
-        return [Column("cifar10", "parameters", "model", 0, MEAN)]
-    if task.space.name == "nb201":
-        named = (("zen", "proxy"), ("parameters", "model"), ("flops", "model"))
-        return [Column("cifar10", name, split, 0, MEAN) for name, split in named]
-    if task.space.name == "tnb101-micro":
-        return [Column(task.column.dataset, "zen", "proxy", 0, MEAN)]
-    return []
+    return [Column(task.column.dataset, *of, 0, MEAN) for of in _ZERO_COST.get(task.space.name, ())]
 
 
 def cell_features(task: PredictionTask, ledger: Ledger, reader: str, zero_cost: bool) -> Features:
