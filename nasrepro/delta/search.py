@@ -32,13 +32,6 @@ class GainPredictor(Protocol):
         """Return the predicted value of each neighbour less that of its base (rows, int64, B each), float, B."""
 
 
-class LearningPredictor(GainPredictor, Protocol):
-    """A predictor that can be trained further while the search goes on."""
-
-    def learn(self, rows: np.ndarray, values: np.ndarray) -> None:
-        """Take in labels of cells (rows, int64, B; values, B)."""
-
-
 class ScoreGain:
     """The gain according to a score of every cell: an ordinary accuracy predictor's, or the table itself (an oracle).
 
@@ -128,7 +121,7 @@ class DeltaNAS(OneByOne):
     def __init__(
         self,
         space: FiniteSpace[Any],
-        predictor: GainPredictor | LearningPredictor,
+        predictor: GainPredictor | RelearntDifference,
         rng: np.random.Generator,
         config: DeltaConfig = DELTA_LITERAL,
     ) -> None:
