@@ -15,7 +15,6 @@ convolutions in units of a 1x1 one, which in NAS-Bench-201 is the number of para
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from nasrepro.encodings.node_mean import node_mean
+from nasrepro.encodings.cells import node_mean
 from nasrepro.encodings.structure import operation_kinds, structure_features
 from nasrepro.graphs import Graphs
 from nasrepro.seeding import derive, numpy_stream
@@ -154,13 +153,7 @@ def similar_pairs(complexities: np.ndarray, config: CATEConfig, rng: np.random.G
     return found
 
 
-def pretrain(
-    graphs: Graphs,
-    node_classes: tuple[str, ...],
-    config: CATEConfig,
-    seed: int,
-    on_epoch: Callable[[], None] = lambda: None,
-) -> CATE:
+def pretrain(graphs: Graphs, node_classes: tuple[str, ...], config: CATEConfig, seed: int) -> CATE:
     """Train on pairs of (at most `config.cells` random ones of) these cells; no label is read."""
     rng = numpy_stream(seed, "cate", "pairs")
     with torch.random.fork_rng(devices=[]):
@@ -176,5 +169,4 @@ def pretrain(
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
-            on_epoch()
     return model

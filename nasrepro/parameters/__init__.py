@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nasrepro.errors import ParameterError, did_you_mean
-from nasrepro.parameters import data, delta, dinas
+from nasrepro.parameters import data, delta, dinas, machine
 from nasrepro.parameters.base import Parameters, resolve
 
 _MODELS: Mapping[str, type[Parameters]] = {
@@ -21,8 +21,8 @@ _MODELS: Mapping[str, type[Parameters]] = {
     "nb301": dinas.NB301Parameters,
     "nlp": dinas.NLPParameters,
     "exact_denoiser": dinas.ExactParameters,
-    "step_cost": dinas.StepParameters,
-    "speed": dinas.SpeedParameters,
+    "step_cost": machine.StepParameters,
+    "speed": machine.SpeedParameters,
     "baselines": dinas.BaselineParameters,
     "network_training": dinas.NetworkTrainingParameters,
     "theory": delta.TheoryParameters,
@@ -48,7 +48,7 @@ def model_of(experiment: str) -> type[Parameters]:
 
 
 def room_of(experiment: str) -> str:
-    """Return the room of an experiment: dinas, delta or data. Raise `ParameterError` for an unknown experiment."""
+    """Return the room of an experiment: dinas, delta, data or machine. Raise `ParameterError` for an unknown experiment."""
     return model_of(experiment).__module__.rpartition(".")[2]
 
 

@@ -256,35 +256,13 @@ class ExactParameters(Parameters):
     }
 
 
-class StepParameters(Parameters):
-    """Parameters of `nasrepro run step_cost`."""
-
-    seed: int = Field(0, ge=0, description="master seed")
-
-
-class SpeedParameters(Parameters):
-    """Parameters of `nasrepro run speed`. Defaults are those of the `laptop` profile."""
-
-    repeats: int = Field(5, ge=1, le=100, description="times that each step is measured; the median is told")
-    threads: int = Field(2, ge=1, le=64, description="steps are measured on 1 to so many threads")
-    most_cells: int = Field(100_000, ge=1, le=10_000_000, description="largest number of cells sampled in one call")
-    most_nodes: int = Field(64, ge=8, le=128, description="nodes of the largest graphs")
-    seed: int = Field(0, ge=0, description="master seed")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"repeats": 1, "threads": 1, "most_cells": 10, "most_nodes": 8},
-        "laptop": {},
-        "full": {},
-    }
-
-
 class BaselineParameters(Parameters):
     """Parameters of `nasrepro run baselines`. Defaults are those of the `laptop` profile."""
 
     benchmark: Literal["nb101", "nb201", "nb301", "nlp"] = Field("nb201", description="which benchmark")
     dataset: Literal["cifar10", "cifar100", "imagenet16-120", "ptb"] = Field("cifar10", description="data set")
-    searcher: Literal["all", "random", "local_search", "evolution", "bananas", "bo", "gp"] = Field(
-        "all", description="which searcher, or all of them"
+    searcher: Literal["all", "random", "local_search", "evolution", "bananas", "bo", "gp", "bananas_xgboost"] = Field(
+        "all", description="which searcher, or all of the first six"
     )
     queries: int = Field(192, ge=1, le=15_625, description="distinct labels that a run may read")
     runs: int = Field(30, ge=1, le=1000, description="runs of each searcher")

@@ -102,7 +102,7 @@ _FILES = (
 _REGISTRY = (
     *(_NAME, _WHAT, text("Source", lambda f: f"[{_published_by(f, 3, 5)}]({f['url']})"), _LICENCE),
     text("Size", lambda f: f"{f['bytes'] / 1e6:.1f} MB"),
-    text("Checksum", lambda f: f"`{(f.get('sha256') or f['git_blob'])[:12]}`"),
+    text("Checksum", lambda f: f"`{f['sha256'][:12]}`"),
 )
 
 

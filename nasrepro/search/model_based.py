@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from nasrepro.search.base import Proposal
+from nasrepro.search.base import OneByOne, Proposal
+from nasrepro.search.defaults import SurrogateConfig
 from nasrepro.search.random_search import RandomSearch
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 
+C = TypeVar("C", bound=SurrogateConfig)
 
-class SurrogateSearch(ABC):
+
+class SurrogateSearch(OneByOne, Generic[C]):
     """Propose `initial` random cells, then `batch` cells at a time that `choose` picks; no cell twice.
 
     A new batch is chosen when the last one was asked for completely, from what was told until then. Labels told of
     cells that were not asked for are learnt from, too.
+
+    Args:
+        space: where to search.
+        rng: source of randomness.
+        config: hyper-parameters (default: `defaults`).
 
     Attributes:
         archs: the cells with a label, in the order told.
@@ -28,14 +36,14 @@ class SurrogateSearch(ABC):
     """
 
     name: str
+    defaults: C
 
-    def __init__(self, space: SearchSpace[Any], rng: np.random.Generator, initial: int, batch: int) -> None:
-        self.space, self.rng = space, rng
+    def __init__(self, space: SearchSpace[Any], rng: np.random.Generator, config: C | None = None) -> None:
+        self.space, self.rng, self.config = space, rng, config or self.defaults
         self.archs: list[Any] = []
         self.values: list[float] = []
         self.tried: list[Any] = []
         self.seen: set[str] = set()
-        self._initial, self._batch = initial, batch
         self._random = RandomSearch(space, rng, self.seen)
         self._queue: deque[Any] = deque()
 
@@ -46,16 +54,11 @@ class SurrogateSearch(ABC):
         None at all means that the searcher has no candidates: then random cells are proposed.
         """
 
-    def ask(self, n: int) -> list[Proposal]:
-        """Return n cells that were not proposed before; fewer only when the space is exhausted."""
-        out: list[Proposal] = []
-        while len(out) < n:
-            if not self._queue:
-                self._queue.extend(self._next_batch())
-                if not self._queue:
-                    break
-            out.append(Proposal(self._queue.popleft()))
-        return out
+    def next(self) -> Any | None:
+        """Return a cell that was not proposed before."""
+        if not self._queue:
+            self._queue.extend(self._next_batch())
+        return self._queue.popleft() if self._queue else None
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         """Keep the labels of cells; what is not a cell, or has no label, teaches nothing."""
@@ -70,11 +73,11 @@ class SurrogateSearch(ABC):
                 self.values.append(float(value))
 
     def _next_batch(self) -> list[Any]:
-        missing = self._initial - len(self.tried)
-        chosen = self.choose(self._batch) if missing <= 0 and len(self.values) > 1 else []
+        missing = self.config.initial - len(self.tried)
+        chosen = self.choose(self.config.batch) if missing <= 0 and len(self.values) > 1 else []
         self.seen.update(map(self.space.key, chosen))
         if not chosen:
-            chosen = [p.arch for p in self._random.ask(missing if missing > 0 else self._batch)]
+            chosen = [p.arch for p in self._random.ask(missing if missing > 0 else self.config.batch)]
         self.tried += chosen
         return chosen
 
@@ -88,7 +91,7 @@ class SurrogateSearch(ABC):
         return [b for key, b in near.items() if key not in self.seen]
 
 
-class Ranking:
+class Ranking(OneByOne):
     """Propose the cells of a finite space in the order of given scores, the highest first.
 
     Args:
@@ -99,13 +102,11 @@ class Ranking:
     name = "ranking"
 
     def __init__(self, space: FiniteSpace[Any], scores: np.ndarray) -> None:
-        self._space, self._order, self._next = space, np.argsort(-scores, kind="stable"), 0
+        self._cells = (space.from_index(int(row)) for row in np.argsort(-scores, kind="stable"))
 
-    def ask(self, n: int) -> list[Proposal]:
-        """Return the next n cells; fewer only at the end of the space."""
-        rows = self._order[self._next : self._next + n]
-        self._next += len(rows)
-        return [Proposal(self._space.from_index(int(row))) for row in rows]
+    def next(self) -> Any | None:
+        """Return the next cell."""
+        return next(self._cells, None)
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         """Learn nothing."""

@@ -27,7 +27,7 @@ from nasrepro.diffusion.sample import sample
 from nasrepro.diffusion.threads import InParts
 from nasrepro.diffusion.train import graph_loss
 from nasrepro.graphs import Graphs
-from nasrepro.parameters.dinas import SpeedParameters
+from nasrepro.parameters.machine import SpeedParameters
 from nasrepro.runs import progress
 from nasrepro.runs.provenance import stopwatch
 from nasrepro.runs.run import Experiment, Outcome, RunContext
