@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from nasrepro.benchmarks.ledger import Labels
 from nasrepro.diffusion.flat import Network
 from nasrepro.diffusion.threads import on_threads
 from nasrepro.graphs import Graphs
-
-
-class ReadsLabels(Protocol):
-    """What a discretiser needs of `benchmarks.ledger.Labels`: a read that is accounted for."""
-
-    def read(self, archs: np.ndarray | Sequence[Any], purpose: str) -> np.ndarray:
-        """Return the labels of the given architectures (rows, where the space is finite) and note them in the
-        ledger."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +43,7 @@ class Discretiser:
 
 
 def percentile_discretiser(
-    labels: ReadsLabels, archs: np.ndarray | Sequence[Any], percentiles: Sequence[float]
+    labels: Labels, archs: np.ndarray | Sequence[Any], percentiles: Sequence[float]
 ) -> Discretiser:
     """Cut at percentiles of the labels of `archs` (DiNAS: above the 95th of all cells); the read of every label goes
     to the ledger."""
@@ -64,7 +57,7 @@ def threshold_discretiser(bound: float) -> Discretiser:
 
 
 def read_classes(
-    labels: Sequence[ReadsLabels],
+    labels: Sequence[Labels],
     discretisers: Sequence[Discretiser],
     archs: np.ndarray | Sequence[Any],
     purpose: str,
