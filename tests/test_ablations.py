@@ -33,7 +33,13 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     root = tmp_path_factory.mktemp("records")
     fake_nb201_record(root, guidance_scale=5.0, epsilon=0.3)  # in no part of the plan
     for part in (
-        *("table2.cifar10", "ablations.guidance.1", "ablations.guidance.5", "ablations.epsilon.0.3", "table8.d3"),
+        *(
+            "ablations.base.cifar10",
+            "ablations.guidance.1",
+            "ablations.guidance.5",
+            "ablations.epsilon.0.3",
+            "table8.d3",
+        ),
         *("ablations.combine.probabilities", "ablations.labels.500-200", "ablations.guidance-cifar100.1"),
     ):
         fake_nb201_record(root, **plan.planned(f"dinas.{part}").resolved)
@@ -64,7 +70,7 @@ def test_without_the_base_run_there_is_no_ablation(known: Shown) -> None:
     others = Shown([run for run in known if run[1] is not known.record(BASE)])
     assert others.record(BASE) is None and varied("guidance", others) == []
     table = ablation_table("guidance", others)
-    assert table.rows == () and f"`{plan.planned('dinas.table2.cifar10').command}`" in table.notes[0]
+    assert table.rows == () and f"`{plan.planned('dinas.ablations.base.cifar10').command}`" in table.notes[0]
 
 
 def test_labels_count_what_the_training_read_and_the_distinct_queries(known: Shown) -> None:
@@ -145,7 +151,7 @@ def test_every_committed_ablation_stands_on_a_page():
     for p in planned:  # a run of an ablation differs from the one behind Table 2 in the ablation's parameters alone
         if p.id.startswith("dinas.ablations."):
             may = {*settings()[p.id.split(".")[2]].parameters, "trainings", "runs", "most_draws"}
-            base = plan.planned("dinas.table2.cifar10").resolved
+            base = plan.planned("dinas.ablations.base.cifar10").resolved
             assert {k for k, v in p.resolved.items() if base[k] != v} <= may, p.id
     assert len(made) > 20
     assert {name: key for name, key in made.items() if key not in on_pages} == {}

@@ -48,7 +48,7 @@ def model_of(experiment: str) -> type[Parameters]:
 
 
 def room_of(experiment: str) -> str:
-    """Return the room of an experiment: dinas, delta, data or machine. Raise `ParameterError` for an unknown experiment."""
+    """Return the room of an experiment, e.g. dinas or machine. Raise `ParameterError` for an unknown experiment."""
     return model_of(experiment).__module__.rpartition(".")[2]
 
 

@@ -25,7 +25,7 @@ reverse_steps: int = None  # of the 500 of the noise schedule
 epsilon: float = None  # probability of the null token
 labelled: int = None  # cells whose labels a training reads, 0: all
 trainings: int = None  # 1 in most rows
-most_draws: int = None  # 1: without the protocol of distinct cells, as in every row but that of Table 2
+most_draws: int = None  # 1: without the protocol of distinct cells, as in every row but the base
 profile: str = None  # smoke, laptop or full; without any parameter the committed records are shown
 fresh: bool = None  # run anew although there is a record
 

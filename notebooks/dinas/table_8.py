@@ -30,7 +30,7 @@ fresh: bool = None  # run anew although there is a record
 from nasrepro.notebook import Page
 from nasrepro.report.dinas import ablations, table_8
 
-page = Page(globals(), "dinas.table8", "dinas.table2.cifar10")
+page = Page(globals(), "dinas.table8", "dinas.ablations.base.cifar10")
 page.glue(table_8.numbers(page.runs))
 
 # %%

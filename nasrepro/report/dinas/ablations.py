@@ -1,7 +1,8 @@
 """What the settings of DiNAS do on NAS-Bench-201, CIFAR-10: one table per setting, a row per run (Table 8, and what the
 paper leaves out).
 
-A run belongs to an ablation when it differs from the run behind Table 2 in the ablation's parameters alone. The
+A run belongs to an ablation when it differs from the base, a run of the graph transformer `default`, in the ablation's
+parameters alone. The
 settings, and what is said of each, are in `data/ablations.yml`.
 """
 
@@ -26,7 +27,7 @@ from nasrepro.report.rows import not_run, search_row
 from nasrepro.runs.plan import Shown, load_plan
 from nasrepro.runs.records import Record
 
-BASE = "dinas.table2.cifar10"  # the run that is varied
+BASE = "dinas.ablations.base.cifar10"  # the run that is varied
 _MODEL = ("guidance_scale", "denoiser", "epochs")  # what the table of all data sets varies
 # how much was run, not how: notes say where trainings and runs differ; the distinct protocol is not shown
 _AMOUNT = {"trainings", "runs", "most_draws"}
@@ -115,7 +116,7 @@ def overview_table(runs: Shown) -> Table:
     )
     caption = (
         "What each setting changes on NAS-Bench-201, CIFAR-10, from the lowest to the highest mean over the runs of "
-        "its page, all else as behind Table 2. A run without a valid sample has 0 as its best."
+        "its page, all else as in the base run. A run without a valid sample has 0 as its best."
     )
     return tabulate(columns, _all_lines(runs), caption, name="ablations")
 
@@ -137,7 +138,7 @@ def ablation_table(name: str, runs: Shown) -> Table:
     caption = f"{ablation.title}: DiNAS on NAS-Bench-201, CIFAR-10, the paper's protocol"
     if base:
         record, p = base["record"], base["record"].parameters
-        marks = {record.key: " (Table 2)"} | marks
+        marks = {record.key: " (base)"} | marks
         caption += (
             f", {p['queries']} queries. Mean [95 % interval] over {base['trainings']} trainings x {base['runs']} runs "
             "unless a note says otherwise; a run without a valid sample scores 0. Wanted class: above percentile "
@@ -340,7 +341,7 @@ def numbers(name: str, runs: Shown) -> dict[str, Any]:
     """Return what the texts of an ablation quote, None or missing without a record.
 
     Of each row, by what was varied, and of each of `beside`, `<row>.<field>` as a mean and `<row>.<field>.stands`:
-    where it stands to the run behind Table 2, or to its other one, `<row>.other`. `base` and `lowest` are rows, too.
+    where it stands to the base run, or to its other one, `<row>.other`. `base` and `lowest` are rows, too.
     """
     known = [] if name == "dropout" else lines(name, runs)
     base, beside = _quoted(BASE, runs), settings()[name].beside

@@ -75,13 +75,13 @@ def _networks(p: Mapping[str, Any], runs: Shown) -> Iterator[dict[str, Any]]:
     """Yield what the networks behind our tables drew of the same class, guided; nothing of pairs of cells, whose shares
     say nothing of single ones."""
     parts = {
-        "nb201": f"dinas.table2.{p['dataset']}",
+        "nb201": f"dinas.ablations.base.{p['dataset']}",
         "nb101": "dinas.table1",
         "hw-nb201": f"dinas.table4.{p['platform']}.{p['latency']:g}",
     }
     base = parts.get(p["benchmark"])
     known = [record for q in load_plan() if q.id == base and (record := runs.record(q.id)) is not None]
-    if base == "dinas.table2.cifar10":
+    if base == "dinas.ablations.base.cifar10":
         known += runs.below("dinas.ablations.steps").values()
     for record in sorted(known, key=lambda r: r.parameters["reverse_steps"]):
         row, q = row_of(record, "dinas"), record.parameters

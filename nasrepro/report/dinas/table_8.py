@@ -10,7 +10,7 @@ from nasrepro.report.rows import not_run, search_row
 from nasrepro.runs.plan import Shown
 from nasrepro.runs.printed import printed
 
-_PARTS = {2: "dinas.table2.cifar10", **{d: f"dinas.table8.d{d}" for d in (3, 4, 5)}}
+_PARTS = {2: "dinas.ablations.base.cifar10", **{d: f"dinas.table8.d{d}" for d in (3, 4, 5)}}
 _COLUMNS = (
     number("Classes d", "classes"),
     text("Cuts at percentiles", lambda row: row["percentiles"].replace(" ", ", ")),
