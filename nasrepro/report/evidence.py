@@ -73,7 +73,8 @@ def front_page_numbers(runs: Shown) -> _Values:
     for name, part in _PARTS.items():
         found |= quoted(name, runs.record(part))
     answers = by_claim(evaluate(runs))
-    return found | _letter(answers, found, runs) | _ours(found, runs) | _differences(answers) | _walks(answers, found)
+    words = _letter(answers, found, runs) | _small_network(found, runs) | _quality(found, runs)
+    return found | words | _differences(answers) | _walks(answers, found)
 
 
 def errata_numbers(runs: Shown) -> _Values:
@@ -100,9 +101,8 @@ def _letter(answers: _Answers, found: _Values, runs: Shown) -> _Values:
     }
 
 
-def _ours(found: _Values, runs: Shown) -> _Values:
-    """Words on DiNAS: what ours, the draw, few labels and a Gaussian process find, under which bounds, and whether the
-    cells are good, varied and valid."""
+def _small_network(found: _Values, runs: Shown) -> _Values:
+    """Words on Table 2: what ours, the draw, few labels and a Gaussian process find."""
     said: _Values = {}
     less, half, best = [], [], 0.0
     for dataset in reversed(DATASET_NAMES):
@@ -114,28 +114,37 @@ def _ours(found: _Values, runs: Shown) -> _Values:
         said[f"front.{dataset}"] = Verb("reaches" if away < _REACHED else "comes near" if away < _NEAR else "misses")
         less.append(standing(row_of(record, "top_class")["best_valid"], ours) == "below")
         half.append(row_of(rerun, "gp")["median_labels_to_optimum"])
-    reached = list(said.values()).count("reaches")
-    near = [best - found[name] < _NEXT_TO for name in ("few.dinas.paper.best_valid.mean",) if name in found]
-    fewest, unique = search_row(runs.record(_PARTS["fewest"])), found.get("nlp.dinas.generations.uniqueness.mean")
-    both = [unique < 0.1 and 2 * fewest["failed_runs"] > fewest["all_runs"]] if fewest and unique is not None else []
-    for than in ("random", "darts-v2"):
-        if d := found.get(f"table5.generated.differences.chosen.{than}.top1_error"):
-            said[f"front.table5.{than}"] = holds(d["mean"] > 0, "more", "less")
-            said[f"front.table5.{than}.better"] = holds(d["high"] < 0, "better than", "not better than")
-    fields = [f"dinas.paper.{name}" for name in ("best_valid", "validity", "distinct_valid")]
-    places = [standing(found.get(f"guided.{field}"), found.get(f"unguided.{field}")) for field in fields]
-    bounds = [2 * found["table4.above"] <= found["table4.settings"]] if "table4.above" in found else []
+    reached, few = list(said.values()).count("reaches"), found.get("few.dinas.paper.best_valid.mean")
+    near = [] if few is None else [best - few < _NEXT_TO]
     return said | {
-        "fewest.all_runs": fewest.get("all_runs"),
         "front.best_cells": Verb(f"finds the best cells of {reached} of 3 data sets"),
         "front.draw": _every(less, "finds less on each", "does not find less on each"),
         "front.few": _every(near, "next to the best cell", "not to the best cell"),
         "front.gp": holds(None not in half, "finds the best cell", "does not find the best cell"),
         "front.gp_labels": max(n or math.inf for n in half),
+    }
+
+
+def _quality(found: _Values, runs: Shown) -> _Values:
+    """Words on what ours finds under bounds, on its cells when they are trained, and on how varied and valid they
+    are."""
+    bounds = [2 * found["table4.above"] <= found["table4.settings"]] if "table4.above" in found else []
+    fewest, unique = search_row(runs.record(_PARTS["fewest"])), found.get("nlp.dinas.generations.uniqueness.mean")
+    both = [unique < 0.1 and 2 * fewest["failed_runs"] > fewest["all_runs"]] if fewest and unique is not None else []
+    fields = [f"dinas.paper.{name}" for name in ("best_valid", "validity", "distinct_valid")]
+    places = [standing(found.get(f"guided.{field}"), found.get(f"unguided.{field}")) for field in fields]
+    trades = [places == ["above", "below", "below"]] * (None not in places)
+    said: _Values = {
+        "fewest.all_runs": fewest.get("all_runs"),
         "front.latency": _every(bounds, "is nearly as good", "is not as good"),
         "front.collapsed": _every(both, "Two models of ours collapsed", "Not both models collapsed"),
-        "front.guidance": holds(places == ["above", "below", "below"], "buys quality with", "does not trade"),
+        "front.guidance": _every(trades, "buys quality with", "does not trade"),
     }
+    for than in ("random", "darts-v2"):
+        if d := found.get(f"table5.generated.differences.chosen.{than}.top1_error"):
+            said[f"front.table5.{than}"] = holds(d["mean"] > 0, "more", "less")
+            said[f"front.table5.{than}.better"] = holds(d["high"] < 0, "better than", "not better than")
+    return said
 
 
 def _differences(answers: _Answers) -> _Values:
