@@ -20,8 +20,8 @@ with the spread of the ensemble's members. The seven cells that were evaluated t
 
 Our surrogate (see `surrogate`, and `nb301_files.features` for what it knows of a cell) is *not* NAS-Bench-301: its
 values must not be compared with published ones as if they were of the same benchmark. `facts()` has its cross-validated
-figures. It was fitted to random cells. A search moves away from them, e.g. to cells of convolutions alone: there it
-extrapolates, and the note of the result says so.
+figures, and those of XGBoost's trees (`boosted`) on the same folds. It was fitted to random cells. A search moves away
+from them, e.g. to cells of convolutions alone: there it extrapolates, and the note of the result says so.
 """
 
 from __future__ import annotations

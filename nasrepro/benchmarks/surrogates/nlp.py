@@ -9,7 +9,7 @@ diverge;
 
 So a diverging cell is not given a made-up loss: it has a prediction of the first and a large one of the second. The
 loss forest is grown on log(loss - 4.2), as losses crowd at the good end. Both are fitted to cells of all sizes, also of
-more operations than the space has.
+more operations than the space has. XGBoost's trees of the loss (`boosted`) are judged on the same folds.
 """
 
 from __future__ import annotations
