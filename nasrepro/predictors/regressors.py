@@ -29,12 +29,12 @@ class GPPredictor:
 
     def fit(self, features: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None) -> None:
         """See `Predictor`."""
-        count = len(targets)
-        order = np.arange(count) if self._seed is None else numpy_stream(self._seed, "scales").permutation(count)
-        part = order[: self._fit_on]
+        part: Any = slice(self._fit_on)
+        if self._seed is not None:
+            part = numpy_stream(self._seed, "scales").permutation(len(targets))[part]
         self._model = GaussianProcess(features.shape[1])
         self._model.fit(features[part], targets[part], self._steps, None if groups is None else groups[part])
-        if len(part) < count:
+        if len(targets) > self._fit_on:
             self._model.fit(features, targets, 0, groups)
 
     def predict(self, features: np.ndarray) -> np.ndarray:
