@@ -34,12 +34,13 @@ _MODELS = {
     "proxies": ("delta", "ProxyParameters"),
     "delta_search": ("delta", "DeltaSearchParameters"),
     "card": ("data", "CardParameters"),
+    "steps": ("method", "StepsParameters"),
 }
 NAMES = tuple(_MODELS)
 
 
 def room_of(experiment: str) -> str:
-    """Return the room of an experiment: dinas, delta or data. Raise `ParameterError` for an unknown experiment."""
+    """Return the room of an experiment, e.g. dinas; raise `ParameterError` for an unknown experiment."""
     if experiment not in _MODELS:
         raise ParameterError(
             f"There is no experiment `{experiment}`; there are {', '.join(NAMES)}.{did_you_mean(experiment, NAMES)}"
