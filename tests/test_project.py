@@ -257,6 +257,7 @@ USED_ELSEWHERE = {  # name -> who uses what vulture finds nobody use
     "kernel_name": "papermill",
     "hook": "IPython",
     "_repr_html_": "Jupyter",
+    "_repr_markdown_": "Jupyter",
     "_repr_mimebundle_": "Jupyter",
     "types": "torch",
     "setup": "Sphinx",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nasrepro.errors import ParameterError, did_you_mean
-from nasrepro.parameters import data, delta, dinas, machine
+from nasrepro.parameters import data, delta, dinas, machine, method
 from nasrepro.parameters.base import Parameters, resolve
 
 _MODELS: Mapping[str, type[Parameters]] = {
@@ -34,6 +34,7 @@ _MODELS: Mapping[str, type[Parameters]] = {
     "proxies": delta.ProxyParameters,
     "delta_search": delta.DeltaSearchParameters,
     "card": data.CardParameters,
+    "steps": method.StepsParameters,
 }
 NAMES = tuple(_MODELS)
 

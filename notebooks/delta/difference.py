@@ -28,10 +28,11 @@ fresh: bool = None  # run anew although there is a record
 
 # %% tags=["hide-input"]
 from nasrepro.notebook import Page
+from nasrepro.report import steps
 from nasrepro.report.delta import difference
 
-page = Page(globals(), "delta.table1")
-page.glue(difference.numbers(page.runs))
+page = Page(globals(), "delta.table1", "delta.steps.difference")
+page.glue(difference.numbers(page.runs) | steps.numbers("delta.steps.difference", page.runs))
 
 # %% [markdown]
 # ## The encoding
@@ -196,6 +197,19 @@ difference.ablation_table(page.runs)
 # With the Gaussian process, pairs one edit apart in stars give P = {glue:text}`doa_ablation.gp_stars.10pct.tau_pairs.mean:.3f`, as many random cells
 # {glue:text}`doa_ablation.gp_accuracy.10pct.tau_pairs.mean:.3f`: the stars are {glue:text}`doa_ablation.gp_stars.10pct.tau_pairs.against.gp_accuracy:above` them over pairs, and over architectures
 # {glue:text}`doa_ablation.gp_stars.10pct.tau.against.gp_accuracy:below`.
+#
+# ## The step in a few lines
+#
+# The difference of two neighbours has -1 where the cell before has an operation, and 1 where the cell after has it. So the change is read back from it.
+
+# %%
+steps.code("delta.steps.difference", page.runs)
+
+# %%
+steps.result("delta.steps.difference", page.runs)
+
+# %% [markdown]
+# On edge {glue:text}`step.1.edge:d` stood {glue:text}`step.-1.operation`, and then {glue:text}`step.1.operation`; accuracy goes from {glue:text}`step.-1.accuracy:.1f` to {glue:text}`step.1.accuracy:.1f` %. What else is in the cell, the difference does not say.
 #
 # ## What to try next
 #

@@ -30,10 +30,15 @@ fresh: bool = None  # run anew although there is a record
 
 # %% tags=["hide-input"]
 from nasrepro.notebook import Page
+from nasrepro.report import steps
 from nasrepro.report.delta import figure_4_5, training_sets
 
-page = Page(figure_4_5.given_on("nb101", globals()), "delta.figure4")
-page.glue(figure_4_5.numbers(page.runs, "nb101") | training_sets.numbers(page.runs, "nb101"))
+page = Page(figure_4_5.given_on("nb101", globals()), "delta.figure4", "delta.steps.cross")
+page.glue(
+    figure_4_5.numbers(page.runs, "nb101")
+    | training_sets.numbers(page.runs, "nb101")
+    | steps.numbers("delta.steps.cross", page.runs)
+)
 
 # %% [markdown]
 # ## What is counted
@@ -164,6 +169,19 @@ figure_4_5.comparison_table("nb101", page.runs)
 # - **Neighbours.** Edits are those of the fixed form of 7 vertices, which may drop vertices but not bring unused ones into use.
 # - **All hyper-parameters constant.** Section 5.3 says that those of evolution and of the modified version are the same; the appendix gives 256 for the population, SEP has 100. Both are here.
 # - **Larger spaces.** The caption of Figure 5 speaks of "larger search spaces"; NAS-Bench-201, which it shows, is the smaller of the two.
+#
+# ## The step in a few lines
+#
+# SEP crossover makes half of the edits of a shortest path from one parent to the other. Standard crossover takes each field of the code from either parent.
+
+# %%
+steps.code("delta.steps.cross", page.runs)
+
+# %%
+steps.result("delta.steps.cross", page.runs)
+
+# %% [markdown]
+# The parents are {glue:text}`step.edit path.a to b:d` edits apart. A child on the edit path is {glue:text}`step.edit path.from a:.2f` edits from the one and {glue:text}`step.edit path.to b:.2f` from the other on average, a standard child {glue:text}`step.standard.from a:.2f` and {glue:text}`step.standard.to b:.2f`.
 #
 # ## Answered twice
 

@@ -29,10 +29,15 @@ fresh: bool = None  # run anew although there is a record
 
 # %% tags=["hide-input"]
 from nasrepro.notebook import Page
+from nasrepro.report import steps
 from nasrepro.report.delta import figure_4_5, training_sets
 
-page = Page(figure_4_5.given_on("nb201", globals()), "delta.figure5")
-page.glue(figure_4_5.numbers(page.runs, "nb201") | training_sets.numbers(page.runs, "nb201"))
+page = Page(figure_4_5.given_on("nb201", globals()), "delta.figure5", "delta.steps.move")
+page.glue(
+    figure_4_5.numbers(page.runs, "nb201")
+    | training_sets.numbers(page.runs, "nb201")
+    | steps.numbers("delta.steps.move", page.runs)
+)
 
 # %% [markdown]
 # - **Label.** Searches look at CIFAR-10 validation accuracy (200 epochs, mean over seeds), and what is reported is the test accuracy of the cell that is best by it. The paper names no data
@@ -127,6 +132,20 @@ figure_4_5.comparison_table("nb201", page.runs)
 # Does the *difference* matter? The Gaussian process that was told differences only ends at {glue:text}`delta_search.nb201.delta_gp.labels.test.last:.3f` %. That is {glue:text}`delta_search.nb201.differences:below`
 # the same one told accuracies on the same walk, which ends at {glue:text}`delta_search.nb201.plain_sensible.labels.test.last:.3f` %. Two things may explain it: the level of a pair is thrown
 # away, which is half of what its two labels say, and its cells have to lie next to each other.
+#
+# ## The step in a few lines
+#
+# A step of Algorithm 2 moves every member of the population to its neighbour of the largest predicted gain. Here the predictor has a weight for each place of the code, learnt
+# from 100 labels.
+
+# %%
+steps.code("delta.steps.move", page.runs)
+
+# %%
+steps.result("delta.steps.move", page.runs)
+
+# %% [markdown]
+# The labelled cells have {glue:text}`step.random.mean:.1f` % on average, the population {glue:text}`step.step 1.mean:.1f` % after one step and {glue:text}`step.step 3.mean:.1f` % after three.
 #
 # ## Answered twice
 

@@ -32,10 +32,13 @@ fresh: bool = None  # run anew although there is a record
 
 # %% tags=["hide-input"]
 from nasrepro.notebook import Page
+from nasrepro.report import steps
 from nasrepro.report.dinas import table_4
 
-page = Page(globals(), "dinas.table4", "dinas.exact.hw-nb201")
-page.glue(table_4.numbers(page.runs) | table_4.earlier_generations())
+page = Page(globals(), "dinas.table4", "dinas.exact.hw-nb201", "dinas.steps.conditions")
+page.glue(
+    table_4.numbers(page.runs) | table_4.earlier_generations() | steps.numbers("dinas.steps.conditions", page.runs)
+)
 
 # %% [markdown]
 # ## How the numbers are counted
@@ -53,6 +56,20 @@ page.glue(table_4.numbers(page.runs) | table_4.earlier_generations())
 #   of DiNAS have read as much; those of AG-Net count 200 queries as well.
 # - Each row of ours has {glue:text}`table4.first.parameters.trainings:d` training and {glue:text}`table4.first.parameters.runs:d` runs of {glue:text}`table4.first.parameters.queries:d` queries. All rows share one setting of hyper-parameters: guidance scale
 #   {glue:text}`table4.first.parameters.guidance_scale:g`, {glue:text}`table4.first.parameters.reverse_steps:d` reverse steps.
+#
+# ## The step in a few lines
+#
+# A constraint is a second condition. Accuracy is cut at its 95th percentile and latency at its bound of 4 ms; now and then the conditions of a cell are dropped, here both
+# together.
+
+# %%
+steps.code("dinas.steps.conditions", page.runs)
+
+# %%
+steps.result("dinas.steps.conditions", page.runs)
+
+# %% [markdown]
+# Of the cells {glue:text}`step.wanted.cells:d` are wanted by both conditions. In one pass over all of them {glue:text}`step.wanted.shown:d` are shown as such, and {glue:text}`step.dropped.shown:,d` are shown without their classes.
 #
 # ## Answered twice
 

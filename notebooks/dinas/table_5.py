@@ -30,10 +30,11 @@ fresh: bool = None  # run anew although there is a record
 
 # %% tags=["hide-input"]
 from nasrepro.notebook import Page
+from nasrepro.report import steps
 from nasrepro.report.dinas import table_5
 
-page = Page(globals(), "dinas.table5")
-page.glue(table_5.numbers(page.runs))
+page = Page(globals(), "dinas.table5", "dinas.steps.classifier")
+page.glue(table_5.numbers(page.runs) | steps.numbers("dinas.steps.classifier", page.runs))
 
 # %% [markdown]
 # ## ImageNet
@@ -62,6 +63,19 @@ table_5.imagenet_table(page.runs)
 # - **The epoch.** Errors are those of the epoch at which the validation errors are lowest, and the validation images are also those on which errors are reported. The lowest of
 #   250 noisy values lies below what a fresh set of images would give.
 # - **One network.** Each row is one training of one network, and no spread is given. Rows less than a point apart cannot be told from the luck of a training.
+#
+# ## The step in a few lines
+#
+# A cell becomes a network, and the network learns to classify images. Here the cell is DARTS-V2, the skeleton has three cells of four channels, and the images are made up.
+
+# %%
+steps.code("dinas.steps.classifier", page.runs)
+
+# %%
+steps.result("dinas.steps.classifier", page.runs)
+
+# %% [markdown]
+# Its top-1 error is {glue:text}`step.1.top1_error:.1f` % after the first epoch and {glue:text}`step.3.top1_error:.1f` % after the third; a guess has 90 %.
 #
 # ## Answered twice
 

@@ -18,7 +18,8 @@ from nasrepro.runs.records import Record
 STEP = "step_cost"  # the experiment that counts what a step amounts to
 _MODELS = {"nb301": 2}  # networks of one training, where there is more than one: normal and reduction cells
 _NETWORK_STAGES = {"training", "sampling"}  # what a GPU does
-_LEFT_OUT = {"network_training", STEP}  # trainings on ImageNet, which this is no count of; and the count itself
+# trainings on ImageNet, which this is no count of; the count itself; and what is the same in every profile
+_LEFT_OUT = {"network_training", STEP, "steps"}
 
 
 @dataclass
