@@ -75,7 +75,7 @@ steps.code("dinas.steps.classifier", page.runs)
 steps.result("dinas.steps.classifier", page.runs)
 
 # %% [markdown]
-# Its top-1 error is {glue:text}`step.1.top1_error:.1f` % after the first epoch and {glue:text}`step.3.top1_error:.1f` % after the third; a guess has 90 %.
+# Its top-1 error is {glue:text}`step.1.error:.1f` % after the first epoch and {glue:text}`step.3.error:.1f` % after the third; a guess has 90 %.
 #
 # ## Answered twice
 

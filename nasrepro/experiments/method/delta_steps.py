@@ -95,7 +95,7 @@ def move(seed: int, ledger: Ledger) -> pd.DataFrame:
     predictor.fit(data)
     search, rows = DeltaNAS(NB201, predictor, rng, DeltaConfig(population=100)), [("random", data.labels)]
     for step in (1, 2, 3):
-        population = NB201.rows([proposal.arch for proposal in search.ask(100)])
+        population = NB201.rows([member.arch for member in search.ask(100) if member.arch is not None])
         rows.append((f"step {step}", accuracy.read(population, "select")))
     return pd.DataFrame(
         [(name, labels.mean(), labels.max(), len(np.unique(labels))) for name, labels in rows],

@@ -5,7 +5,6 @@ A page shows the lines of a function as they stand here. So each can be read alo
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from itertools import pairwise, product
 
 import numpy as np
@@ -17,9 +16,8 @@ from nasrepro.benchmarks.hw_nb201 import HWNB201Benchmark, device_column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, NB301Benchmark
-from nasrepro.classification.images import generated
+from nasrepro.classification.job import Data, Job, carry_out
 from nasrepro.classification.recipe import Recipe
-from nasrepro.classification.train import train as train_classifier
 from nasrepro.diffusion.denoiser_config import DEFAULT
 from nasrepro.diffusion.exact import ExactDenoiser
 from nasrepro.diffusion.guidance import Guided, percentile_discretiser, read_classes, threshold_discretiser
@@ -27,11 +25,10 @@ from nasrepro.diffusion.model import NoiseModel
 from nasrepro.diffusion.noise import reverse_times
 from nasrepro.diffusion.sample import prior, reverse_step, sample
 from nasrepro.diffusion.train import TrainingConfig, drop_conditions, train
-from nasrepro.proxies.networks import build
 from nasrepro.runs.novelty import novelty, uniqueness
 from nasrepro.runs.statistics import best_so_far, mean_difference, permutation
 from nasrepro.spaces.darts.genotype import DARTS_V2
-from nasrepro.spaces.darts.space import DARTS_CELL
+from nasrepro.spaces.darts.space import DARTS_CELL, NB301
 from nasrepro.spaces.nb101.space import NB101
 from nasrepro.spaces.nb201 import NB201
 
@@ -99,10 +96,10 @@ def classifier(seed: int, ledger: Ledger) -> pd.DataFrame:
     recipe = Recipe(
         channels=4, n_cells=3, stem="cifar", epochs=3, batch_size=32, learning_rate=0.1, auxiliary_weight=0.0
     )
-    shape = {"channels": recipe.channels, "n_cells": recipe.n_cells}
-    network = build("nb301", DARTS_V2, torch.Generator().manual_seed(seed), **shape)
-    history = train_classifier(network, generated("train", 640), generated("test", 200), recipe, seed)
-    return pd.DataFrame([asdict(epoch) for epoch in history])[["number", "loss", "top1_error"]]
+    images = Data("generated", side=8, training=640, test=200)
+    trained = carry_out(Job(NB301.to_string(DARTS_V2), images, recipe, seed))
+    rows = [(epoch.number, epoch.loss, epoch.top1_error) for epoch in trained.history]
+    return pd.DataFrame(rows, columns=["epoch", "loss", "error"])
 
 
 def vary(seed: int, ledger: Ledger) -> pd.DataFrame:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 from collections import ChainMap
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
+from nasrepro.benchmarks.base import Benchmark, Column
 from nasrepro.benchmarks.hw_nb201 import HWNB201Benchmark
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
@@ -20,7 +22,10 @@ from nasrepro.runs.run import Experiment, Outcome, RunContext
 
 Step = Callable[[int, Ledger], pd.DataFrame]  # from a seed, reading labels through the ledger, to a table
 STEPS: dict[str, Step] = {step.__name__: step for step in (*dinas_steps.STEPS, *delta_steps.STEPS)}
-_READ = {  # what is not said here reads validation accuracy of NAS-Bench-201 on CIFAR-10
+# what is not named here reads validation accuracy of NAS-Bench-201 on CIFAR-10
+_READ: dict[str, list[tuple[type[Benchmark[Any]], Column]]] = {
+    str, list[tuple[type[Benchmark[Any]], Column]]
+] = {  # what is not said here reads validation accuracy of NAS-Bench-201 on CIFAR-10
     "combine": [(NB301Benchmark, SURROGATE_ACCURACY)],
     "conditions": [(NB201Benchmark, IMAGENET), (HWNB201Benchmark, LATENCY)],
 }
