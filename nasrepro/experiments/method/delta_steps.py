@@ -20,7 +20,8 @@ from nasrepro.delta.search import DeltaNAS
 from nasrepro.delta.theory import NB201_FORM, codes, neighbours, pairs
 from nasrepro.encodings.aligned_form import fixed_form
 from nasrepro.experiments.method.dinas_steps import ACCURACY, READER
-from nasrepro.predictors.practitioner import GPPredictor
+from nasrepro.predictors.regressors import GPPredictor
+from nasrepro.predictors.scaling import normal_scores, unit_variance
 from nasrepro.search.crossover import path_children, standard_children
 from nasrepro.search.defaults import DeltaConfig
 from nasrepro.spaces.nb101.space import NB101
@@ -43,8 +44,8 @@ def encode(seed: int, ledger: Ledger) -> pd.DataFrame:
     cells = np.random.default_rng(seed).permutation(NB201.size)
     vectors, test = fixed_form(NB201).vectors(cells), slice(2000, 3000)
     for labels in (156, 1563):
-        predictor = GPPredictor()
-        predictor.fit(vectors[:labels], accuracy.read(cells[:labels], "train"), seed)
+        predictor, known = GPPredictor(seed=seed), accuracy.read(cells[:labels], "train")
+        predictor.fit(vectors[:labels], unit_variance(normal_scores(known)))
         tau = kendalltau(predictor.predict(vectors[test]), accuracy.read(cells[test], "report")).statistic
         rows.append((labels, tau))
     return pd.DataFrame(rows, columns=["labels", "tau"])
