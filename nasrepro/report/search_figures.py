@@ -68,6 +68,8 @@ def best_so_far(folder: Path) -> Figure:
         marked = [query - 1 for query in (*_MARKED, budget) if query <= budget]
         look: dict[str, Any] = {"linewidth": 2, "markersize": 7, "markevery": marked, "zorder": 3}
         draw_lines(axes, regret, "query", "median", "line", _LINES, ("lower", "upper"), **look)
+        for line in axes.get_lines():
+            line.set_clip_on(not len(line.get_xdata()))  # type: ignore[arg-type]  # the optimum lies on the axis itself
         _style_regret_axes(axes, float(regret["lower"].max()), budget)
         axes.set_ylabel(f"Points below the optimum ({optimum:.3f} %)")
         axes.set_title(f"{where}: best {what} accuracy so far, median and quartiles", loc="left")
