@@ -24,8 +24,6 @@ Step = Callable[[int, Ledger], pd.DataFrame]  # from a seed, reading labels thro
 STEPS: dict[str, Step] = {step.__name__: step for step in (*dinas_steps.STEPS, *delta_steps.STEPS)}
 # what is not named here reads validation accuracy of NAS-Bench-201 on CIFAR-10
 _READ: dict[str, list[tuple[type[Benchmark[Any]], Column]]] = {
-    str, list[tuple[type[Benchmark[Any]], Column]]
-] = {  # what is not said here reads validation accuracy of NAS-Bench-201 on CIFAR-10
     "combine": [(NB301Benchmark, SURROGATE_ACCURACY)],
     "conditions": [(NB201Benchmark, IMAGENET), (HWNB201Benchmark, LATENCY)],
 }
