@@ -77,8 +77,10 @@ def varied(name: str, runs: Shown) -> list[Record]:
     if (base := runs.record(BASE)) is None:
         return []
     rows = [r for r in runs.below(_below(name)).values() if r.parameters["denoiser"] != "paper"]
-    if name == "public-code" and (other := runs.record("dinas.ablations.attention.matrix-channels")) is not None:
-        rows.append(other)  # the network that its residual and its inputs are tried with
+    # the network that residual and inputs of the public code are tried with, and the network of Table 2
+    others = {"public-code": "dinas.ablations.attention.matrix-channels", "attention": "dinas.table2.cifar10"}
+    if name in others and (other := runs.record(others[name])) is not None:
+        rows.append(other)
     names = settings()[name].parameters
     return sorted([base, *rows], key=lambda r: [_order({**ADDED, **r.parameters}.get(n)) for n in names])
 
