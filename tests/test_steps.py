@@ -56,7 +56,7 @@ def test_each_results_page_shows_its_step_and_reads_it(notebook: Path):
 def test_a_step_gives_again_what_its_record_has(name: str, runs: Shown):
     record = runs.record(PARTS[name])
     assert record is not None
-    pd.testing.assert_frame_equal(STEPS[name](0, Ledger()), pd.DataFrame(record.metrics["rows"]), rtol=1e-4)
+    pd.testing.assert_frame_equal(STEPS[name](0, Ledger()), pd.DataFrame(record.metrics["gave"]), rtol=1e-4)
 
 
 def test_without_a_record_the_page_says_how_to_make_one():

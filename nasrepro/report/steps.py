@@ -27,7 +27,7 @@ def code(part: str, runs: Shown) -> Lines:
 def result(part: str, runs: Shown) -> Table:
     """Return what the lines gave, a row for each of their rows."""
     record = runs.record(part)
-    rows = record.metrics["rows"] if record else [{"step": "not run"}]
+    rows = record.metrics["gave"] if record else [{"step": "not run"}]
     columns = [
         Column(name, not isinstance(value, str), lambda row, name=name: _shown(row[name]))  # type: ignore[misc]
         for name, value in rows[0].items()
@@ -39,7 +39,7 @@ def result(part: str, runs: Shown) -> Table:
 def numbers(part: str, runs: Shown) -> dict[str, float | int | str | None]:
     """Return what sentences quote: each cell as `step.<first cell of its row>.<heading of its column>`."""
     record = runs.record(part)
-    rows = record.metrics["rows"] if record else []
+    rows = record.metrics["gave"] if record else []
     return {f"step.{next(iter(row.values()))}.{name}": value for row in rows for name, value in row.items()}
 
 

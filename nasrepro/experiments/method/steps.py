@@ -40,7 +40,7 @@ def execute(p: StepsParameters, context: RunContext) -> Outcome:
     with stopwatch() as watch:
         table = STEPS[p.step](p.seed, context.ledger)
     context.spent("step", watch.wall_s, watch.cpu_s)
-    metrics = {"source": source_of(p.step), "rows": table.to_dict("records")}
+    metrics = {"source": source_of(p.step), "gave": table.to_dict("records")}
     return Outcome(metrics, {"step": table}, {"master": p.seed})
 
 
