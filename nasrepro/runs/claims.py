@@ -131,7 +131,7 @@ def _digits(printed: str) -> int:
 def metric_row(record: Record, searcher: str, protocol: str) -> dict[str, Any] | None:
     """Return the row of `metrics["rows"]` of a searcher under a protocol, None when the record has none."""
     rows: list[dict[str, Any]] = record.metrics.get("rows", [])
-    return next((r for r in rows if r.get("searcher") == searcher and r["protocol"] == protocol), None)
+    return next((r for r in rows if r["searcher"] == searcher and r["protocol"] == protocol), None)
 
 
 def evaluate(runs: Sequence[Run], claims: Sequence[Claim] | None = None) -> list[Evidence]:
