@@ -16,7 +16,7 @@ from rich.logging import RichHandler
 from nasrepro import __version__
 from nasrepro.cli.data import app as data_app
 from nasrepro.cli.data import query
-from nasrepro.errors import NasreproError, ParameterError
+from nasrepro.errors import Interrupted, NasreproError, ParameterError
 from nasrepro.files import paths
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -128,7 +128,7 @@ def list_records() -> None:
 @app.command()
 def publish(key: Annotated[str, typer.Argument(help="Key of a finished run, or its beginning.")]) -> None:
     """Copy a finished run to the committed records, from which the book is built."""
-    from nasrepro.runs.run import publish as publish_run
+    from nasrepro.runs.transfer import publish as publish_run
 
     _screen.print(f"Committed record: {publish_run(key)}. `nasrepro book` shows it.")
 
@@ -162,16 +162,8 @@ def version() -> None:
     _screen.print(__version__)
 
 
-class _Interrupted(NasreproError):
-    """Ctrl-C or a polite kill; an error of ours, so that it reaches `main` through everything."""
-
-    def __init__(self, signal_number: int) -> None:
-        super().__init__("Interrupted. What was finished is kept: repeat the command to go on.")
-        self.status = 128 + signal_number
-
-
 def _interrupt(signal_number: int, _frame: object) -> None:
-    raise _Interrupted(signal_number)
+    raise Interrupted(signal_number)
 
 
 def main() -> None:
@@ -182,7 +174,7 @@ def main() -> None:
         app()
     except NasreproError as error:
         Console(stderr=True, soft_wrap=True).print("nasrepro:", error, style="red", highlight=False, markup=False)
-        sys.exit(error.status if isinstance(error, _Interrupted) else 2)
+        sys.exit(error.status if isinstance(error, Interrupted) else 2)
 
 
 if __name__ == "__main__":
