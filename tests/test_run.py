@@ -412,7 +412,9 @@ def test_the_cost_of_a_training_counts_the_sittings_that_were_killed(tmp_path: P
     with pytest.raises(_Killed):
         trained()
     assert trained().stages["training"] >= 0.4
-    assert len(list((tmp_path / "models").glob("[!.]*"))) == 2, "the seconds of an unfinished training are not left behind"
+    assert len(list((tmp_path / "models").glob("[!.]*"))) == 2, (
+        "the seconds of an unfinished training are not left behind"
+    )
 
 
 def test_only_a_file_of_the_repository_is_said_to_be_restored_from_it(tmp_path: Path):

@@ -2,7 +2,7 @@
 
 The folder of a run holds `record.json` and its tables once it is finished, and `stages/` while it is not. Trained
 models lie in `models/` beside the runs under a key of what they were trained on, so runs that differ only in sampling
-share them. Runs and trainings are made by one process at a time (`nasrepro.runs.leases`).
+share them. Runs and trainings are made by one process at a time (`nasrepro.files.leases`).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import pandas as pd
 
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.errors import CorruptData, ParameterError
-from nasrepro.files import paths
+from nasrepro.files import leases, paths
+from nasrepro.files.leases import Lease
 from nasrepro.parameters.base import Parameters, resolve
-from nasrepro.runs import leases, provenance, records, resumable
-from nasrepro.runs.leases import Lease
+from nasrepro.runs import provenance, records, resumable
 from nasrepro.runs.records import Cost, DataFile, LabelCount, Record, Run
 
 P = TypeVar("P", bound=Parameters)

@@ -13,9 +13,9 @@ from nasrepro.diffusion.denoiser_config import DenoiserConfig
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.diffusion.train import Step, TrainingConfig, train
 from nasrepro.errors import CorruptData
+from nasrepro.files.leases import Lease
 from nasrepro.graphs import Graphs
 from nasrepro.runs import progress, provenance, resumable
-from nasrepro.runs.leases import Lease
 from nasrepro.runs.records import run_key
 from nasrepro.runs.run import RunContext
 

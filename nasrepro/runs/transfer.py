@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nasrepro.errors import CorruptData, ParameterError, StorageError
-from nasrepro.files import paths
-from nasrepro.runs import leases, records
+from nasrepro.files import leases, paths
+from nasrepro.runs import records
 from nasrepro.runs.records import Record
 from nasrepro.runs.run import deviation
 

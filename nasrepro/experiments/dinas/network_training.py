@@ -25,10 +25,10 @@ from nasrepro.classification.train import Epoch
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.dinas import chosen_cells
 from nasrepro.experiments.dinas.chosen_cells import RECORD, SURROGATE
+from nasrepro.files.leases import Lease
 from nasrepro.parameters.dinas import NetworkTrainingParameters
 from nasrepro.proxies import complexity
 from nasrepro.runs import progress, provenance, resumable
-from nasrepro.runs.leases import Lease
 from nasrepro.runs.records import run_key
 from nasrepro.runs.run import Experiment, Outcome, RunContext
 from nasrepro.runs.statistics import mean_difference, permutation, summarise
