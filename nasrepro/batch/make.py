@@ -17,7 +17,7 @@ from nasrepro.errors import Interrupted, MissingData, NasreproError, StorageErro
 from nasrepro.files import leases
 from nasrepro.files.storage import write_atomically
 from nasrepro.runs import progress, records
-from nasrepro.runs.run import run
+from nasrepro.runs.run import obtain
 
 Outcome = Literal["done", "found", "failed", "left out", "held"]
 _TRANSIENT = (OSError, MemoryError, RuntimeError, StorageError)  # may go another way when it is tried again
@@ -88,17 +88,8 @@ def _made(unit: Unit, how: How) -> Result:
         asked = unit.asked
         log = how.root / "logs" / f"{unit.experiment}-{asked.key}.log"
         with _logged(log), progress.silent(), _threads(how.threads):
-            before = asked.found(how.root, committed=how.committed)
-            folder, _ = before or run(
-                asked.experiment,
-                unit.given,
-                profile=unit.profile,
-                committed=how.committed,
-                device=how.device,
-                root=how.root,
-                wait=how.wait,
-            )
-            new = before is None
+            told = {"committed": how.committed, "device": how.device, "wait": how.wait}
+            (folder, _), new = obtain(asked, unit.profile, how.root, **told)  # type: ignore[arg-type]
             if how.notebooks is not None and not (how.notebooks / unit.file).is_file():
                 _execute(unit, how)
                 new = True

@@ -1,4 +1,4 @@
-"""The command line: `nasrepro run | batch | notebook | records | verify | publish | merge | claims | book | data ...`."""
+"""The command line: `nasrepro run | batch | notebook | records | verify | publish | merge | claims | book | data`."""
 
 from __future__ import annotations
 

@@ -197,16 +197,31 @@ def run(
         leases.Held: another process is at it, and `wait` is False.
     """
     asked = Asked.of(experiment, given, profile)
-    root = root or paths.runs_dir()
+    how: dict[str, Any] = {"device": device, "checkpoint_every_s": checkpoint_every_s, "wait": wait}
+    return obtain(asked, profile, root or paths.runs_dir(), fresh=fresh, committed=committed, **how)[0]
+
+
+def obtain(
+    asked: Asked[P],
+    profile: str,
+    root: Path,
+    *,
+    fresh: bool = False,
+    committed: bool = True,
+    device: str = "auto",
+    checkpoint_every_s: float = 20.0,
+    wait: bool = True,
+) -> tuple[Run, bool]:
+    """Return a run as `run` does, and whether it was made now."""
     if not fresh and (found := asked.found(root, committed=committed)):
-        return found
-    device, folder = pick_device(device), root / experiment.name / asked.key
+        return found, False
+    device, folder = pick_device(device), root / asked.experiment.name / asked.key
     with leases.lease(folder, wait=wait) as held:
         if not fresh and (found := asked.found(root, committed=committed)):
-            return found  # made by another process meanwhile
+            return found, False  # made by another process meanwhile
         models = folder / "models" if fresh else root / "models"
         context = RunContext(folder, models, device, checkpoint_every_s, wait=wait, lease=held)
-        return folder, _made(asked, context, profile)
+        return (folder, _made(asked, context, profile)), True
 
 
 def _made(asked: Asked[P], context: RunContext, profile: str) -> Record:
