@@ -15,6 +15,7 @@ from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, NB301Benchmark
 from nasrepro.errors import InvalidArchitecture, MissingData, ParameterError
 from nasrepro.experiments.dinas import chosen_cells, network_training
 from nasrepro.files import paths
+from nasrepro.parameters import resolved
 from nasrepro.report.commands import run_command
 from nasrepro.report.dinas import table_5
 from nasrepro.runs import records

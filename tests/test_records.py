@@ -1,4 +1,4 @@
-"""The door to records: each way in which one is not what it says is told by name and passed over, wherever it is read."""
+"""The door to records: one that is not what it says is told by name and passed over, wherever it is read."""
 
 from __future__ import annotations
 
@@ -133,7 +133,9 @@ def test_tables_that_are_gone_garbage_or_swapped_are_refused_everywhere(root: Pa
         assert "runs.parquet is missing or differs" in _refused(folder)
     table.write_bytes(b"garbage")
     content = json.loads((folder / "record.json").read_text())
-    next(a for a in content["artefacts"] if a["name"] == "runs.parquet")["sha256"] = hashlib.sha256(b"garbage").hexdigest()
+    next(a for a in content["artefacts"] if a["name"] == "runs.parquet")["sha256"] = hashlib.sha256(
+        b"garbage"
+    ).hexdigest()
     (folder / "record.json").write_text(json.dumps(_sealed(content)))
     assert "is no table" in _refused(folder)
 
@@ -243,7 +245,7 @@ def test_merging_takes_each_record_once_and_tells_what_differs(root: Path, tmp_p
     shutil.copytree(other, root / "nb201" / other.name)
     _alter(other, _set("metrics", "rows", 0, "best_valid", "mean", to=12.0))
     _alter(bad, ALTERED["nan"])
-    told = {path: what for path, what in merge([theirs], root)}
+    told = dict(merge([theirs], root))
     assert told[same] == "here already" and told[new] == "taken"
     assert "differs from the record that is here in no table, and by at most" in told[other]
     assert "not a record to rely on" in told[bad] and not (root / "nb201" / bad.name).exists()

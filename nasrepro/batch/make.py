@@ -101,7 +101,8 @@ def _made(unit: Unit, how: How) -> Result:
         return Result(unit, "left out", why=str(error))
     except Exception as error:
         return Result(unit, "failed", why=_said(error), log=log, transient=isinstance(error, _TRANSIENT))
-    files = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} if how.ship else {}
+    shipped = how.ship and folder.is_relative_to(how.root)
+    files = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} if shipped else {}
     return Result(unit, "done" if new else "found", log=log, folder=folder, files=files)
 
 
@@ -111,7 +112,7 @@ def unpack(result: Result, root: Path) -> None:
     if result.folder is None or not result.files:
         return
     target = root / result.folder.parent.name / result.folder.name
-    if not (target / "record.json").is_file() and not (result.folder / "record.json").is_file():
+    if not (target / "record.json").is_file():
         for name in sorted(result.files, key=lambda name: name == "record.json"):
             write_atomically(target / Path(name).name, result.files[name])
         records.verify(target)

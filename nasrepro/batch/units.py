@@ -25,7 +25,7 @@ from nasrepro.runs.run import Asked
 
 _PAPERS = ("dinas", "delta")
 _MOST_RUNS, _MOST_BYTES = 10_000, 1_000_000  # of a user's YAML
-_PAGE = re.compile(r'Page\(\s*(?:globals\(\)|[\w.]+\("\w+", globals\(\)\)),\s*"([\w.-]+)"')
+_PAGE = re.compile(r"Page\(([^#{]*?globals\(\).*?)\)\n", re.DOTALL)  # of a notebook that takes parameters
 
 
 @dataclass(frozen=True)
@@ -181,13 +181,20 @@ def _of_entry(entry: Planned, profile: str) -> Unit:
 
 @lru_cache
 def _pages() -> list[tuple[str, str]]:
-    """Return (part of the plan, notebook) of each notebook that shows one, the nearest to it first."""
+    """Return (part of the plan, notebook) of what each notebook shows; for one part, first the notebook of its name."""
     root = paths.checkout()
     found = []
     for path in sorted(root.glob("notebooks/**/*.py")) if root else []:
         name = path.relative_to(root / "notebooks").with_suffix("").as_posix()  # type: ignore[operator]
-        found += [(part, name) for part in _PAGE.findall(path.read_text(encoding="utf-8"))]
-    return sorted(found, key=lambda pair: (-len(pair[0]), "/" not in pair[1], pair))
+        for call in _PAGE.findall(path.read_text(encoding="utf-8")):
+            parts = [p for p in re.findall(r'"([\w.-]+)"', call) if p.partition(".")[0] in ("dinas", "delta", "card")]
+            found += [(part, name) for part in parts]
+
+    def order(pair: tuple[str, str]) -> tuple[bool, bool, int, str]:
+        _, _, part = pair[0].partition(".")  # `table2` of `dinas.table2.cifar10` is shown by dinas/table_2 above all
+        return not part, part.partition(".")[0] not in pair[1].replace("_", ""), -len(pair[0]), pair[1]
+
+    return sorted(found, key=order)
 
 
 def _page_of(entry: Planned) -> str:

@@ -13,10 +13,11 @@ from typing import Any
 from nasrepro.runs import records
 from nasrepro.runs.records import Record
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 GRID = """\
 experiment: nb201
-parameters: {dataset: cifar10, trainings: 1, labelled: [200, 300], epochs: 1, queries: [4, 5, 6], runs: [1, 2], reverse_steps: 2}
+parameters:
+  {trainings: 1, labelled: [200, 300], epochs: 1, queries: [4, 5, 6], runs: [1, 2], reverse_steps: 2}
 profile: smoke
 """
 
