@@ -11,7 +11,7 @@ PINS := pyproject.toml constraints.txt
 PAGE := _build/html/book/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help book read test bench clean distclean
+.PHONY: help book read test faults bench clean distclean
 .NOTPARALLEL:
 
 help: ## Show this list
@@ -33,6 +33,9 @@ test: $(VENV)/.stamp-test ## Check style and types, run all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy nasrepro
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS)
+
+faults: $(VENV)/.stamp-test ## Kill batches in every way and look at what is left (minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults $(PYTEST_FLAGS)
 
 bench: $(VENV)/.stamp-test ## Measure the speed of both denoisers, as ratios (minutes; run it alone)
 	$(BIN)/python -m pytest benchmarks --benchmark-enable

@@ -50,6 +50,18 @@ class StorageError(NasreproError):
     """A file could not be written or read (read-only folder, full disk)."""
 
 
+class Interrupted(NasreproError):
+    """Ctrl-C or a polite kill; an error of ours, so that it reaches the command line through everything.
+
+    Attributes:
+        status: of the process that ends by it.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__("Interrupted. What was finished is kept: repeat the command to go on.")
+        self.status = 128 + signal_number
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ' Did you mean `x`?' for the closest known word, or the empty string."""
     close = difflib.get_close_matches(word, list(known), n=1)

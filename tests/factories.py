@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nasrepro.parameters import resolved
+from nasrepro.parameters.base import ADDED
 from nasrepro.runs import records
 from nasrepro.runs.records import Code, Cost, DataFile, Environment, LabelCount, Record
 from nasrepro.runs.statistics import summarise
@@ -39,12 +40,12 @@ def fake_nb201_record(
     test = np.where(with_test, valid + best_test - best_valid - 0.1, np.nan)
     given = {"dataset": dataset, "queries": queries, "runs": runs, "trainings": trainings, "seed": seed, **parameters}
     settings = resolved("nb201", given, profile if profile != "smoke" else "laptop").model_dump(mode="json")
-    data = {f"nb201_valid_{dataset}.pkl": f"{seed:064x}"} | (
+    # the profile is told in the data, so that runs which differ in it alone have keys of their own
+    data = {f"nb201_valid_{dataset}.pkl": f"{seed:048x}{profile.encode().hex():0>16}"} | (
         {f"nb201_test_{dataset}.csv": "b" * 64} if with_test else {}
     )
-    key = records.run_key("nb201", 1, settings | {"profile": profile}, data)
+    key = records.run_key("nb201", 1, {k: v for k, v in settings.items() if k not in ADDED or v != ADDED[k]}, data)
     folder = root / "nb201" / key
-    folder.mkdir(parents=True, exist_ok=True)
 
     trace = pd.concat(
         _trace(rng, searcher, training, run, valid, queries)
@@ -57,13 +58,9 @@ def fake_nb201_record(
         for (searcher, training, run), part in trace.groupby(["searcher", "training", "run"], sort=False)
         for protocol in (("paper", "distinct") if searcher == "dinas" else ("paper",))
     )
-    artefacts = [
-        records.write_table(folder / "trace.parquet", trace),
-        records.write_table(folder / "runs.parquet", per_run),
-        records.write_table(
-            folder / "loss.parquet", pd.concat(_loss(rng, t) for t in range(trainings)).reset_index(drop=True)
-        ),
-    ]
+    loss = pd.concat(_loss(rng, t) for t in range(trainings)).reset_index(drop=True)
+    frames = {"trace.parquet": trace, "runs.parquet": per_run, "loss.parquet": loss}
+    tables = [records.table(name, frame) for name, frame in frames.items()]
     record = Record(
         key=key,
         experiment="nb201",
@@ -86,10 +83,10 @@ def fake_nb201_record(
             LabelCount(reader="dinas", purpose="select", column=f"{dataset} valid", distinct=400, reads=5_760),
         ],
         metrics=_metrics(per_run, trace, valid, test, best_test if with_test else None, trainings, runs, queries),
-        artefacts=artefacts,
+        artefacts=[entry for entry, _ in tables],
         created=created,
     )
-    records.save(folder, record)
+    records.save(folder, record, [content for _, content in tables])
     return folder
 
 

@@ -150,7 +150,12 @@ def test_every_committed_ablation_stands_on_a_page():
     made = {p.id: record.key for p in planned if (record := plan.find(p, committed)) is not None}
     for p in planned:  # a run of an ablation differs from the one behind Table 2 in the ablation's parameters alone
         if p.id.startswith("dinas.ablations."):
-            may = {*(settings()[p.id.split(".")[2]].parameters if ".base." not in p.id else ()), "trainings", "runs", "most_draws"}
+            may = {
+                *(settings()[p.id.split(".")[2]].parameters if ".base." not in p.id else ()),
+                "trainings",
+                "runs",
+                "most_draws",
+            }
             base = plan.planned("dinas.ablations.base.cifar10").resolved
             assert {k for k, v in p.resolved.items() if base[k] != v} <= may, p.id
     assert len(made) > 20

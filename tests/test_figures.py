@@ -131,7 +131,8 @@ def test_best_cells_tell_rank_value_and_every_edge(folder: Path) -> None:
 def test_best_cells_of_a_run_without_valid_cells_says_so(tmp_path: Path) -> None:
     folder = fake_nb201_record(tmp_path, trainings=1, runs=1, queries=5)
     record = records.load(folder)
-    records.save(folder, record.model_copy(update={"metrics": record.metrics | {"best_found": []}}))
+    changed = record.model_copy(update={"metrics": record.metrics | {"best_found": []}})
+    records.save(folder, changed, records.read_tables(folder, record))
     assert "no valid cell" in figures.best_cells(folder).alt
 
 

@@ -15,6 +15,7 @@ from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, NB301Benchmark
 from nasrepro.errors import InvalidArchitecture, MissingData, ParameterError
 from nasrepro.experiments.dinas import chosen_cells, network_training
 from nasrepro.files import paths
+from nasrepro.parameters import resolved
 from nasrepro.report.dinas import table_5
 from nasrepro.report.sources import run_command
 from nasrepro.runs import records
@@ -163,10 +164,14 @@ def test_committed_records_answer_the_page():
 # The cells
 
 
-def _recorded(root: Path, runs: pd.DataFrame, smoke: Record) -> None:
-    folder = root / "nb301" / "0123"
-    artefact = records.write_table(folder / "runs.parquet", runs)
-    records.save(folder, smoke.model_copy(update={"experiment": "nb301", "key": "0123", "artefacts": [artefact]}))
+def _recorded(root: Path, runs: pd.DataFrame, smoke: Record) -> str:
+    """Write a record of nb301 with one table and return its key."""
+    asked, (entry, content) = resolved("nb301", {}, "smoke"), records.table("runs.parquet", runs)
+    key = records.run_key("nb301", 1, asked.identity(), {})
+    told = {"experiment": "nb301", "key": key, "method_version": 1, "parameters": asked.model_dump(mode="json")}
+    record = smoke.model_copy(update={**told, "data": [], "artefacts": [entry]})
+    records.save(root / "nb301" / key, record, [content])
+    return key
 
 
 def test_cells_of_a_record_come_best_first_and_once(
@@ -185,10 +190,10 @@ def test_cells_of_a_record_come_best_first_and_once(
     monkeypatch.setattr(paths, "records_dir", lambda: tmp_path)
     with pytest.raises(MissingData, match="nasrepro run nb301 --profile laptop"):
         chosen_cells.of_record("nb301")
-    _recorded(tmp_path, frame, smoke[1])
-    for name in ("nb301", "nb301/01"):
+    key = _recorded(tmp_path, frame, smoke[1])
+    for name in ("nb301", f"nb301/{key[:2]}"):
         assert chosen_cells.of_record(name) == [cells[1], cells[0]]
-    assert list(chosen_cells.record_file("nb301")) == ["nb301/0123/runs.parquet"]
+    assert list(chosen_cells.record_file("nb301")) == [f"nb301/{key}/runs.parquet"]
     _recorded(tmp_path, frame.drop(columns="arch"), smoke[1])
     with pytest.raises(MissingData, match="names no genotypes"):
         chosen_cells.of_record("nb301")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from factories import fake_nb201_record
-from rich.console import Console
 
 from nasrepro.errors import CorruptData, ParameterError
 from nasrepro.files import paths
@@ -91,53 +89,6 @@ def test_a_plan_that_is_none_is_refused(tmp_path: Path):
     (tmp_path / "plan.yml").write_text(yaml.safe_dump({"runs": [{"paper": "dinas"}]}))
     with pytest.raises(CorruptData, match="does not hold the plan"):
         load_plan(path=tmp_path / "plan.yml")
-
-
-def test_a_batch_makes_what_is_missing_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    pytest.importorskip("torch")
-    from nasrepro.cli import batch as cli_batch
-
-    monkeypatch.setenv("NASREPRO_RUNS", str(tmp_path))
-    planned = Planned(id="x", paper="delta", part="Theorems 1-5", experiment="theory", parameters={"largest": 4})
-    monkeypatch.setattr(cli_batch, "load_plan", lambda paper: [planned])
-    screen = Console(file=(tmp_path / "screen").open("w"))
-    for _ in range(2):
-        cli_batch.run_all(screen, paper="delta", profile="laptop", device="cpu", again=True)
-        (found,) = tmp_path.glob("theory/*/record.json")
-        assert records.load(found.parent).cost.sittings == 1
-    with pytest.raises(ParameterError, match="no paper"):
-        cli_batch.run_all(screen, paper="dinsa", profile="laptop", device="cpu", again=True)
-
-
-def test_a_batch_makes_its_runs_at_the_profile_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A planned `full` is made under `laptop`, where all runs are as planned; a smoke batch starts no full run."""
-    pytest.importorskip("torch")
-    from nasrepro.cli import batch as cli_batch
-
-    made: list[tuple[str, str]] = []
-
-    def run(experiment: Any, given: Any, *, profile: str, **_: Any) -> tuple[Path, Any]:
-        made.append((experiment.name, profile))
-        return tmp_path, SimpleNamespace(cost=SimpleNamespace(wall_s=0.0))
-
-    monkeypatch.setattr(cli_batch, "run", run)
-    screen, planned = Console(file=(tmp_path / "screen").open("w")), {p.profile for p in load_plan()}
-    assert planned == {"laptop", "full"}
-    for profile in ("smoke", "laptop", "full"):
-        made.clear()
-        cli_batch.run_all(screen, paper=None, profile=profile, device="cpu", again=True)
-        assert {p for _, p in made} == ({"laptop", "full"} if profile == "laptop" else {profile})
-        cases = {"laptop": "full"}
-        at_full = [Planned(id="y", paper="delta", part="y", experiment="theory", profile="full")]
-        with monkeypatch.context() as patch:
-            patch.setattr(cli_batch, "load_plan", lambda paper, at_full=at_full: at_full)
-            made.clear()
-            cli_batch.run_all(screen, paper=None, profile=profile, device="cpu", again=True)
-            assert made == [("theory", cases.get(profile, profile))]
-    made.clear()
-    with pytest.raises(ParameterError, match="--as-printed with --profile smoke is refused"):
-        cli_batch.run_all(screen, paper=None, profile="smoke", device="cpu", again=True, as_printed=True)
-    assert made == []
 
 
 def test_a_run_by_a_recipe_keeps_the_name_from_40_percent_of_the_epochs_or_40_000_steps_on():

@@ -44,7 +44,8 @@ RANKS = {
     "report": 11,
     "notebook": 12,
     "book": 13,
-    "cli": 14,
+    "batch": 14,
+    "cli": 15,
 }
 OPTIONAL = ("papermill", "jupytext", "xgboost", "matplotlib", "nbformat", "jupyter_book", "sphinx", "bs4")
 

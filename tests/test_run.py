@@ -23,11 +23,12 @@ from nasrepro.diffusion.train import Step, TrainingConfig
 from nasrepro.errors import CorruptData, ParameterError, StorageError
 from nasrepro.files import paths
 from nasrepro.files.storage import read_yaml
-from nasrepro.parameters import resolved
+from nasrepro.parameters import model_of, resolved
 from nasrepro.parameters.base import Parameters, from_notebook, parse_assignments, read_parameters, resolve
 from nasrepro.runs import records
 from nasrepro.runs import trained_models as training
-from nasrepro.runs.run import Experiment, Outcome, RunContext, deviation, publish, run
+from nasrepro.runs.run import Experiment, Outcome, RunContext, deviation, run
+from nasrepro.runs.transfer import publish
 
 ROOT = Path(__file__).parent.parent
 SMOKE = {"epochs": 1, "queries": 8, "runs": 2}
@@ -49,7 +50,12 @@ class _Killed(BaseException):
     """Stands for kill -9."""
 
 
-def _toy(log: list[int], kill_at: int | None = None, data: str = "aa") -> Experiment[Toy]:
+@pytest.fixture(autouse=True)
+def _toy_is_an_experiment(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(records, "model_of", lambda name: Toy if name == "toy" else model_of(name))
+
+
+def _toy(log: list[int], kill_at: int | None = None, data: str = "a" * 64) -> Experiment[Toy]:
     def execute(p: Toy, context: RunContext) -> Outcome:
         def part(k: int) -> pd.DataFrame:
             def compute(ledger: Ledger) -> pd.DataFrame:
@@ -169,7 +175,7 @@ def test_a_repeated_command_returns_the_record_and_fresh_runs_anew(tmp_path: Pat
     _, anew = run(_toy(log), {}, root=tmp_path, fresh=True)
     assert log == [0, 1, 2] * 2
     assert deviation(record.metrics, anew.metrics) == 0
-    run(_toy(log, data="bb"), {}, root=tmp_path)  # other data: another run
+    run(_toy(log, data="b" * 64), {}, root=tmp_path)  # other data: another run
     assert log == [0, 1, 2] * 3
 
 
@@ -189,11 +195,11 @@ def test_a_truncated_stage_is_repeated_and_said(tmp_path: Path, caplog):
     log: list[int] = []
     with pytest.raises(_Killed):
         run(_toy(log, kill_at=2), {}, root=tmp_path)
-    stage = next(tmp_path.glob("toy/*/stages/part-1.parquet"))
+    stage = next(tmp_path.glob("toy/*/stages/part-1.stage"))
     stage.write_bytes(stage.read_bytes()[:-30])
     run(_toy(log), {}, root=tmp_path)
     assert log == [0, 1, 1, 2]
-    assert "part-1.parquet is damaged" in caplog.text
+    assert "part-1.stage is damaged" in caplog.text
 
 
 def test_an_unwritable_folder_ends_in_a_clear_message_before_the_work(tmp_path: Path):
@@ -238,7 +244,10 @@ def test_publishing_copies_a_run_to_the_committed_records_which_then_answer(tmp_
     log: list[int] = []
     _, record = run(_toy(log), {}, root=tmp_path / "runs")
     with pytest.raises(ParameterError, match=record.key):
-        publish("zz", root=tmp_path / "runs")
+        publish(f"{(int(record.key, 16) + 1) % 16**16:016x}", root=tmp_path / "runs")
+    for no_key in ("", "zz", record.key[:3], f"{record.key}0", "../x"):
+        with pytest.raises(ParameterError, match="at least its first 4 of 16 hex digits"):
+            publish(no_key, root=tmp_path / "runs")
     target = publish(record.key[:6], root=tmp_path / "runs")
     found, same = run(_toy(log), {}, root=tmp_path / "elsewhere")
     assert found == target and same == record and log == [0, 1, 2]
@@ -335,7 +344,7 @@ def test_kill_9_in_training_and_in_sampling_loses_nothing(tmp_path: Path):
     _kill_when(killed, tmp_path / "killed", "models/*.checkpoint")
     assert not list((tmp_path / "killed").glob("models/*.safetensors"))
     second = _start(tmp_path / "killed", given)
-    _kill_when(second, tmp_path / "killed", "nb201/*/stages/dinas-0-3.parquet")
+    _kill_when(second, tmp_path / "killed", "nb201/*/stages/dinas-0-3.stage")
     third = _start(tmp_path / "killed", given)
     assert (whole.wait(), third.wait()) == (0, 0)
     (_, a), (_, b) = (next(iter(records.find(tmp_path / name))) for name in ("whole", "killed"))
@@ -403,7 +412,9 @@ def test_the_cost_of_a_training_counts_the_sittings_that_were_killed(tmp_path: P
     with pytest.raises(_Killed):
         trained()
     assert trained().stages["training"] >= 0.4
-    assert len(list((tmp_path / "models").iterdir())) == 2, "the seconds of an unfinished training are not left behind"
+    assert len(list((tmp_path / "models").glob("[!.]*"))) == 2, (
+        "the seconds of an unfinished training are not left behind"
+    )
 
 
 def test_only_a_file_of_the_repository_is_said_to_be_restored_from_it(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""The command line: `nasrepro run | notebook | records | publish | claims | book | data | query`."""
+"""The command line: `nasrepro run | batch | notebook | records | verify | publish | merge | claims | book | data`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import webbrowser
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -14,14 +15,16 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from nasrepro import __version__
+from nasrepro.cli.batch import batch
 from nasrepro.cli.data import app as data_app
 from nasrepro.cli.data import query
-from nasrepro.errors import NasreproError, ParameterError
+from nasrepro.errors import Interrupted, NasreproError, ParameterError
 from nasrepro.files import paths
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(data_app, name="data", help="Benchmark files: what is here, what is missing, how to get it.")
 app.command("query")(query)
+app.command("batch")(batch)
 
 _screen = Console(soft_wrap=True)
 
@@ -55,7 +58,7 @@ def run(
     fresh: Annotated[bool, typer.Option(help="Run anew although there is a record of yours or of the book.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     describe: Annotated[bool, typer.Option(help="List the experiment's parameters and stop.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Run all that is behind the book and missing.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="The same as `nasrepro batch`.")] = False,
     paper: Annotated[str | None, typer.Option(help="With --all: only the runs of dinas or of delta.")] = None,
     again: Annotated[bool, typer.Option(help="With --all: make the runs that came with the book, too.")] = False,
     as_printed: Annotated[
@@ -66,10 +69,7 @@ def run(
     if everything != (experiment == ""):
         raise ParameterError("Name one experiment, e.g. `nasrepro run nb201`, or give --all instead.")
     if everything:
-        from nasrepro.cli.batch import run_all
-
-        run_all(_screen, paper=paper, profile=profile, device=device, again=again, as_printed=as_printed)
-        return
+        batch([paper or ""], profile=profile, device=device, again=again, as_printed=as_printed)
     from nasrepro import experiments
     from nasrepro.parameters.base import parse_assignments, read_parameters
     from nasrepro.report import overview as tables
@@ -90,7 +90,7 @@ def run(
     if folder == reference:
         _screen.print(f"This run is committed with the book: {folder}. To run it on this machine, add --fresh.")
     elif (reference / "record.json").is_file():
-        gap = deviation(record.metrics, records.load(reference).metrics)
+        gap = deviation(record.metrics, records.verify(reference).metrics)
         _screen.print(
             "Every figure equals the committed record's."
             if gap == 0
@@ -128,9 +128,44 @@ def list_records() -> None:
 @app.command()
 def publish(key: Annotated[str, typer.Argument(help="Key of a finished run, or its beginning.")]) -> None:
     """Copy a finished run to the committed records, from which the book is built."""
-    from nasrepro.runs.run import publish as publish_run
+    from nasrepro.runs.transfer import publish as publish_run
 
     _screen.print(f"Committed record: {publish_run(key)}. `nasrepro book` shows it.")
+
+
+@app.command()
+def verify(key: Annotated[list[str] | None, typer.Argument(help="Keys of runs, or their beginnings.")] = None) -> None:
+    """Check records, yours and the book's: schema, key, checksums, tables. Exit status 1: one is bad."""
+    from nasrepro.errors import CorruptData
+    from nasrepro.runs import records
+    from nasrepro.runs.transfer import matching
+
+    sound, bad = 0, 0
+    roots = [paths.runs_dir(), paths.records_dir()]
+    wanted = None if not key else {folder for k in key for root in roots for folder in matching(k, root)}
+    if wanted is not None and not wanted:
+        raise ParameterError(f"No finished run has a key that begins with {', '.join(key or ())}.")
+    for folder, found in (pair for root in roots for pair in records.survey(root)):
+        if wanted is None or folder in wanted:
+            sound, bad = sound + (not isinstance(found, CorruptData)), bad + isinstance(found, CorruptData)
+            if isinstance(found, CorruptData):
+                _screen.print(str(found), highlight=False, markup=False)
+    _screen.print(f"{sound} sound, {bad} not.", highlight=False)
+    raise typer.Exit(min(bad, 1))
+
+
+@app.command()
+def merge(folder: Annotated[list[Path], typer.Argument(help="Folders of runs from other machines.")]) -> None:
+    """Take the records of other machines to yours, verified, none twice. Exit status 1: one was not taken."""
+    from nasrepro.runs.transfer import merge as merged
+
+    count: Counter[str] = Counter()
+    for path, told in merged(folder, paths.runs_dir()):
+        count[told.partition(":")[0]] += 1
+        if told.startswith("not taken"):
+            _screen.print(f"{path}: {told}", highlight=False, markup=False)
+    _screen.print(", ".join(f"{n} {what}" for what, n in sorted(count.items())) or "There are no records.")
+    raise typer.Exit(min(count["not taken"], 1))
 
 
 @app.command()
@@ -162,16 +197,8 @@ def version() -> None:
     _screen.print(__version__)
 
 
-class _Interrupted(NasreproError):
-    """Ctrl-C or a polite kill; an error of ours, so that it reaches `main` through everything."""
-
-    def __init__(self, signal_number: int) -> None:
-        super().__init__("Interrupted. What was finished is kept: repeat the command to go on.")
-        self.status = 128 + signal_number
-
-
 def _interrupt(signal_number: int, _frame: object) -> None:
-    raise _Interrupted(signal_number)
+    raise Interrupted(signal_number)
 
 
 def main() -> None:
@@ -182,7 +209,7 @@ def main() -> None:
         app()
     except NasreproError as error:
         Console(stderr=True, soft_wrap=True).print("nasrepro:", error, style="red", highlight=False, markup=False)
-        sys.exit(error.status if isinstance(error, _Interrupted) else 2)
+        sys.exit(error.status if isinstance(error, Interrupted) else 2)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import html
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from nasrepro.errors import CorruptData
 from nasrepro.files import paths
 from nasrepro.report import search_figures
 from nasrepro.report.dinas import table_1_2
@@ -186,11 +185,11 @@ class Section:
 def local_runs() -> tuple[list[Run], list[str]]:
     """Return your runs, the newest first, and a line for each unreadable record, which must not cost the book."""
     runs, broken = [], []
-    for path in paths.runs_dir().glob("*/*/record.json"):
-        try:
-            runs.append((path.parent, records.load(path.parent)))
-        except CorruptData:
-            name = f"{path.parent.parent.name}/{path.parent.name}"
+    for folder, found in records.survey(paths.runs_dir()):
+        if isinstance(found, records.Record):
+            runs.append((folder, found))
+        else:
+            name = f"{folder.parent.name}/{folder.name}"
             broken.append(f"<code>{html.escape(name)}</code> cannot be read; delete the folder and repeat the run.")
     return sorted(runs, key=lambda run: run[1].created, reverse=True), sorted(broken)
 

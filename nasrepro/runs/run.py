@@ -2,32 +2,29 @@
 
 The folder of a run holds `record.json` and its tables once it is finished, and `stages/` while it is not. Trained
 models lie in `models/` beside the runs under a key of what they were trained on, so runs that differ only in sampling
-share them.
+share them. Runs and trainings are made by one process at a time (`nasrepro.files.leases`).
 """
 
 from __future__ import annotations
 
-import io
-import json
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nasrepro.benchmarks.ledger import Ledger
-from nasrepro.errors import ParameterError
-from nasrepro.files import paths
-from nasrepro.files.storage import write_atomically
+from nasrepro.errors import CorruptData, ParameterError
+from nasrepro.files import leases, paths
+from nasrepro.files.leases import Lease
 from nasrepro.parameters.base import Parameters, resolve
-from nasrepro.runs import provenance, records
-from nasrepro.runs.records import Artefact, Cost, DataFile, LabelCount, Record
+from nasrepro.runs import provenance, records, resumable
+from nasrepro.runs.records import Cost, DataFile, LabelCount, Record, Run
 
 P = TypeVar("P", bound=Parameters)
 
@@ -75,6 +72,9 @@ class RunContext:
         stages: wall seconds by kind of stage.
         cpu_stages: CPU seconds by kind of stage, which do not depend on what else the machine does.
         cpu_s: CPU seconds of all stages.
+        wait: for another process that trains a model of this run; else the run stops with `leases.Held`.
+        lease: of the run, lost when another process took it over.
+        waited_s: seconds that it waited, which count nowhere.
     """
 
     folder: Path
@@ -86,6 +86,16 @@ class RunContext:
     cpu_stages: dict[str, float] = field(default_factory=dict)
     cpu_s: float = 0.0
     whole: bool = True  # False where the seconds of a killed sitting are not kept
+    wait: bool = True
+    lease: Lease | None = None
+    waited_s: float = 0.0
+
+    @contextmanager
+    def alone(self, model: Path) -> Iterator[Lease]:
+        """Hold the lease of a model that several runs may train."""
+        with leases.lease(model, wait=self.wait) as held:
+            self.waited_s += held.waited_s
+            yield held
 
     def spent(self, kind: str, wall_s: float, cpu_s: float) -> None:
         """Add the cost of a stage."""
@@ -102,14 +112,16 @@ class RunContext:
             name: unique within the run.
             compute: does the work and reads labels through the ledger that it is given.
         """
-        path = self.folder / "stages" / f"{name}.parquet"
-        kept = _read_stage(path)
+        if self.lease is not None:
+            self.lease.check()
+        path = self.folder / "stages" / f"{name}.stage"
+        kept = resumable.kept_stage(path)
         if kept is None:
             ledger = Ledger()
             with provenance.stopwatch() as watch:
                 frame = compute(ledger)
             kept = frame, {"ledger": ledger.state_dict(), "wall_s": watch.wall_s, "cpu_s": watch.cpu_s}
-            _write_stage(path, *kept)
+            resumable.keep_stage(path, *kept)
         frame, meta = kept
         if meta["ledger"]["space"] is not None:
             ledger = Ledger()
@@ -117,6 +129,36 @@ class RunContext:
             self.ledger.merge(ledger)
         self.spent(kind, meta["wall_s"], meta["cpu_s"])
         return frame
+
+
+@dataclass(frozen=True)
+class Asked(Generic[P]):
+    """A run that is asked for: its parameters, the files that it reads, and the key that both give."""
+
+    experiment: Experiment[P]
+    parameters: P
+    data: Mapping[str, str]
+    key: str
+
+    @classmethod
+    def of(cls, experiment: Experiment[P], given: Mapping[str, Any], profile: str) -> Asked[P]:
+        """Return what is asked for; raise `ParameterError` for wrong parameters, `MissingData` where files are
+        missing."""
+        parameters = resolve(experiment.parameters, given, profile)
+        data = experiment.data(parameters)
+        key = records.run_key(experiment.name, experiment.method_version, parameters.identity(), data)
+        return cls(experiment, parameters, data, key)
+
+    def found(self, root: Path, *, committed: bool = True) -> Run | None:
+        """Return the record that is there already, yours first; one that is not sound is told and passed over."""
+        for place in (root, paths.records_dir()) if committed else (root,):
+            folder = place / self.experiment.name / self.key
+            if (folder / "record.json").is_file():
+                try:
+                    return folder, records.verify(folder)
+                except CorruptData as error:
+                    log.warning("%s It is made anew.", error)
+        return None
 
 
 def run(
@@ -129,7 +171,8 @@ def run(
     device: str = "auto",
     root: Path | None = None,
     checkpoint_every_s: float = 20.0,
-) -> tuple[Path, Record]:
+    wait: bool = True,
+) -> Run:
     """Run an experiment, or return its record if it is there already (yours first, then the one committed with the
     book).
 
@@ -137,12 +180,13 @@ def run(
         experiment: what to run.
         given: parameters that differ from the profile's.
         profile: `smoke`, `laptop` or `full`.
-        fresh: run anew, training included, even if there is a record; a finished local one is replaced, an unfinished
-            one goes on.
+        fresh: run anew, training included, even if there is a record; a finished local one is replaced once the new
+            one is whole, an unfinished one goes on.
         committed: a record that came with the book is as good as one made here.
         device: `auto`, `cpu`, `cuda`, ...
         root: folder of runs (default: `paths.runs_dir()`).
         checkpoint_every_s: how much training a kill may cost.
+        wait: for another process that makes this run, or trains a model of it, now.
 
     Returns:
         The folder of the record, and the record.
@@ -150,71 +194,78 @@ def run(
     Raises:
         ParameterError: before anything is done.
         StorageError: the folder cannot be written.
+        leases.Held: another process is at it, and `wait` is False.
     """
-    parameters = resolve(experiment.parameters, given, profile)
-    data = experiment.data(parameters)
-    resolved = parameters.model_dump(mode="json")
-    key = records.run_key(experiment.name, experiment.method_version, parameters.identity(), data)
-    root = root or paths.runs_dir()
-    folder = root / experiment.name / key
-    if fresh:
-        if (folder / "record.json").is_file():
-            shutil.rmtree(folder)
-    else:
-        for place in (folder, paths.records_dir() / experiment.name / key):
-            if (committed or place == folder) and (place / "record.json").is_file():
-                return place, records.load(place)
-    sittings, code = _begin(folder), provenance.code()
-    context = RunContext(
-        folder, folder / "models" if fresh else root / "models", pick_device(device), checkpoint_every_s
-    )
-    with provenance.stopwatch() as watch:
-        outcome = experiment.execute(parameters, context)
-    artefacts = [_write_artefact(folder, name, table) for name, table in outcome.tables.items()]
+    asked = Asked.of(experiment, given, profile)
+    how: dict[str, Any] = {"device": device, "checkpoint_every_s": checkpoint_every_s, "wait": wait}
+    return obtain(asked, profile, root or paths.runs_dir(), fresh=fresh, committed=committed, **how)[0]
+
+
+def obtain(
+    asked: Asked[P],
+    profile: str,
+    root: Path,
+    *,
+    fresh: bool = False,
+    committed: bool = True,
+    device: str = "auto",
+    checkpoint_every_s: float = 20.0,
+    wait: bool = True,
+) -> tuple[Run, bool]:
+    """Return a run as `run` does, and whether it was made now."""
+    if not fresh and (found := asked.found(root, committed=committed)):
+        return found, False
+    device, folder = pick_device(device), root / asked.experiment.name / asked.key
+    with leases.lease(folder, wait=wait) as held:
+        if not fresh and (found := asked.found(root, committed=committed)):
+            return found, False  # made by another process meanwhile
+        models = folder / "models" if fresh else root / "models"
+        context = RunContext(folder, models, device, checkpoint_every_s, wait=wait, lease=held)
+        return (folder, _made(asked, context, profile)), True
+
+
+def _made(asked: Asked[P], context: RunContext, profile: str) -> Record:
+    """Do the work and write the record; what only an unfinished run needs is deleted."""
+    folder, sittings = context.folder, context.folder / "sittings"
+    before, code = int(resumable.kept_json(sittings) or 0), provenance.code()
+    if before:
+        log.info("Going on with the unfinished run in %s", folder)
+    resumable.keep_json(sittings, before + 1)  # fails early, and clearly, when the folder cannot be written
+    try:
+        with provenance.stopwatch() as watch:
+            outcome = asked.experiment.execute(asked.parameters, context)
+    except leases.Held:  # no sitting: it only looked
+        resumable.keep_json(sittings, before)
+        raise
+    tables = [records.table(f"{name}.parquet", frame) for name, frame in outcome.tables.items()]
     record = Record(
-        key=key,
-        experiment=experiment.name,
-        method_version=experiment.method_version,
-        profile=profile,
-        parameters=resolved,
-        data=[DataFile(name=n, sha256=s) for n, s in sorted(data.items())],
+        key=asked.key,
+        experiment=asked.experiment.name,
+        method_version=asked.experiment.method_version,
+        profile=profile,  # type: ignore[arg-type]  # checked by `resolve`
+        parameters=asked.parameters.model_dump(mode="json"),
+        data=[DataFile(name=n, sha256=s) for n, s in sorted(asked.data.items())],
         code=code,
         seeds=outcome.seeds,
         environment=provenance.environment(context.device),
         cost=Cost(
-            wall_s=max(sum(context.stages.values()), watch.wall_s),
+            wall_s=max(sum(context.stages.values()), watch.wall_s - context.waited_s),
             cpu_s=max(context.cpu_s, watch.cpu_s),
             peak_memory_mb=provenance.peak_memory_mb(),
             stages=context.stages,
-            sittings=sittings,
+            sittings=before + 1,
             whole=context.whole,
         ),
         labels=[LabelCount.model_validate(c) for c in context.ledger.counts()],
         metrics=outcome.metrics,
-        artefacts=artefacts,
+        artefacts=[entry for entry, _ in tables],
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    records.save(folder, record)
-    shutil.rmtree(folder / "stages", ignore_errors=True)
-    (folder / "sittings").unlink(missing_ok=True)
-    return folder, record
-
-
-def publish(key: str, root: Path | None = None) -> Path:
-    """Copy a finished run to the committed records and return its new folder."""
-    root = root or paths.runs_dir()
-    found = [(f, r) for f, r in records.find(root) if r.key.startswith(key)]
-    if len(found) != 1:
-        have = ", ".join(r.key for _, r in records.find(root)) or "none"
-        raise ParameterError(
-            f"{len(found)} finished runs in {root} have a key that begins with `{key}`; finished runs: {have}."
-        )
-    folder, record = found[0]
-    target = paths.records_dir() / record.experiment / record.key
-    for artefact in record.artefacts:
-        write_atomically(target / artefact.name, (folder / artefact.name).read_bytes())
-    records.save(target, record)
-    return target
+    record = records.save(folder, record, [content for _, content in tables])
+    for name in ("stages", "models"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    sittings.unlink(missing_ok=True)
+    return record
 
 
 def deviation(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
@@ -223,7 +274,7 @@ def deviation(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
 
     Measured times (`speed`) are left out: they differ from machine to machine.
     """
-    mine, theirs = (dict(_numbers({k: v for k, v in m.items() if k != "speed"})) for m in (a, b))
+    mine, theirs = (dict(records.numbers({k: v for k, v in m.items() if k != "speed"})) for m in (a, b))
     if mine.keys() != theirs.keys():
         return float("inf")
     return max((abs(mine[k] - theirs[k]) for k in mine), default=0.0)
@@ -242,47 +293,3 @@ def pick_device(device: str) -> str:
             f"The device `{device}` cannot be used here: {str(error).splitlines()[0]}. Try --device auto."
         ) from None
     return device
-
-
-def _begin(folder: Path) -> int:
-    """Count this sitting; fails early, and clearly, when the folder cannot be written."""
-    count = folder / "sittings"
-    try:
-        sittings = int(count.read_text()) + 1
-        log.info("Going on with the unfinished run in %s", folder)
-    except (OSError, ValueError):
-        sittings = 1
-    write_atomically(count, str(sittings).encode())
-    return sittings
-
-
-def _write_artefact(folder: Path, name: str, table: pd.DataFrame) -> Artefact:
-    return records.write_table(folder / f"{name}.parquet", table)
-
-
-def _write_stage(path: Path, frame: pd.DataFrame, meta: dict[str, Any]) -> None:
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"nasrepro": json.dumps(meta).encode()})
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    write_atomically(path, buffer.getvalue())
-
-
-def _read_stage(path: Path) -> tuple[pd.DataFrame, dict[str, Any]] | None:
-    if not path.is_file():
-        return None
-    try:
-        table = pq.read_table(path)
-        return table.to_pandas(), json.loads(table.schema.metadata[b"nasrepro"])
-    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-        log.warning("The finished stage %s is damaged (%s) and is repeated.", path.name, type(error).__name__)
-        return None
-
-
-def _numbers(value: Any, place: str = "") -> list[tuple[str, float]]:
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return []
-    if isinstance(value, (int, float)):
-        return [(place, float(value))]
-    items = value.items() if isinstance(value, Mapping) else enumerate(value)
-    return [pair for k, v in items for pair in _numbers(v, f"{place}.{k}")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,9 +13,9 @@ from nasrepro.diffusion.denoiser_config import DenoiserConfig
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.diffusion.train import Step, TrainingConfig, train
 from nasrepro.errors import CorruptData
-from nasrepro.files.storage import write_atomically
+from nasrepro.files.leases import Lease
 from nasrepro.graphs import Graphs
-from nasrepro.runs import progress, provenance
+from nasrepro.runs import progress, provenance, resumable
 from nasrepro.runs.records import run_key
 from nasrepro.runs.run import RunContext
 from nasrepro.training import remove_checkpoint
@@ -58,45 +57,57 @@ def trained(
         {**identity, "denoiser": denoiser.__dict__, "training": config.__dict__, "seed": seed, "wanted": wanted},
         {"device": context.device},
     )
-    model_path, curve_path = context.models / f"{key}.safetensors", context.models / f"{key}.json"
-    checkpoint, clock = context.models / f"{key}.checkpoint", context.models / f"{key}.seconds.json"
-    if model_path.is_file() and curve_path.is_file():
+    model_path, curve_path = context.models / f"{key}.safetensors", context.models / f"{key}.curve"
+    checkpoint, clock = context.models / f"{key}.checkpoint", context.models / f"{key}.seconds"
+
+    def kept() -> tuple[DiffusionModel, dict[str, Any]] | None:
         try:
-            model, kept = DiffusionModel.load(model_path), json.loads(curve_path.read_text())
-            context.spent("training", kept["wall_s"], kept["cpu_s"])
-            return model, _frame([Step(i + 1, *row) for i, row in enumerate(kept["losses"])])
-        except (CorruptData, ValueError, KeyError) as error:
+            curve = resumable.kept_json(curve_path)
+            return None if curve is None or not model_path.is_file() else (DiffusionModel.load(model_path), curve)
+        except CorruptData as error:
             log.warning("The trained model %s is damaged (%s) and is trained again.", model_path.name, error)
-    graphs, classes = load_data()
-    steps = config.epochs * -(-len(graphs) // config.batch_size)
-    with provenance.stopwatch(clock) as watch, progress.task(name, steps) as advance:
+            return None
 
-        def on_step(step: Step) -> None:
-            advance(step.number)
-            watch.keep(context.checkpoint_every_s)
+    def made(lease: Lease) -> tuple[DiffusionModel, dict[str, Any]]:
+        graphs, classes = load_data()
+        steps = config.epochs * -(-len(graphs) // config.batch_size)
+        with provenance.stopwatch(clock) as watch, progress.task(name, steps) as advance:
 
-        model, history = train(
-            graphs,
-            classes,
-            node_classes=node_classes,
-            condition_classes=condition_classes,
-            denoiser=denoiser,
-            config=config,
-            seed=seed,
-            wanted=wanted,
-            device=context.device,
-            checkpoint=checkpoint,
-            checkpoint_every_s=context.checkpoint_every_s,
-            on_step=on_step,
-        )
-    model.save(model_path)
-    losses = [[s.loss, s.node_loss, s.edge_loss] for s in history]
-    write_atomically(curve_path, json.dumps({"wall_s": watch.wall_s, "cpu_s": watch.cpu_s, "losses": losses}).encode())
-    remove_checkpoint(checkpoint)
-    clock.unlink(missing_ok=True)
-    context.spent("training", watch.wall_s, watch.cpu_s)
-    log.info("%s: %d steps in %.0f s, loss %.3f", name, len(history), watch.wall_s, history[-1].loss)
-    return model, _frame(history)
+            def on_step(step: Step) -> None:
+                lease.check()
+                advance(step.number)
+                watch.keep(context.checkpoint_every_s)
+
+            model, history = train(
+                graphs,
+                classes,
+                node_classes=node_classes,
+                condition_classes=condition_classes,
+                denoiser=denoiser,
+                config=config,
+                seed=seed,
+                wanted=wanted,
+                device=context.device,
+                checkpoint=checkpoint,
+                checkpoint_every_s=context.checkpoint_every_s,
+                on_step=on_step,
+            )
+        model.save(model_path)
+        losses = [[s.loss, s.node_loss, s.edge_loss] for s in history]
+        curve = {"wall_s": watch.wall_s, "cpu_s": watch.cpu_s, "losses": losses}
+        resumable.keep_json(curve_path, curve)
+        remove_checkpoint(checkpoint)
+        clock.unlink(missing_ok=True)
+        log.info("%s: %d steps in %.0f s, loss %.3f", name, len(history), watch.wall_s, history[-1].loss)
+        return model, curve
+
+    found = kept()
+    if found is None:
+        with context.alone(model_path) as lease:
+            found = kept() or made(lease)  # another process may have trained it meanwhile
+    model, curve = found
+    context.spent("training", curve["wall_s"], curve["cpu_s"])
+    return model, _frame([Step(i + 1, *row) for i, row in enumerate(curve["losses"])])
 
 
 def _frame(history: list[Step]) -> pd.DataFrame:

@@ -7,11 +7,9 @@ other cells trains only what is new.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,10 +25,10 @@ from nasrepro.classification.train import Epoch
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.dinas import chosen_cells
 from nasrepro.experiments.dinas.chosen_cells import RECORD, SURROGATE
-from nasrepro.files.storage import write_atomically
+from nasrepro.files.leases import Lease
 from nasrepro.parameters.dinas import NetworkTrainingParameters
 from nasrepro.proxies import complexity
-from nasrepro.runs import progress, provenance
+from nasrepro.runs import progress, provenance, resumable
 from nasrepro.runs.records import run_key
 from nasrepro.runs.run import Experiment, Outcome, RunContext
 from nasrepro.runs.statistics import mean_difference, permutation, summarise
@@ -124,13 +122,14 @@ def _trained(context: RunContext, job: Job, checksums: Mapping[str, str], proces
     """Return a trained network's result, from disk if an earlier run trained it; its cost counts either way."""
     place = {"device": context.device.partition(":")[0], "processes": str(processes)}
     key = run_key("network", _VERSION, asdict(job), {**checksums, **place})
-    result, weights = context.models / f"{key}.network.json", context.models / f"{key}.safetensors"
-    kept = _read(result)
-    if kept is None:
-        checkpoint, clock = context.models / f"{key}.checkpoint", context.models / f"{key}.seconds.json"
+    result, weights = context.models / f"{key}.network", context.models / f"{key}.safetensors"
+    checkpoint, clock = context.models / f"{key}.checkpoint", context.models / f"{key}.seconds"
+
+    def made(lease: Lease) -> dict[str, Any]:
         with provenance.stopwatch(clock) as watch, progress.task(name, job.recipe.epochs) as advance:
 
             def on_epoch(epoch: Epoch) -> None:
+                lease.check()
                 advance(epoch.number)
                 watch.keep()
 
@@ -142,24 +141,18 @@ def _trained(context: RunContext, job: Job, checksums: Mapping[str, str], proces
             else:
                 found = carry_out(job, weights, **how, on_epoch=on_epoch)
         kept = {"result": asdict(found), "wall_s": watch.wall_s, "cpu_s": watch.cpu_s}
-        write_atomically(result, json.dumps(kept).encode())
+        resumable.keep_json(result, kept)
         remove_checkpoint(checkpoint)
         clock.unlink(missing_ok=True)
         log.info("%s: top-1 error %.2f %% after %.0f s", name, found.history[-1].top1_error, watch.wall_s)
+        return kept
+
+    kept = resumable.kept_json(result)
+    if kept is None:
+        with context.alone(result) as lease:
+            kept = resumable.kept_json(result) or made(lease)  # another process may have trained it meanwhile
     context.spent("training", kept["wall_s"], kept["cpu_s"])
     return trained_from(kept["result"])
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        trained_from(kept["result"])
-        return kept
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError) as error:
-        log.warning("The result %s is damaged (%s); the network is trained again.", path.name, error)
-        return None
 
 
 def _summaries(networks: pd.DataFrame) -> list[dict[str, Any]]:
