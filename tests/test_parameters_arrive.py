@@ -28,8 +28,8 @@ from nasrepro.experiments.delta import encoding_features, encodings, judging
 from nasrepro.experiments.delta.encodings import EncodingTrials
 from nasrepro.experiments.dinas import generation as dinas
 from nasrepro.experiments.dinas import hw, hw_joint, nb301
-from nasrepro.experiments.machine import step_cost
 from nasrepro.experiments.dinas.generation import denoiser_config, training_config
+from nasrepro.experiments.machine import step_cost
 from nasrepro.graphs import Graphs
 from nasrepro.parameters import NAMES, model_of, resolved, room_of
 from nasrepro.parameters.base import Parameters
