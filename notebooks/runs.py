@@ -26,7 +26,7 @@ from nasrepro.report import overview
 # %% [markdown]
 # ## Your runs
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "your-runs"]
 overview.your_runs()
 
 # %% [markdown]

@@ -107,14 +107,17 @@ def test_order_and_parallelism_change_no_page_and_each_starts_with_fresh_names(t
 
 
 def test_a_page_is_kept_until_something_that_it_may_show_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Your runs, also the first and another folder of them; the committed records; the notebook."""
+    """Your runs, also the first and another folder of them; the committed records; the notebook. Without the tag, a
+    page neither sees your runs nor is made again for them."""
     code = (
         "from nasrepro.files import paths\n"
         "numbers = [path.read_text() for path in sorted(paths.runs_dir().glob('*/*/record.json'))]\n"
         "glue('x', f'{len(numbers)}: {numbers}')"
     )
     source = write(tmp_path, text="{glue:text}`x`", code=code)
-    kept = tmp_path / "kept" / "book" / "a.kept"
+    source.notebook.write_text(source.notebook.read_text().replace("# %%\nfrom", '# %% tags=["your-runs"]\nfrom'))
+    blind, unseen = write(tmp_path, "b", text="{glue:text}`x`", code=code), tmp_path / "kept" / "book" / "b.kept"
+    kept, times = tmp_path / "kept" / "book" / "a.kept", set[int]()
 
     def made(runs: str = "runs") -> tuple[str, bool]:
         """Return the last line of the page, and whether it was made again."""
@@ -129,6 +132,9 @@ def test_a_page_is_kept_until_something_that_it_may_show_changes(tmp_path: Path,
         (tmp_path / "runs" / "x" / name).mkdir(parents=True)
         (tmp_path / "runs" / "x" / name / "record.json").write_text(name)
         assert made()[0][0] == str(n)
+        assert prose(pages([blind], tmp_path / "kept")["book/b"]).endswith("0: []")
+        times.add(unseen.stat().st_mtime_ns)
+    assert len(times) == 1
     (tmp_path / "runs" / "x" / "b" / "record.json").write_text("c")
     assert made() == ("2: ['a', 'c']", True)
     assert made() == ("2: ['a', 'c']", False)

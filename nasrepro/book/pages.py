@@ -1,8 +1,9 @@
 """The pages of the book: which notebook makes each, executed side by side, kept while nothing that they show changes.
 
 Notebooks run in processes forked from this one, which has imported what they need, so that each starts with fresh
-names and without a kernel. A page is kept with a hash of its notebook and of all that any page may show: this package,
-its data, your runs. It is executed again when one of them differs.
+names and without a kernel. A page is kept with a hash of its notebook and of all that it may show: this package, its
+data and, where a cell has the tag `your-runs`, your runs. Other pages do not see them. It is executed again when one of
+these differs.
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ class Source:
     notebook: Path
     parameters: Mapping[str, Any]
 
+    @property
+    def shows_your_runs(self) -> bool:
+        """Whether a cell of its notebook has the tag `your-runs`."""
+        return any("your-runs" in cell.metadata.get("tags", ()) for cell in read(self.notebook).cells)
+
 
 def find(page: str, root: Path) -> Source | None:
     """Return what a page of `_toc.yml` is made of, None where it is no notebook.
@@ -75,8 +81,9 @@ def pages(
     Raises:
         NasreproError: a notebook stopped; the message names all that did.
     """
-    state = _state()
-    wanted = {s.page: (s, kept / f"{s.page}.kept", _made_of(s, state, strict), strict) for s in sources}
+    state, yours = _state(), _your_runs()
+    made_of = {s.page: _made_of(s, state + yours if s.shows_your_runs else state, strict) for s in sources}
+    wanted = {s.page: (s, kept / f"{s.page}.kept", made_of[s.page], strict) for s in sources}
     texts = {page: text for page, (_, path, made_of, _) in wanted.items() if (text := _kept(path, made_of))}
     if left := [page for page in wanted if page not in texts]:
         for path in [*paths.data_dir().glob("*.yml"), *paths.data_dir().glob("paper/*.yml")]:
@@ -98,6 +105,8 @@ def _end_quietly() -> None:
 
 def _in_a_fork(source: Source, kept: Path, made_of: str, strict: bool) -> tuple[str, str]:
     """Return the executed notebook as text, or why it stopped."""
+    if not source.shows_your_runs:
+        os.environ["NASREPRO_RUNS"] = str(kept.parent / "no-runs")  # this process ends with the page
     try:
         page = execute(source.notebook, source.parameters, strict=strict)
     except NasreproError as error:
@@ -108,15 +117,19 @@ def _in_a_fork(source: Source, kept: Path, made_of: str, strict: bool) -> tuple[
 
 
 def _state() -> str:
-    """Return a hash of all that any page may show: the modules of this package, the data, the records, your runs."""
-    shown = (
-        (Path(__file__).parent.parent, "**/*.py"),
-        (paths.data_dir(), "**/*"),
-        (paths.records_dir(), "**/*"),
-        (paths.runs_dir(), "*/*/record.json"),  # written last, and then nothing beside it changes
-    )
+    """Return a hash of all that any page may show: the modules of this package, the data, the committed records."""
+    package = (Path(__file__).parent.parent, "**/*.py")
+    return _hash_of(package, (paths.data_dir(), "**/*"), (paths.records_dir(), "**/*"))
+
+
+def _your_runs() -> str:
+    """Return a hash of your runs: a record is written last, and then nothing beside it changes."""
+    return _hash_of((paths.runs_dir(), "*/*/record.json"))
+
+
+def _hash_of(*shown: tuple[Path, str]) -> str:
     files = {path.absolute() for folder, pattern in shown for path in folder.glob(pattern) if path.is_file()}
-    parts = [paths.records_dir(), paths.runs_dir(), *(f"{path} {sha256_of(path)}" for path in sorted(files))]
+    parts = [*(folder for folder, _ in shown), *(f"{path} {sha256_of(path)}" for path in sorted(files))]
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
