@@ -42,14 +42,14 @@ def local(jobs: int) -> Engine:
     from joblib import Parallel, cpu_count, delayed, parallel_config
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    threads = max(1, int(os.environ.get("OMP_NUM_THREADS") or cpu_count() // jobs))
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    threads = int(asked) if asked.isdecimal() and int(asked) else max(1, cpu_count() // jobs)
 
     def engine(units: Sequence[Unit], how: How) -> Iterator[Result]:
-        how = replace(how, threads=threads)
         if jobs == 1:
             yield from (make(unit, how) for unit in units)
             return
-        left = list(units)
+        how, left = replace(how, threads=threads), list(units)
         with parallel_config(backend="loky", inner_max_num_threads=threads):
             while left:
                 try:
