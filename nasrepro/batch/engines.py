@@ -12,10 +12,12 @@ import os
 import re
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -72,7 +74,21 @@ def local(jobs: int) -> Engine:
 
 def _in_a_worker(unit: Unit, how: How) -> Result:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the batch, which ends its workers
+    _end_with_the_batch()
     return make(unit, how)
+
+
+@lru_cache
+def _end_with_the_batch() -> None:
+    """Let this worker end when the batch is gone, as after kill -9; a repeat goes on with what it was at."""
+    batch = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == batch:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _was_at_work(unit: Unit, how: How) -> bool:
