@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 GRID = """\
 experiment: nb201
 parameters:
-  {trainings: 1, labelled: [200, 300], epochs: 1, queries: [4, 5, 6], runs: [1, 2], reverse_steps: 2}
+  {trainings: 1, labelled: [200, 250, 300], epochs: 1, queries: [4, 5], runs: [1, 2], reverse_steps: 2}
 profile: smoke
 """
 

@@ -90,6 +90,11 @@ def fake_nb201_record(
     return folder
 
 
+def sealed(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the altered content of a `record.json` with its own checksum, as whoever alters it on purpose has it."""
+    return content | {"checksum": records._digest(content)}
+
+
 def _trace(
     rng: np.random.Generator, searcher: str, training: int, run: int, valid: np.ndarray, queries: int
 ) -> pd.DataFrame:

@@ -241,7 +241,7 @@ def test_two_processes_make_what_one_makes_bit_by_bit_and_a_repeat_finds_it(seri
     told = ended(command("batch", str(serial / "grid.yml"), "--jobs", "2", runs=tmp_path))
     assert "12 runs: 12 done" in told
     assert results(tmp_path) == results(serial / "runs") and len(results(tmp_path)) == 12
-    assert len(list((tmp_path / "models").glob("*.curve"))) == 2 and not list(tmp_path.rglob("*.lease"))
+    assert len(list((tmp_path / "models").glob("*.curve"))) == 3 and not list(tmp_path.rglob("*.lease"))
     again = ended(command("batch", str(serial / "grid.yml"), runs=tmp_path))
     assert "0 done, 12 found" in again
     assert ended(command("batch", str(serial / "grid.yml"), "--list", runs=tmp_path)) == ""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from factories import OPTIMA, fake_nb201_record
+from factories import OPTIMA, fake_nb201_record, sealed
 
 from nasrepro.errors import CorruptData
 from nasrepro.files import paths
@@ -283,7 +283,7 @@ def test_a_share_of_no_valid_sample_is_no_number_and_not_a_missing_run(tmp_path:
     text = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     row = next(r for r in text["metrics"]["rows"] if (r["searcher"], r["protocol"]) == ("dinas", "paper"))
     row["validity"] = {"mean": None, "low": None, "high": None, "median": None, "n": 0}
-    (folder / "record.json").write_text(json.dumps(text), encoding="utf-8")
+    (folder / "record.json").write_text(json.dumps(sealed(text)), encoding="utf-8")
     (result,) = evaluate(_load(tmp_path), [_claim(as_printed=(), ours=(_ours(),))])
     assert (result.found, len(result.runs)) == (None, 1)
     assert "none of its samples was valid" in result.reason

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import fake_nb201_record
+from factories import fake_nb201_record, sealed
 from typer.testing import CliRunner
 
 from nasrepro.cli.app import app
@@ -30,11 +30,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NASREPRO_RECORDS", str(tmp_path / "committed"))
     fake_nb201_record(tmp_path / "runs", **SMALL)
     return tmp_path / "runs"
-
-
-def _sealed(content: dict[str, Any]) -> dict[str, Any]:
-    """Give what was altered its own checksum, as whoever alters it on purpose would."""
-    return content | {"checksum": records._digest(content)}
 
 
 def _set(*place: Any, to: Any) -> Callable[[dict[str, Any]], None]:
@@ -74,7 +69,7 @@ ALTERED = {
 def _alter(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
     content = json.loads((folder / "record.json").read_text())
     change(content)
-    (folder / "record.json").write_text(json.dumps(_sealed(content)))
+    (folder / "record.json").write_text(json.dumps(sealed(content)))
 
 
 def _refused(folder: Path) -> str:
@@ -136,7 +131,7 @@ def test_tables_that_are_gone_garbage_or_swapped_are_refused_everywhere(root: Pa
     next(a for a in content["artefacts"] if a["name"] == "runs.parquet")["sha256"] = hashlib.sha256(
         b"garbage"
     ).hexdigest()
-    (folder / "record.json").write_text(json.dumps(_sealed(content)))
+    (folder / "record.json").write_text(json.dumps(sealed(content)))
     assert "is no table" in _refused(folder)
 
 

@@ -12,10 +12,12 @@ import os
 import re
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -42,14 +44,14 @@ def local(jobs: int) -> Engine:
     from joblib import Parallel, cpu_count, delayed, parallel_config
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    threads = max(1, int(os.environ.get("OMP_NUM_THREADS") or cpu_count() // jobs))
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    threads = int(asked) if asked.isdecimal() and int(asked) else max(1, cpu_count() // jobs)
 
     def engine(units: Sequence[Unit], how: How) -> Iterator[Result]:
-        how = replace(how, threads=threads)
         if jobs == 1:
             yield from (make(unit, how) for unit in units)
             return
-        left = list(units)
+        how, left = replace(how, threads=threads), list(units)
         with parallel_config(backend="loky", inner_max_num_threads=threads):
             while left:
                 try:
@@ -72,7 +74,21 @@ def local(jobs: int) -> Engine:
 
 def _in_a_worker(unit: Unit, how: How) -> Result:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the batch, which ends its workers
+    _end_with_the_batch()
     return make(unit, how)
+
+
+@lru_cache
+def _end_with_the_batch() -> None:
+    """Let this worker end when the batch is gone, as after kill -9; a repeat goes on with what it was at."""
+    batch = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == batch:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _was_at_work(unit: Unit, how: How) -> bool:

@@ -70,21 +70,23 @@ def run(
         raise ParameterError("Name one experiment, e.g. `nasrepro run nb201`, or give --all instead.")
     if everything:
         batch([paper or ""], profile=profile, device=device, again=again, as_printed=as_printed)
-    from nasrepro import experiments
+    from nasrepro.parameters import model_of, resolved
     from nasrepro.parameters.base import parse_assignments, read_parameters
+
+    given = {**(read_parameters(file) if file else {}), **parse_assignments(parameter or [])}
+    profile = str(given.pop("profile", profile))
+    resolved(experiment, given, profile)  # refuses what is wrong with them, whatever else is asked for
+    if describe:
+        for name, field in model_of(experiment).model_fields.items():
+            _screen.print(f"[bold]{name}[/] = {field.default}  [dim]{field.description}[/]", highlight=False)
+        return
+    from nasrepro import experiments
     from nasrepro.report import overview as tables
     from nasrepro.runs import records
     from nasrepro.runs.run import deviation
     from nasrepro.runs.run import run as run_experiment
 
-    chosen = experiments.load(experiment)
-    if describe:
-        for name, field in chosen.parameters.model_fields.items():
-            _screen.print(f"[bold]{name}[/] = {field.default}  [dim]{field.description}[/]", highlight=False)
-        return
-    given = {**(read_parameters(file) if file else {}), **parse_assignments(parameter or [])}
-    profile = str(given.pop("profile", profile))
-    folder, record = run_experiment(chosen, given, profile=profile, fresh=fresh, device=device)
+    folder, record = run_experiment(experiments.load(experiment), given, profile=profile, fresh=fresh, device=device)
     _screen.print(tables.run_table(record).to_text(), highlight=False, markup=False)
     reference = paths.records_dir() / record.experiment / record.key
     if folder == reference:

@@ -213,9 +213,9 @@ def obtain(
     wait: bool = True,
 ) -> tuple[Run, bool]:
     """Return a run as `run` does, and whether it was made now."""
+    device, folder = pick_device(device), root / asked.experiment.name / asked.key
     if not fresh and (found := asked.found(root, committed=committed)):
         return found, False
-    device, folder = pick_device(device), root / asked.experiment.name / asked.key
     with leases.lease(folder, wait=wait) as held:
         if not fresh and (found := asked.found(root, committed=committed)):
             return found, False  # made by another process meanwhile
