@@ -188,7 +188,9 @@ ablations.settings_table(page.runs)
 #
 # We looked before we fixed them. Width of the network, epochs, learning rate, guidance scale and number of reverse steps of the `laptop`
 # profile were picked after about a dozen trial trainings on these same three tables, with other seeds than those shown here. What was changed
-# after committed runs stands on the page of earlier generations. Labels that we read while choosing are in no ledger, and a user of a new benchmark would not have them.
+# after committed runs stands on the page of earlier generations. The network was then replaced by one without graph layers, `flat`, to which the fixed edges are given
+# ([Speed](../speed.ipynb)): its shape was picked after about a dozen trainings of prototypes with the seed of this table, of which no records are kept, and it was tried once on each data set with another seed. That every sample is a
+# cell is then no merit of the network. What a network does that has to learn the edges stands in [the ablations](ablations.ipynb). Labels that we read while choosing are in no ledger, and a user of a new benchmark would not have them.
 
 # %% [markdown]
 # ## Where the numbers come from
