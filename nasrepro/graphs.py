@@ -10,11 +10,12 @@ direction of an edge is the node order (DiNAS, section 4.1).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -64,6 +65,18 @@ class Graphs:
             torch.ones_like(nodes, dtype=torch.bool) if mask is None else mask,
         )
 
+    @classmethod
+    def from_edges(cls, cells: Sequence[tuple[Sequence[int], Iterable[tuple[int, int]]]], n_nodes: int) -> Graphs:
+        """Build from the operation classes and the edges i < j of each cell, padded to `n_nodes`."""
+        nodes = np.zeros((len(cells), n_nodes), dtype=np.int64)
+        adjacency = np.zeros((len(cells), n_nodes, n_nodes), dtype=np.int64)
+        for b, (classes, edges) in enumerate(cells):
+            nodes[b, : len(classes)] = classes
+            for i, j in edges:
+                adjacency[b, i, j] = 1
+        mask = np.arange(n_nodes) < np.array([len(classes) for classes, _ in cells], dtype=np.int64)[:, None]
+        return cls.from_adjacency(torch.from_numpy(nodes), torch.from_numpy(adjacency), torch.from_numpy(mask))
+
     def __len__(self) -> int:
         return self.nodes.shape[0]
 
@@ -102,14 +115,10 @@ class Graphs:
         directed)."""
         from torch_geometric.data import Data
 
-        adjacency = self.adjacency()
-        out = []
-        for b in range(len(self)):
-            n = int(self.mask[b].sum())
-            out.append(
-                Data(x=self.nodes[b, :n].clone(), edge_index=adjacency[b, :n, :n].nonzero().T.contiguous(), num_nodes=n)
-            )
-        return out
+        return [
+            Data(x=nodes[:n].clone(), edge_index=adjacency[:n, :n].nonzero().T.contiguous(), num_nodes=n)
+            for n, nodes, adjacency in zip(self.mask.sum(1).tolist(), self.nodes, self.adjacency(), strict=True)
+        ]
 
     @classmethod
     def from_pyg(cls, data: Sequence[Data], n_nodes: int | None = None) -> Graphs:

@@ -71,8 +71,8 @@ class SpaceLaws:
         if isinstance(self.space, FiniteSpace):
             size = self.space.size
             rows = np.arange(size) if size <= self.many else rng.integers(size, size=self.many)
-            decoded, kinds = self.space.decode_rows(self.space.encode_rows(rows))
-            np.testing.assert_array_equal(decoded, rows)
+            decoded, kinds = self.space.decode_with_reasons(self.space.encode_rows(rows))
+            np.testing.assert_array_equal(self.space.rows(decoded), rows)
             cells = [self.space.from_index(row) for row in rows.tolist()]
             np.testing.assert_array_equal(self.space.rows(cells), rows)
         else:
@@ -158,8 +158,8 @@ class SpaceLaws:
         assert [self.space.index(a) for a in archs[: self.few]] == rows[: self.few].tolist()
         assert self.space.rows([self.space.from_index(int(r)) for r in rows]).tolist() == rows.tolist()
         assert len(set(rows.tolist())) == len({self.space.key(a) for a in archs})
-        decoded, kinds = self.space.decode_rows(self.space.encode_rows(rows))
-        assert decoded.tolist() == rows.tolist() and set(kinds) == {""}
+        decoded, kinds = self.space.decode_with_reasons(self.space.encode_rows(rows))
+        assert self.space.rows(decoded).tolist() == rows.tolist() and set(kinds) == {""}
         for wrong in (-1, self.space.size):
             with pytest.raises(InvalidArchitecture, match=r"rows? 0 to"):
                 self.space.from_index(wrong)

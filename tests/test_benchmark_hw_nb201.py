@@ -16,6 +16,7 @@ from nasrepro.benchmarks.constraints import Constraint
 from nasrepro.benchmarks.hw_nb201 import COSTS, DATASETS, HWNB201Benchmark, device_column
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.errors import CorruptData, ParameterError, UnknownQuery
+from nasrepro.spaces.naslib import to_naslib
 from nasrepro.spaces.nb201 import NB201
 
 pytestmark = pytest.mark.mirror
@@ -136,7 +137,7 @@ def _table(path: Path, **changes: str) -> Path:
     names = ("net", *COSTS)
     lines = []
     for row in range(NB201.size):
-        values = {"net": f'"{NB201.to_naslib(NB201.from_index(row))}"'} | dict.fromkeys(COSTS, "1.5")
+        values = {"net": f'"{to_naslib("nb201", NB201.from_index(row))}"'} | dict.fromkeys(COSTS, "1.5")
         lines.append(",".join((values | (changes if row == 4 else {}))[name] for name in names))
     path.write_text("\n".join([",".join(names), *lines]))
     return path

@@ -22,6 +22,7 @@ from nasrepro.benchmarks.nb101 import NB101Benchmark
 from nasrepro.benchmarks.raw import nb101 as nb101_files
 from nasrepro.benchmarks.raw import safe_pickle
 from nasrepro.errors import CorruptData, UnknownQuery
+from nasrepro.spaces.naslib import from_naslib
 from nasrepro.spaces.nb101.parameters import trainable_parameters, vertex_channels
 from nasrepro.spaces.nb101.space import NB101
 
@@ -124,7 +125,7 @@ def test_the_small_tables_hold_all_trainings_of_some_cells(bench: NB101Benchmark
 def test_proxies_are_those_of_the_published_samples(bench: NB101Benchmark, oracle: Path):
     zen = bench.query_many(ROWS, Column("cifar10", "zen", "proxy", 0, "mean"))
     expected = pd.read_parquet(oracle / "zc_nb101_sample.parquet")
-    rows = np.array([NB101.index(NB101.from_naslib(ast.literal_eval(text))) for text in expected["net"]])
+    rows = np.array([NB101.index(from_naslib("nb101", ast.literal_eval(text))) for text in expected["net"]])
     has_zen = expected["zen"].notna().to_numpy()
     assert (~np.isnan(zen)).sum() == has_zen.sum() == 10_250
     np.testing.assert_allclose(zen[rows[has_zen]], expected["zen"][has_zen], rtol=1e-6)

@@ -15,8 +15,8 @@ import pytest
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.nlp import LOGS, NLPBenchmark, parameters
 from nasrepro.benchmarks.raw import nlp as nlp_files
-from nasrepro.benchmarks.raw.archives import json_files
 from nasrepro.benchmarks.raw.nlp import ALL_RECIPES, PROXIES, row_of_recipe
+from nasrepro.benchmarks.raw.reading import json_files
 from nasrepro.benchmarks.surrogates import nlp_features
 from nasrepro.errors import CorruptData, InvalidArchitecture, UnknownQuery
 from nasrepro.spaces.nlp.cell import LINEAR, N_INPUTS, SIGM, SUM, TANH, Cell, reordered

@@ -11,6 +11,7 @@ from scipy.stats import kendalltau
 from sklearn.ensemble import ExtraTreesRegressor
 
 from nasrepro.benchmarks.surrogates import forest
+from nasrepro.benchmarks.surrogates.validation import figures, out_of_fold
 from nasrepro.seeding import derive
 
 
@@ -59,7 +60,8 @@ def test_a_forest_is_read_back_as_it_was(grown: forest.Forest):
 def test_rows_are_predicted_by_forests_that_have_not_seen_them(data):
     x, _ = data
     noise = np.random.default_rng(4).normal(size=len(x))  # nothing to learn
-    predicted, spread, folds = forest.out_of_fold(x, noise)
+    folds = forest.fold_of_rows(len(x))
+    predicted, spread = out_of_fold(forest.grower(), x, noise, folds)
     assert np.bincount(folds).tolist() == [60] * forest.FOLDS and (spread > 0).all()
     seen = forest.grow(x, noise).predict(x)
     assert np.corrcoef(seen, noise)[0, 1] > 0.6 > 0.3 > np.corrcoef(predicted, noise)[0, 1]
@@ -70,7 +72,7 @@ def test_figures_by_hand(data):
     folds = forest.fold_of_rows(len(y), seed=3)
     assert not np.array_equal(folds, forest.fold_of_rows(len(y), seed=4))
     guess = y + np.random.default_rng(5).normal(0, 0.3, len(y))
-    found = forest.figures(guess, y, folds, covered=0.9)
+    found = figures(y, [(folds, guess)], coverage=0.9)
     parts = [(guess[folds == k], y[folds == k]) for k in range(5)]
     assert found.kendall_tau == pytest.approx(np.mean([kendalltau(g, t).statistic for g, t in parts]))
     assert found.r2 == pytest.approx(

@@ -162,7 +162,7 @@ def test_what_is_wrong_with_a_graph_is_named_by_its_kind():
     graphs = space.encode(list(space.all()))
     assert graphs.mask.tolist() == [[True, True, False], [True, True, True]]
     graphs.nodes[0, 0], graphs.mask[1, :] = 7, False
-    assert space.decode_rows(graphs)[1] == ["operations", "nodes"]
+    assert space.decode_with_reasons(graphs)[1] == ["operations", "nodes"]
     with pytest.raises(InvalidArchitecture, match="at least one"):
         OwnSpace([])
     with pytest.raises(InvalidArchitecture, match="rows 0 to 1"):

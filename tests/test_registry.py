@@ -42,7 +42,7 @@ def test_every_entry_says_where_it_is_from_and_whom_to_cite():
     for entry in entries.values():
         assert entry.url.startswith("https://") and entry.licence and entry.what
         assert all(len(reference) > 40 for reference in entry.citation) and entry.citation
-        assert (entry.sha256 is None) != (entry.git_blob is None)
+        assert len(entry.sha256) == 64
         assert (entry.package is None) == (entry.member is None) == (entry.kind != "package")
 
 
@@ -71,25 +71,6 @@ def test_one_flipped_byte_is_refused_with_both_checksums_and_the_remedy(tmp_path
     assert str(path) in message and entry.sha256 in message and "nasrepro data fetch nb201-test" in message
     found = _entry_for(_flip(content, at)).sha256
     assert found in message and "Delete it" in message
-
-
-def test_a_file_can_be_pinned_by_the_id_that_git_gives_it(tmp_path: Path):
-    content = b"what is published\n"
-    blob = "8ba0a0d3aa0ab6e9f1c7d2d1c0a7d5f9b9d1f1f5"
-    path = tmp_path / CSV
-    path.write_bytes(content)
-    known = subprocess.run(["git", "hash-object", path], capture_output=True, text=True, check=True).stdout.strip()
-    entry = registry.entry(CSV).model_copy(update={"sha256": None, "git_blob": known, "bytes": len(content)})
-    assert registry.verify(path, entry) == path
-    with pytest.raises(CorruptData, match=rf"its git blob is {known}, expected {blob}"):
-        registry.verify(path, entry.model_copy(update={"git_blob": blob}))
-
-
-@pytest.mark.parametrize("pins", [{}, {"sha256": "0" * 64, "git_blob": "0" * 40}])
-def test_an_entry_needs_exactly_one_pin(pins: dict[str, str]):
-    fields = registry.entry(CSV).model_dump() | {"sha256": None, "git_blob": None} | pins
-    with pytest.raises(ValueError, match="needs either sha256 or git_blob"):
-        registry.Entry(**fields)
 
 
 def test_a_truncated_file_is_refused_with_both_lengths(tmp_path: Path):
@@ -121,20 +102,17 @@ def test_a_checksum_is_remembered_until_the_file_changes(tmp_path: Path, monkeyp
     monkeypatch.setenv("NASREPRO_CACHE", str(tmp_path / "cache"))
     path, hashed = tmp_path / "a", []
 
-    def hash_of(path: Path, kind: str, size: int) -> str:
-        hashed.append(kind)
-        return f"{kind} {path.read_text()}"
+    def hash_of(path: Path) -> str:
+        hashed.append(path)
+        return path.read_text()
 
-    monkeypatch.setattr(registry, "_hash", hash_of)
+    monkeypatch.setattr(registry, "sha256_of", hash_of)
     path.write_text("one")
-    assert [registry._digest(path, kind) for kind in ("sha256", "sha256", "git_blob")] == [
-        "sha256 one", "sha256 one", "git_blob one",
-    ]  # fmt: skip
-    assert hashed == ["sha256", "git_blob"]
+    assert [registry._digest(path) for _ in range(2)] == ["one", "one"] and len(hashed) == 1
     path.write_text("two")
-    assert registry._digest(path, "sha256") == "sha256 two"
+    assert registry._digest(path) == "two"
     (tmp_path / "cache" / "checksums.json").write_text("{")
-    assert registry._digest(path, "sha256") == "sha256 two" and len(hashed) == 4
+    assert registry._digest(path) == "two" and len(hashed) == 3
 
 
 @pytest.mark.mirror

@@ -21,6 +21,7 @@ from nasrepro.graphs import Graphs
 from nasrepro.spaces.darts import genotype as darts_genotype
 from nasrepro.spaces.darts.genotype import OPERATIONS, Cell
 from nasrepro.spaces.darts.space import DARTS_CELL, NB301, NO_NUMBERING, NODE_CLASSES, cells_of, numberings, slots_of
+from nasrepro.spaces.naslib import from_naslib, to_naslib
 
 POOL, AVG, SKIP, SEP3, SEP5, DIL3, DIL5 = range(7)
 # DARTS_V2, the second-order cell of the DARTS paper (figures 4 and 5).
@@ -246,7 +247,7 @@ def test_the_genotype_of_darts_round_trips():
     assert NB301.from_string(DARTS_V2) == (NORMAL, REDUCE) and NB301.to_string((NORMAL, REDUCE)) == DARTS_V2
     listed = DARTS_V2.replace("range(2, 6)", "[2, 3, 4, 5]")
     assert NB301.from_string(listed) == NB301.from_string(f"  {DARTS_V2}\n") == (NORMAL, REDUCE)
-    assert NB301.from_string(str((NORMAL, REDUCE))) == (NORMAL, REDUCE) == NB301.from_naslib([list(NORMAL), REDUCE])
+    assert NB301.from_string(str((NORMAL, REDUCE))) == (NORMAL, REDUCE) == from_naslib("nb301", [list(NORMAL), REDUCE])
     assert DARTS_CELL.from_string(DARTS_CELL.to_string(REDUCE)) == REDUCE
 
 
@@ -334,7 +335,7 @@ def test_every_published_naslib_architecture_round_trips(mirror: Path):
     assert len(texts) == 725 + 725 + 500 + 11_221
     archs = [NB301.from_string(text) for text in texts]
     for text, arch in zip(texts, archs, strict=True):
-        assert arch == tuple(tuple(map(tuple, cell)) for cell in ast.literal_eval(text)) == NB301.to_naslib(arch)
+        assert arch == tuple(tuple(map(tuple, cell)) for cell in ast.literal_eval(text)) == to_naslib("nb301", arch)
     for arch in archs[::50]:
         assert NB301.from_string(NB301.to_string(arch)) == arch
         assert NB301.key(NB301.decode_one(NB301.encode([arch]))) == NB301.key(arch)

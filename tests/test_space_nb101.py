@@ -20,6 +20,7 @@ from scipy import stats
 
 from nasrepro.errors import InvalidArchitecture
 from nasrepro.graphs import Graphs
+from nasrepro.spaces.naslib import from_naslib, to_naslib
 from nasrepro.spaces.nb101.enumeration import MAX_EDGES, OPERATIONS, cells, classes, edge_bit, rows_of, used_vertices
 from nasrepro.spaces.nb101.neighbours import edit_count, fixed_form_edits, neighbour_rows
 from nasrepro.spaces.nb101.space import NB101, NODE_CLASSES, Cell
@@ -154,15 +155,14 @@ def test_every_cell_equals_the_independent_table(oracle: Path):
 def test_encode_then_decode_gives_all_rows_back_in_any_padding():
     rows = np.arange(0, NB101.size, 7)
     graphs = NB101.encode_rows(rows)
-    found, reasons = NB101.decode_rows(graphs)
-    np.testing.assert_array_equal(found, rows)
+    found, reasons = NB101.decode_with_reasons(graphs)
+    np.testing.assert_array_equal(NB101.rows(found), rows)
     assert set(reasons) == {""}
     some = graphs[:50]
     wide = torch.zeros(50, 9, 9, dtype=torch.long)
     wide[:, :7, :7] = some.adjacency()
     padding = torch.zeros(50, 2, dtype=torch.long)
     padded = Graphs.from_adjacency(torch.cat([some.nodes, padding], 1), wide, torch.cat([some.mask, padding > 0], 1))
-    assert NB101.decode_rows(padded)[0].tolist() == rows[:50].tolist()
     assert NB101.decode(padded) == [NB101.from_index(row) for row in rows[:50].tolist()]
 
 
@@ -210,8 +210,7 @@ ALL_PAIRS = list(combinations(range(5), 2))
     ],
 )
 def test_every_kind_of_invalid_graph_is_named(graph: Graphs, kind: str, reason: str):
-    rows, reasons = NB101.decode_rows(graph)
-    assert rows.tolist() == [-1] and reasons == [kind] and NB101.decode(graph) == [None]
+    assert NB101.decode_with_reasons(graph) == ([None], [kind])
     with pytest.raises(InvalidArchitecture, match=reason) as caught:
         NB101.decode_one(graph)
     assert caught.value.kind == kind
@@ -225,7 +224,7 @@ def test_unused_vertices_are_pruned_and_their_edges_do_not_count():
     assert cell == NB101.from_matrix(np.triu(np.ones((4, 4), int), 1), ["input", NAMES[CONV1], NAMES[CONV3], "output"])
     assert NB101.decode(_graph(nodes, used)) == [cell]
     joined = _graph(nodes, [*used, *unused, (2, 3)])  # now both are used, and there are eleven edges
-    assert NB101.decode_rows(joined)[1] == ["edges"]
+    assert NB101.decode_with_reasons(joined)[1] == ["edges"]
     assert used_vertices(np.array([0]), 7).tolist() == [0]
 
 
@@ -250,14 +249,14 @@ def test_strings_and_naslib_tuples():
     # 0->1, 0->2, 1->3, 2->3: the official enumeration lists the convolution first
     assert cell.edges == ((0, 1), (0, 2), (1, 3), (2, 3))
     assert NB101.to_string(cell) == "input,conv3x3-bn-relu,maxpool3x3,output;110011"
-    assert NB101.to_naslib(cell) == (0, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 4, 2, 1)
+    assert to_naslib("nb101", cell) == (0, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 4, 2, 1)
     rng = np.random.default_rng(3)
     for _ in range(200):
         cell = NB101.sample(rng)
-        assert NB101.from_naslib(NB101.to_naslib(cell)) == cell == NB101.from_string(NB101.to_string(cell))
+        assert from_naslib("nb101", to_naslib("nb101", cell)) == cell == NB101.from_string(NB101.to_string(cell))
     for wrong in ((), (1, 2, 3), (0, 1, 0, 0, 0, 5), (0, 1, 0, 0, 0)):
         with pytest.raises(InvalidArchitecture):
-            NB101.from_naslib(wrong)
+            from_naslib("nb101", wrong)
     for text in ("input,output", "input,output;11", "input,output;2", "input,conv,output;101"):
         with pytest.raises(InvalidArchitecture):
             NB101.from_string(text)

@@ -14,8 +14,10 @@ from conformance import GraphSpaceLaws
 from nasrepro import spaces
 from nasrepro.errors import InvalidArchitecture, UnknownQuery
 from nasrepro.graphs import Graphs
+from nasrepro.spaces.edge_cell import CELL_EDGES, GRAPH_EDGES
 from nasrepro.spaces.functional import CellEdge, computation_graph, functional_key
-from nasrepro.spaces.nb201 import CELL_EDGES, GRAPH_EDGES, N_FUNCTIONS, NB201, NODE_CLASSES, OPERATIONS
+from nasrepro.spaces.naslib import from_naslib, to_naslib
+from nasrepro.spaces.nb201 import N_FUNCTIONS, NB201, NODE_CLASSES, OPERATIONS
 
 CELLS = list(NB201.all())
 NONE, SKIP, CONV1, CONV3, POOL = range(5)
@@ -27,7 +29,6 @@ def test_the_space_lists_each_cell_once_in_the_order_of_its_rows():
     assert [NB201.from_index(row) for row in range(5**6)] == CELLS
     assert NB201.index((1, 2, 3, 4, 0, 1)) == int("123401", 5)
     np.testing.assert_array_equal(NB201.rows(CELLS), np.arange(5**6))
-    np.testing.assert_array_equal(NB201.rows(np.array(CELLS)), np.arange(5**6))
 
 
 class TestLaws(GraphSpaceLaws):
@@ -37,9 +38,8 @@ class TestLaws(GraphSpaceLaws):
 
 def test_encode_then_decode_gives_every_cell_back():
     graphs = NB201.encode(CELLS)
-    rows, reasons = NB201.decode_rows(graphs)
-    assert rows.tolist() == list(range(5**6)) and set(reasons) == {""}
-    assert NB201.decode(graphs) == CELLS
+    archs, reasons = NB201.decode_with_reasons(graphs)
+    assert archs == CELLS and set(reasons) == {""}
     assert [NB201.decode_one(graphs, i) for i in range(0, 5**6, 997)] == CELLS[::997]
     from_rows = NB201.encode_rows(np.arange(5**6))
     assert torch.equal(from_rows.nodes, graphs.nodes) and torch.equal(from_rows.pairs, graphs.pairs)
@@ -67,7 +67,7 @@ def test_decode_ignores_padding_but_not_an_edge_among_real_nodes():
     padded = Graphs.from_adjacency(nodes, adjacency, mask)
     assert NB201.decode(padded) == [CELLS[4711]] and NB201.decode_one(padded) == CELLS[4711]
     adjacency[0, 0, 7] = 1
-    assert NB201.decode_rows(Graphs.from_adjacency(nodes, adjacency, mask))[1] == ["edges"]
+    assert NB201.decode_with_reasons(Graphs.from_adjacency(nodes, adjacency, mask))[1] == ["edges"]
 
 
 def _altered(**changes: Any) -> Graphs:
@@ -101,8 +101,7 @@ def _altered(**changes: Any) -> Graphs:
 )
 def test_every_kind_of_invalid_graph_is_named(graph: Graphs, category: str, reason: str):
     both = Graphs.cat([NB201.encode([CELLS[1]]), graph])
-    rows, reasons = NB201.decode_rows(both)
-    assert rows.tolist() == [1, -1] and reasons == ["", category]
+    assert NB201.decode_with_reasons(both) == ([CELLS[1], None], ["", category])
     assert NB201.decode(both) == [CELLS[1], None]
     with pytest.raises(InvalidArchitecture, match=reason):
         NB201.decode_one(both, 1)
@@ -110,8 +109,7 @@ def test_every_kind_of_invalid_graph_is_named(graph: Graphs, category: str, reas
 
 def test_graphs_with_fewer_nodes_than_a_cell_are_invalid():
     graphs = Graphs(torch.zeros(2, 5, dtype=torch.long), torch.zeros(2, 10, dtype=torch.long), torch.ones(2, 5).bool())
-    rows, reasons = NB201.decode_rows(graphs)
-    assert rows.tolist() == [-1, -1] and reasons == ["nodes", "nodes"] and NB201.decode(graphs) == [None, None]
+    assert NB201.decode_with_reasons(graphs) == ([None, None], ["nodes", "nodes"])
     with pytest.raises(InvalidArchitecture, match="5 nodes"):
         NB201.decode_one(graphs)
 
@@ -120,8 +118,8 @@ def test_strings_keys_and_naslib_tuples_of_all_cells_round_trip():
     strings = [NB201.to_string(cell) for cell in CELLS]
     assert [NB201.from_string(text) for text in strings] == CELLS
     assert [NB201.from_key(NB201.key(cell)) for cell in CELLS] == CELLS
-    tuples = [NB201.to_naslib(cell) for cell in CELLS]
-    assert [NB201.from_naslib(ids) for ids in tuples] == CELLS
+    tuples = [to_naslib("nb201", cell) for cell in CELLS]
+    assert [from_naslib("nb201", ids) for ids in tuples] == CELLS
     assert len(set(strings)) == len(set(tuples)) == len({NB201.key(cell) for cell in CELLS}) == len(CELLS)
 
 
@@ -136,8 +134,8 @@ def test_strings_keys_and_naslib_tuples_of_all_cells_round_trip():
     ],
 )
 def test_naslib_tuples_mean_what_naslib_means_by_them(naslib: tuple[int, ...], text: str):
-    assert NB201.from_naslib(naslib) == NB201.from_string(text)
-    assert NB201.to_naslib(NB201.from_string(text)) == naslib
+    assert from_naslib("nb201", naslib) == NB201.from_string(text)
+    assert to_naslib("nb201", NB201.from_string(text)) == naslib
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 import torch
 from scipy.stats import chi2
 
-from nasrepro.benchmarks.raw.archives import json_files
+from nasrepro.benchmarks.raw.reading import json_files
 from nasrepro.errors import InvalidArchitecture
 from nasrepro.files import cached_tables as tables
 from nasrepro.graphs import Graphs

@@ -15,6 +15,7 @@ from nasrepro.errors import InvalidArchitecture
 from nasrepro.graphs import Graphs
 from nasrepro.spaces import transnas
 from nasrepro.spaces.edge_cell import CELL_EDGES
+from nasrepro.spaces.naslib import from_naslib, to_naslib
 from nasrepro.spaces.transnas import MODULES, TNB101_MACRO, TNB101_MICRO
 
 CELLS = list(TNB101_MICRO.all())
@@ -81,14 +82,15 @@ def test_the_published_micro_example_means_what_its_authors_say():
         (1, 3): "nor_conv_3x3",
         (2, 3): "nor_conv_3x3",
     }
-    assert TNB101_MICRO.to_naslib(cell) == cell == TNB101_MICRO.from_naslib(cell)
+    assert to_naslib("tnb101-micro:string", cell) == cell == from_naslib("tnb101-micro:string", cell)
     classes = TNB101_MICRO.encode([cell]).nodes[0].tolist()
     assert [TNB101_MICRO.node_classes[c] for c in classes] == ["input", *operations.values(), "output"]
 
 
 def test_the_published_macro_example_means_what_its_authors_say():
     network = TNB101_MACRO.from_string("64-1234-basic")
-    assert network == (1, 2, 3, 4) == TNB101_MACRO.from_naslib((1, 2, 3, 4, 0, 0)) == TNB101_MACRO.to_naslib(network)
+    assert network == (1, 2, 3, 4) == from_naslib("tnb101-macro", (1, 2, 3, 4, 0, 0))
+    assert to_naslib("tnb101-macro", network) == network
     graphs = TNB101_MACRO.encode([network, (1, 2, 3, 4, 1, 1)])
     assert graphs.mask.sum(1).tolist() == [6, 8]
     names = [TNB101_MACRO.node_classes[c] for c in graphs.nodes[0, :6].tolist()]
@@ -138,17 +140,15 @@ def _altered(arch: tuple[int, ...] = (1, 2, 3, 4, 1), **changes: Any) -> Graphs:
         (_altered(nodes={0: 2}), "terminals", "first node is normal, not input"),
         (_altered(nodes={6: 1}), "terminals", "last node is input, not output"),
         (_altered(size=6), "terminals", "last node is normal, not output"),
-        (_altered(nodes={2: 0}), "operations", "Node 2 is output, not a module"),
-        (_altered(nodes={2: 9}), "operations", "Node 2 is class 9, not a module"),
-        (_altered(nodes={2: -1}), "operations", "Node 2 is class -1, not a module"),
+        (_altered(nodes={2: 0}), "operations", "Node 2 is output, not an operation"),
+        (_altered(nodes={2: 9}), "operations", "Node 2 is class 9, not an operation"),
+        (_altered(nodes={2: -1}), "operations", "Node 2 is class -1, not an operation"),
         (_altered(nodes={2: 2, 4: 2}), "stages", "doubles the channels 0 times and halves the resolution 1 times"),
     ],
 )
 def test_every_kind_of_invalid_chain_is_named(graph: Graphs, kind: str, reason: str):
     both = Graphs.cat([TNB101_MACRO.encode([NETWORKS[1]]), graph])
-    rows, kinds = TNB101_MACRO.decode_rows(both)
-    assert rows.tolist() == [1, -1] and kinds == ["", kind]
-    assert TNB101_MACRO.decode(both) == [NETWORKS[1], None]
+    assert TNB101_MACRO.decode_with_reasons(both) == ([NETWORKS[1], None], ["", kind])
     with pytest.raises(InvalidArchitecture, match=reason):
         TNB101_MACRO.decode_one(both, 1)
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import multivariate_normal
 
+from nasrepro.benchmarks.surrogates import boosting
 from nasrepro.benchmarks.surrogates import nb301 as surrogate
 from nasrepro.benchmarks.surrogates.nb301 import (
-    CrossValidation,
     Kernel,
     Surrogate,
     choose_kernel,
     cross_validate,
     fitted,
+    folds_of_rows,
 )
+from nasrepro.benchmarks.surrogates.validation import CrossValidation
+from nasrepro.errors import MissingData
 
 KERNEL = Kernel(length=1.5, linear=0.3, noise=0.05)
 
@@ -135,11 +141,12 @@ def test_the_distance_is_one_where_training_rows_are_usually_and_more_far_away()
 
 def test_cross_validation_tells_a_learnable_label_from_noise():
     x, y = _data(300)
-    good = cross_validate(x, y, [4], repeats=2)
+    folds = folds_of_rows(300, repeats=2)
+    good = cross_validate(x, y, [4], folds)
     assert good.kendall_tau > 0.85 and good.r2 > 0.95 and 0.9 < good.coverage < 0.99
     assert (good.folds, good.repeats, good.labels) == (3, 2, 300) and 0.1 < good.rmse < 0.3
-    assert good == cross_validate(x, y, [4], repeats=2) != cross_validate(x, y, [4], repeats=2, seed=1)
-    noise = cross_validate(x, np.random.default_rng(0).normal(size=300), [4], repeats=2)
+    assert good == cross_validate(x, y, [4], folds) != cross_validate(x, y, [4], folds_of_rows(300, repeats=2, seed=1))
+    noise = cross_validate(x, np.random.default_rng(0).normal(size=300), [4], folds)
     assert abs(noise.kendall_tau) < 0.15 and noise.r2 < 0.05 and 0.9 < noise.coverage < 0.99
 
 
@@ -158,7 +165,7 @@ def test_no_fold_sees_its_test_labels(monkeypatch: pytest.MonkeyPatch):
             return super().predict(features)
 
     monkeypatch.setattr(surrogate, "Surrogate", Spy)
-    cross_validate(x, y, [4], folds=3, repeats=2)
+    cross_validate(x, y, [4], folds_of_rows(61, folds=3, repeats=2))
     assert len(seen) == 6
     for trained, tested in seen:
         assert not trained & tested and trained | tested == set(y)
@@ -178,3 +185,26 @@ def test_a_fitted_surrogate_is_found_once_and_read_again(no_mirror, monkeypatch:
     np.testing.assert_array_equal(second.predict(x[:5]), first.predict(x[:5]))
     with pytest.raises(pytest.fail.Exception, match="found again"):
         fitted("toy", ["other bytes"], x, y, [4])
+
+
+def test_boosted_trees_are_kept_as_json_and_judged_on_the_folds_of_their_rival(no_mirror, monkeypatch):
+    x, y = _data(120)
+    monkeypatch.setattr(boosting, "ROUNDS", 60)
+    folds = folds_of_rows(120, repeats=2)
+    found = boosting.fitted("toy", ["bytes"], x, y, folds)
+    assert (found.figures.folds, found.figures.repeats, found.figures.labels) == (3, 2, 120)
+    assert found.figures.kendall_tau > 0.4 and np.isnan(found.figures.coverage)
+    in_sample = found.predict(x) - y
+    assert np.sqrt((in_sample**2).mean()) < found.figures.rmse
+    monkeypatch.setattr(boosting, "_grow", lambda *args: pytest.fail("grown again"))
+    again = boosting.fitted("toy", ["bytes"], x, y, folds)
+    np.testing.assert_array_equal(again.predict(x[:9]), found.predict(x[:9]))
+    assert asdict(again.figures) | {"coverage": 0} == asdict(found.figures) | {"coverage": 0}
+    with pytest.raises(pytest.fail.Exception, match="grown again"):
+        boosting.fitted("toy", ["other bytes"], x, y, folds)
+
+
+def test_without_xgboost_the_message_names_the_command(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    with pytest.raises(MissingData, match="pip install 'xgboost-cpu"):
+        boosting.xgboost()

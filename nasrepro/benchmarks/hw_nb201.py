@@ -9,18 +9,16 @@ Accuracies are those of NAS-Bench-201 (`nasrepro.benchmarks.nb201`); `nasrepro.b
 
 from __future__ import annotations
 
-import ast
-import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
+from nasrepro.benchmarks.raw.reading import cells_table
 from nasrepro.benchmarks.tabular import Field, Source, TabularBenchmark, complete
-from nasrepro.errors import CorruptData, InvalidArchitecture
+from nasrepro.errors import CorruptData
 from nasrepro.spaces.nb201 import NB201, Arch
 
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
@@ -40,15 +38,9 @@ _UNITS = {"latency": "ms", "energy": "mJ"}
 
 def device_table(path: Path) -> pd.DataFrame:
     """Parse a CSV of NASLib tuples in the order of the published index; the fields are `COSTS`."""
-    try:
-        # Not pandas: its way of parsing floats differs between versions in the last digit.
-        with path.open(newline="", encoding="utf-8") as stream:
-            lines = list(csv.DictReader(stream))
-        columns: dict[str, Any] = {"row": NB201.rows([NB201.from_naslib(ast.literal_eval(x["net"])) for x in lines])}
-        columns |= {cost: np.array([float(line[cost]) for line in lines]) for cost in COSTS}
-    except (AttributeError, KeyError, TypeError, ValueError, SyntaxError, InvalidArchitecture) as error:
-        raise CorruptData(f"{path} does not hold the table of HW-NAS-Bench: {error!r}.") from error
-    frame = complete(pd.DataFrame(columns), NB201, path).replace({cost: {_NOT_MEASURED: np.nan} for cost in COSTS})
+    columns = {cost: cost for cost in COSTS}
+    frame = cells_table(path, "the table of HW-NAS-Bench", NB201, columns)
+    frame = complete(frame, NB201, path).replace({cost: {_NOT_MEASURED: np.nan} for cost in COSTS})
     if not (frame[list(COSTS)].fillna(1.0) > 0).all(axis=None):
         raise CorruptData(f"{path} lists costs that are not positive.")
     return frame

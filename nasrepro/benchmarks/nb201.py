@@ -132,9 +132,10 @@ class NB201Benchmark(TabularBenchmark[Arch]):
         frame = self._frame(ARCH2VEC)
         return frame["row"].to_numpy(), frame.drop(columns="row").to_numpy()
 
-    def _why_missing(self, arch: Arch, row: int, column: Column) -> str:
+    def why_missing(self, arch: Arch, row: int, column: Column) -> str:
+        """Return which seeds a cell was trained with."""
         if column.split != "valid":
-            return super()._why_missing(arch, row, column)
+            return super().why_missing(arch, row, column)
         seeds = int(self._array(VALID[column.dataset], "n_seeds")[row])
         have = ", ".join(map(str, SEEDS[:seeds]))
         return (

@@ -35,12 +35,13 @@ import numpy as np
 
 from nasrepro.benchmarks import registry
 from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
-from nasrepro.benchmarks.listed import Computed, ListedBenchmark, Listing
 from nasrepro.benchmarks.raw import nb301 as files
+from nasrepro.benchmarks.surrogates import boosting, nb301_ensemble
 from nasrepro.benchmarks.surrogates import nb301 as surrogate
-from nasrepro.benchmarks.surrogates import nb301_ensemble
-from nasrepro.benchmarks.surrogates.nb301 import CrossValidation, Surrogate
-from nasrepro.benchmarks.tabular import Field, Source
+from nasrepro.benchmarks.surrogates.boosting import Boosted
+from nasrepro.benchmarks.surrogates.nb301 import Surrogate
+from nasrepro.benchmarks.surrogates.validation import CrossValidation
+from nasrepro.benchmarks.tabular import Computed, Field, ListedBenchmark, Listing, Source
 from nasrepro.seeding import numpy_stream
 from nasrepro.spaces.darts.genotype import Pair
 from nasrepro.spaces.darts.space import NB301
@@ -128,27 +129,25 @@ class NB301Benchmark(ListedBenchmark[Pair]):
         """Return every column whose files are on this machine now (they are verified when read)."""
         return super().columns() if LABELS.is_here() else []
 
-    def listed(self) -> Listing[Pair]:
-        """Return the cells with a public prediction or proxy."""
+    @cached_property
+    def listing(self) -> Listing[Pair]:
+        """The cells with a public prediction or proxy."""
         return Listing(self.space, files.read_cells(LABELS.load(files.N_LISTED)))
 
     def facts(self) -> dict[str, Any]:
-        """Return the cross-validated figures of our surrogate, what the error of the public code does to it, and how
-        well the official ensemble, where it is here, agrees with its own public predictions."""
+        """Return the cross-validated figures of our surrogate and of boosted trees beside it, what the error of the
+        public code does to it, and how well the official ensemble, where it is here, agrees with its own public
+        predictions."""
         from scipy.stats import kendalltau  # takes half a second to import
 
-        found: dict[str, Any] = {f"surrogate: {name}": value for name, value in asdict(self.figures).items()}
-        effect, _ = misreading_effect()
-        low, median, high = effect.quantiles
-        found |= {
-            "public code's misreading: random architectures": effect.architectures,
-            "public code's misreading: Kendall tau, meant against evaluated": effect.kendall_tau,
-            "public code's misreading: change, points, mean": effect.mean,
-            "public code's misreading: change, points, standard deviation": effect.sd,
-            "public code's misreading: change, points, 5 %, median, 95 %": f"{low:.2f}, {median:.2f}, {high:.2f}",
-            "public code's misreading: share of the best tenth that stays in it": effect.best_kept,
-            "public code's misreading: share of architectures it reads rightly": effect.unchanged,
+        found: dict[str, Any] = {
+            f"{model}: {name}": value
+            for model, validated in (("surrogate", self.figures), ("xgboost", self.boosted.figures))
+            for name, value in asdict(validated).items()
+            if not np.isnan(value)
         }
+        effect, _ = misreading_effect()
+        found |= {f"public code's misreading: {name}": value for name, value in effect.items()}
         if ENSEMBLE.is_here():
             labels = LABELS.load(files.N_LISTED).dropna(subset="accuracy")
             public, own = labels["accuracy"].to_numpy(), self._ensemble.predict(files.read_cells(labels))
@@ -170,10 +169,13 @@ class NB301Benchmark(ListedBenchmark[Pair]):
 
     @cached_property
     def _fitted(self) -> tuple[Surrogate, CrossValidation]:
-        frame = TRAINING.load(files.N_LISTED)
-        features = frame.filter(regex="^feature ").to_numpy()
-        made_of = [TRAINING.version, *TRAINING.checksums().values()]
-        return surrogate.fitted(self.name, made_of, features, frame["accuracy"].to_numpy(), files.FEATURE_GROUPS)
+        return surrogate.fitted(self.name, *_training(), files.FEATURE_GROUPS)
+
+    @cached_property
+    def boosted(self) -> Boosted:
+        """Boosted trees on the features of our surrogate, judged on its folds."""
+        made_of, features, accuracy = _training()
+        return boosting.fitted(self.name, made_of, features, accuracy, surrogate.folds_of_rows(len(accuracy)))
 
     @cached_property
     def _ensemble(self) -> nb301_ensemble.Ensemble:
@@ -201,34 +203,21 @@ class NB301Benchmark(ListedBenchmark[Pair]):
         )
 
 
-@dataclass(frozen=True)
-class MisreadingEffect:
-    """What evaluating another genotype than the generated one does, measured on random architectures.
-
-    Attributes:
-        architectures: number of them.
-        kendall_tau: rank correlation of the accuracies of what was generated and of what was evaluated.
-        mean, sd, quantiles: of evaluated minus generated, in points; quantiles at 5, 50 and 95 %.
-        best_kept: share of the best tenth that is still in the best tenth.
-        unchanged: share of architectures that are the same for the public code.
-    """
-
-    architectures: int
-    kendall_tau: float
-    mean: float
-    sd: float
-    quantiles: tuple[float, float, float]
-    best_kept: float
-    unchanged: float
+def _training() -> tuple[list[object], np.ndarray, np.ndarray]:
+    """Return what a surrogate is made of, its features and its labels."""
+    frame = TRAINING.load(files.N_LISTED)
+    features = frame.filter(regex="^feature ").to_numpy()
+    return [TRAINING.version, *TRAINING.checksums().values()], features, frame["accuracy"].to_numpy()
 
 
 def misreading_effect(
     architectures: int = 2_000, seed: int = 0, column: Column = SURROGATE_ACCURACY
-) -> tuple[MisreadingEffect, np.ndarray]:
+) -> tuple[dict[str, Any], np.ndarray]:
     """Measure how the error of the public code (`darts_genotype.misread`) changes the accuracy of random architectures.
 
     Returns:
-        The summary, and the accuracies of what was generated and of what was evaluated (float64, 2 x B).
+        What it does, by name (changes are of evaluated minus generated, in points), and the accuracies of what was
+        generated and of what was evaluated (float64, 2 x B).
     """
     from scipy.stats import kendalltau  # takes half a second to import
 
@@ -236,14 +225,17 @@ def misreading_effect(
     archs = [NB301.sample(rng) for _ in range(architectures)]
     meant, read = values = np.stack([NB301Benchmark(m).query_many(archs, column) for m in (False, True)])
     change = read - meant
+    low, median, high = np.quantile(change, [0.05, 0.5, 0.95]).tolist()
     best, best_read = (set(np.argsort(-v)[: architectures // 10].tolist()) for v in values)
-    effect = MisreadingEffect(
-        architectures=architectures,
-        kendall_tau=float(kendalltau(meant, read).statistic),
-        mean=float(change.mean()),
-        sd=float(change.std()),
-        quantiles=tuple(np.quantile(change, [0.05, 0.5, 0.95]).tolist()),
-        best_kept=len(best & best_read) / len(best),
-        unchanged=float(np.mean([NB301.key(a) == NB301.key(NB301.misread(a)) for a in archs])),
-    )
+    effect = {
+        "random architectures": architectures,
+        "Kendall tau, meant against evaluated": float(kendalltau(meant, read).statistic),
+        "change, points, mean": float(change.mean()),
+        "change, points, standard deviation": float(change.std()),
+        "change, points, 5 %, median, 95 %": f"{low:.2f}, {median:.2f}, {high:.2f}",
+        "share of the best tenth that stays in it": len(best & best_read) / len(best),
+        "share of architectures it reads rightly": float(
+            np.mean([NB301.key(a) == NB301.key(NB301.misread(a)) for a in archs])
+        ),
+    }
     return effect, values

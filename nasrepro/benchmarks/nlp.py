@@ -39,10 +39,9 @@ from functools import cached_property, partial
 import numpy as np
 
 from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
-from nasrepro.benchmarks.listed import Computed, ListedBenchmark, Listing
 from nasrepro.benchmarks.raw import nlp as files
 from nasrepro.benchmarks.surrogates.nlp import NLPSurrogate
-from nasrepro.benchmarks.tabular import Field, Source
+from nasrepro.benchmarks.tabular import Computed, Field, ListedBenchmark, Listing, Source
 from nasrepro.spaces.nlp.cell import LINEAR, WORD, Cell
 from nasrepro.spaces.nlp.space import NLP, NLPSpace
 
@@ -161,16 +160,19 @@ class NLPBenchmark(ListedBenchmark[Cell]):
         return NLPSurrogate(cells, frame["loss"].to_numpy(), frame["diverged"].to_numpy(), made_of)
 
     def facts(self) -> dict[str, float]:
-        """Return the cross-validated figures of our surrogate, and those of a plain model."""
+        """Return the cross-validated figures of our surrogate, of a plain model and of boosted trees beside it."""
+        parts = {f"surrogate {part}": figures for part, figures in asdict(self.surrogate.figures).items()}
+        parts["xgboost loss"] = asdict(self.surrogate.boosted.figures)
         return {
-            f"surrogate {part}: {name}": value
-            for part, figures in asdict(self.surrogate.figures).items()
+            f"{part}: {name}": value
+            for part, figures in parts.items()
             for name, value in figures.items()
             if not np.isnan(value)
         }
 
-    def listed(self) -> Listing[Cell]:
-        """Return the cells of the published recipes."""
+    @cached_property
+    def listing(self) -> Listing[Cell]:
+        """The cells of the published recipes."""
         return files.listing()
 
     def _note(self, arch: Cell) -> str:
@@ -187,7 +189,7 @@ class NLPBenchmark(ListedBenchmark[Cell]):
         """Return whether the trainings of a cell diverged, or it was never trained."""
         if column.dataset == PTB and column.split == "test":
             of_seed = column.seed != MEAN
-            n = self._table.label(row, LOGS, f"n_finite{column.seed}" if of_seed else "n_logged")
+            n = self._array(LOGS, f"n_finite{column.seed}" if of_seed else "n_logged")[row]
             if np.isnan(n):
                 return super().why_missing(arch, row, column)
             what = f"its trainings with seed {column.seed}" if of_seed else f"its {n:.0f} logged trainings"

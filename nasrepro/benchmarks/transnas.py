@@ -28,9 +28,8 @@ Zero-cost proxies (NAS-Bench-Suite-Zero): `zen` on all tasks, `synflow` on four,
 
 from __future__ import annotations
 
-import ast
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +37,11 @@ import numpy as np
 import pandas as pd
 
 from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
-from nasrepro.benchmarks.raw.archives import json_files
+from nasrepro.benchmarks.raw.reading import holds, number, scores_table
 from nasrepro.benchmarks.tabular import Field, Source, TabularBenchmark
-from nasrepro.errors import CorruptData, InvalidArchitecture
 from nasrepro.spaces.edge_cell import Arch
-from nasrepro.spaces.transnas import TNB101_MACRO, TNB101_MICRO, TNB101MacroSpace, TNB101MicroSpace
+from nasrepro.spaces.naslib import from_naslib
+from nasrepro.spaces.transnas import TNB101_MACRO, TNB101_MICRO
 
 TASKS = {  # task -> metric and epochs
     "class_scene": ("accuracy", 25),
@@ -75,75 +74,43 @@ METRICS = by_name(
     )
 )
 
-_MALFORMED = (AttributeError, KeyError, TypeError, ValueError, IndexError, SyntaxError, InvalidArchitecture)
 
-
-def archive_table(
-    path: Path, space: TNB101MicroSpace | TNB101MacroSpace, tasks: Sequence[str], proxy: str
-) -> pd.DataFrame:
-    """Parse an archive of lists of networks, each with a proxy and the value of the last epoch.
+def archive_table(path: Path, space: str, proxy: str) -> pd.DataFrame:
+    """Parse an archive of lists of networks of a space, each with a proxy and the value of the last epoch.
 
     Fields: the name of each task (its metric) and `<task> <proxy>`.
     """
-    values = {field: np.full(space.size, np.nan) for task in tasks for field in (task, f"{task} {proxy}")}
-    wanted = f"transbench101_{space.name.removeprefix('tnb101-')}"
-    try:
-        for name, entries in json_files(path):
-            _, space_name, task, _ = name.split("--")
-            if space_name != wanted:
-                continue
-            rows = space.rows([_arch(entry["arch"]) for entry in entries])
-            values[task][rows] = [float(entry["val_accuracy"]) for entry in entries]
-            values[f"{task} {proxy}"][rows] = [float(entry[proxy]["score"]) for entry in entries]
-    except _MALFORMED as error:
-        raise CorruptData(f"{path} does not hold values of {space.title}: {error!r}.") from error
-    frame = pd.DataFrame({"row": np.arange(space.size), **values})
-    if frame.isna().any(axis=None):
-        raise CorruptData(f"{path} does not hold a value of every network of {space.title} on {', '.join(tasks)}.")
-    return frame
+    form = f"{space}:string" if space == TNB101_MICRO.name else space  # the files are made of NASLib's queries
+    tasks = SYNFLOW_TASKS if proxy == "synflow" else TASKS
+    fields = {(task, "val_accuracy"): task for task in tasks} | {(task, proxy): f"{task} {proxy}" for task in tasks}
+    prefix = f"transbench101_{space.removeprefix('tnb101-')}"
+    return scores_table(path, {s.name: s for s in (TNB101_MICRO, TNB101_MACRO)}[space], form, prefix, fields)
 
 
 def sample_table(path: Path) -> pd.DataFrame:
     """Parse the JSON file of 711 micro cells. Fields: `<task> best` and `<task> <proxy>`."""
-    try:
+    with holds(path, "the sample of TransNAS-Bench-101 micro cells"):
         content: Any = json.loads(path.read_bytes())
         cells = list(content[next(iter(TASKS))])
-        columns: dict[str, Any] = {"row": TNB101_MICRO.rows([_arch(cell) for cell in cells])}
+        columns: dict[str, Any] = {
+            "row": TNB101_MICRO.rows([from_naslib("tnb101-micro:string", cell) for cell in cells])
+        }
         for task in TASKS:
             entries = [content[task][cell] for cell in cells]
             columns[f"{task} best"] = np.array([float(entry["val_accuracy"]) for entry in entries])
             for proxy in SAMPLE_PROXIES:
-                columns[f"{task} {proxy}"] = np.array([float(entry[proxy]["score"]) for entry in entries])
+                columns[f"{task} {proxy}"] = np.array([number(entry[proxy]) for entry in entries])
         return pd.DataFrame(columns)
-    except _MALFORMED as error:
-        raise CorruptData(f"{path} does not hold the sample of TransNAS-Bench-101 micro cells: {error!r}.") from error
 
 
-def _arch(text: str) -> Arch:
-    found: Arch = ast.literal_eval(text)  # NASLib's tuple is the architecture in both spaces
-    return found
-
-
-def _micro_final(path: Path) -> pd.DataFrame:
-    return archive_table(path, TNB101_MICRO, tuple(TASKS), "zen")
-
-
-def _macro_final(path: Path) -> pd.DataFrame:
-    return archive_table(path, TNB101_MACRO, tuple(TASKS), "zen")
-
-
-def _micro_synflow(path: Path) -> pd.DataFrame:
-    return archive_table(path, TNB101_MICRO, SYNFLOW_TASKS, "synflow")
-
-
-def _macro_synflow(path: Path) -> pd.DataFrame:
-    return archive_table(path, TNB101_MACRO, SYNFLOW_TASKS, "synflow")
-
-
-MICRO_FINAL = Source(("tnb101_micro_final_zen.zip",), _micro_final)
-MACRO_FINAL = Source(("tnb101_macro_final_zen.zip",), _macro_final)
-MICRO_SYNFLOW = Source(("tnb101_synflow.zip",), _micro_synflow)
-MACRO_SYNFLOW = Source(("tnb101_synflow.zip",), _macro_synflow)
+MICRO_FINAL, MACRO_FINAL = (
+    Source((f"tnb101_{which}_final_zen.zip",), archive_table, arguments=(f"tnb101-{which}", "zen"))
+    for which in ("micro", "macro")
+)
+MICRO_SYNFLOW, MACRO_SYNFLOW = (
+    Source(("tnb101_synflow.zip",), archive_table, arguments=(f"tnb101-{which}", "synflow"))
+    for which in ("micro", "macro")
+)
 SAMPLE = Source(("tnb101_micro_zc_sample.json",), sample_table)
 
 

@@ -128,7 +128,7 @@ def registry_table() -> Table:
         text("Source", lambda f: f"[{f.get('package') or '/'.join(f['url'].split('/')[3:5])}]({f['url']})"),
         text("Licence", lambda f: f["licence"]),
         text("Size", lambda f: f"{f['bytes'] / 1e6:.1f} MB"),
-        text("Checksum", lambda f: f"`{(f.get('sha256') or f['git_blob'])[:12]}`"),
+        text("Checksum", lambda f: f"`{f['sha256'][:12]}`"),
     )
     caption = "The files behind this study, with the beginning of the checksum against which each is checked."
     cited = [f"Please cite with them: {text}" for text in registry["citations"].values()]

@@ -7,21 +7,22 @@ the refinement goes on; the order that gives the smallest graph wins. That is ex
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 _Sides = tuple[Sequence[Sequence[int]], ...]  # by node: what it reads, its readers, its partner
 
 
 def canonical_order(
-    labels: Sequence[int], inputs: Sequence[Sequence[int]], partners: Sequence[int] | None = None
+    labels: Sequence[Any], inputs: Sequence[Sequence[int]], partners: Sequence[int] | None = None
 ) -> list[int]:
     """Return an order of the nodes in which isomorphic graphs are equal; it is topological.
 
     Args:
         labels: what a node is; an isomorphism keeps labels. Among nodes of one depth those of smaller labels come
             first.
-        inputs: the nodes that each node reads, all of them earlier in the list; their order does not matter.
+        inputs: the nodes that each node reads, all of them earlier in the list; their order does not matter, but how
+            often one of them is read does.
         partners: a second relation that isomorphisms keep, symmetric: the partner of each node, or the node itself.
     """
     depths: list[int] = []
@@ -46,7 +47,7 @@ def _search(colours: list[int], sides: _Sides) -> tuple[list[Any], list[int]]:
     tried = set()
     for node in range(n):
         # Nodes with the same inputs, the same readers and no partner can be swapped: one of them is enough.
-        twin = tuple(frozenset(side[node]) - {node} for side in sides)
+        twin = tuple(tuple(sorted(i for i in side[node] if i != node)) for side in sides)
         if colours[node] == shared and twin not in tried:
             tried.add(twin)
             first = [2 * c + 1 for c in colours]
@@ -72,3 +73,19 @@ def _ranks(values: list[Any]) -> list[int]:
     """Return the rank of each value among the distinct values, from 0."""
     rank = {value: r for r, value in enumerate(sorted(set(values)))}
     return [rank[value] for value in values]
+
+
+def topological_order(inputs: Sequence[Iterable[int]]) -> list[int] | None:
+    """Return an order in which each node comes after those that it reads, None where there is a cycle.
+
+    Of the nodes that may come next the one of the lowest number does.
+    """
+    order: list[int] = []
+    left = list(range(len(inputs)))
+    while left:
+        ready = next((node for node in left if set(inputs[node]).issubset(order)), None)
+        if ready is None:
+            return None
+        left.remove(ready)
+        order.append(ready)
+    return order

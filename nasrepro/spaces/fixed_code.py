@@ -51,9 +51,8 @@ class _EdgeCode:
     """One operation per edge of the cell."""
 
     def __init__(self, space: EdgeCellSpace) -> None:
-        base = len(space.operations)
-        self.choices, self.rates = np.full(6, base), np.full(6, 1 / 6)
-        self._place_values = base ** np.arange(5, -1, -1)
+        self.choices, self.rates = np.full(6, space.base), np.full(6, 1 / 6)
+        self._place_values = space.place_values
 
     def of_rows(self, rows: np.ndarray) -> np.ndarray:
         codes: np.ndarray = np.asarray(rows)[:, None] // self._place_values % self.choices

@@ -12,10 +12,10 @@ are isomorphic as labelled directed multigraphs.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, permutations, product
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+from nasrepro.spaces.canonical import canonical_order
 
 _CELL_INPUT = -1
 
@@ -64,52 +64,10 @@ def computation_graph(edges: Iterable[CellEdge], n_nodes: int) -> tuple[list[_In
 def functional_key(edges: Sequence[CellEdge], n_nodes: int) -> str:
     """Return the canonical form of the computation graph, e.g. `nor_conv_3x3(x);out(0,x)`; `out()` if it is zero."""
     instances, output = computation_graph(edges, n_nodes)
-    return min(_serialise(instances, output, order) for order in _orders(instances, output))
-
-
-def _colours(instances: list[_Instance], output: tuple[int, ...]) -> list[int]:
-    """Colour the instances so that isomorphisms keep colours (refinement by operations, inputs and users)."""
-    users: list[Counter[int]] = [Counter() for _ in instances]
-    for i, instance in enumerate(instances):
-        for j in instance.inputs:
-            if j >= 0:
-                users[j][i] += 1
-    signatures: list[tuple[object, ...]] = [
-        (instance.operation, instance.inputs.count(_CELL_INPUT), output.count(i))
-        for i, instance in enumerate(instances)
-    ]
-    colours: list[int] = []
-    while True:
-        palette = {s: c for c, s in enumerate(sorted(set(signatures), key=repr))}
-        refined = [palette[s] for s in signatures]
-        if len(palette) == len(set(colours)):
-            return refined
-        colours = refined
-        signatures = [
-            (
-                colours[i],
-                tuple(sorted(colours[j] for j in instance.inputs if j >= 0)),
-                tuple(sorted(colours[u] for u, times in users[i].items() for _ in range(times))),
-            )
-            for i, instance in enumerate(instances)
-        ]
-
-
-def _orders(instances: list[_Instance], output: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """Yield the orders of the instances that a canonical form must try: by colour, and all orders within a colour."""
-    colours = _colours(instances, output)
-    by_colour = sorted(range(len(instances)), key=colours.__getitem__)
-    groups = [list(group) for _, group in groupby(by_colour, key=colours.__getitem__)]
-    for choice in product(*(permutations(group) for group in groups)):
-        yield tuple(i for group in choice for i in group)
-
-
-def _serialise(instances: list[_Instance], output: tuple[int, ...], order: tuple[int, ...]) -> str:
-    place = {old: new for new, old in enumerate(order)}
-
-    def inputs(which: tuple[int, ...]) -> str:
-        return ",".join(sorted("x" if j == _CELL_INPUT else str(place[j]) for j in which))
-
-    return ";".join(
-        [f"{instances[i].operation}({inputs(instances[i].inputs)})" for i in order] + [f"out({inputs(output)})"]
-    )
+    # node 0 is the input, then the instances, last the output
+    labels = ["x", *(instance.operation for instance in instances), "out"]
+    inputs = [[], *([1 + j for j in read] for read in (*(instance.inputs for instance in instances), output))]
+    last = len(labels) - 1
+    order = [0, *(node for node in canonical_order(labels, inputs) if 0 < node < last), last]
+    names = {node: "x" if node == 0 else str(place - 1) for place, node in enumerate(order)}
+    return ";".join(f"{labels[node]}({','.join(sorted(names[i] for i in inputs[node]))})" for node in order[1:])

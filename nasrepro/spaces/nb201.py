@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 
 from nasrepro.errors import InvalidArchitecture, did_you_mean
-from nasrepro.spaces.edge_cell import CELL_EDGES, GRAPH_EDGES, INPUT, OUTPUT, Arch, EdgeCellSpace
+from nasrepro.spaces.edge_cell import CELL_EDGES, Arch, EdgeCellSpace
 from nasrepro.spaces.functional import CellEdge, functional_key
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -27,8 +27,6 @@ class NB201Space(EdgeCellSpace):
     title = "NAS-Bench-201"
     operations = OPERATIONS
     node_classes = NODE_CLASSES
-    naslib_edges = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
-    naslib_operations = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 
     def functional_key(self, arch: Arch) -> str:
         """Return a key that is equal exactly for cells that compute the same function because of `skip_connect` and
@@ -66,16 +64,3 @@ def _functional_key(arch: Arch) -> str:
 
 
 NB201 = NB201Space()
-
-__all__ = [
-    "CELL_EDGES",
-    "GRAPH_EDGES",
-    "INPUT",
-    "NB201",
-    "NODE_CLASSES",
-    "N_FUNCTIONS",
-    "OPERATIONS",
-    "OUTPUT",
-    "Arch",
-    "NB201Space",
-]

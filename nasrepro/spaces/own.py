@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from itertools import combinations, permutations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +19,7 @@ import numpy as np
 
 from nasrepro.errors import InvalidArchitecture, did_you_mean
 from nasrepro.spaces.base import INVALID, FiniteSpace
-from nasrepro.spaces.canonical import canonical_order
+from nasrepro.spaces.canonical import canonical_order, topological_order
 
 if TYPE_CHECKING:
     from nasrepro.graphs import Graphs
@@ -89,7 +88,7 @@ class OwnSpace(FiniteSpace[Cell]):
             check_form(cell)
         if not forms:
             raise InvalidArchitecture("A space of your own needs at least one cell.", "nodes")
-        self.name = name
+        self.name, self.title = name, f"The space {name}"
         self.node_classes = tuple(sorted({op for cell in forms for op in cell.operations}))
         self.max_nodes = max(len(cell.operations) for cell in forms)
         self._class_of = {operation: k for k, operation in enumerate(self.node_classes)}
@@ -105,10 +104,6 @@ class OwnSpace(FiniteSpace[Cell]):
         self._profiles = {_profile(cell) for cell in self._cells}
         self._near: dict[int, list[int]] = {}
         self.size = len(self._cells)
-
-    def sample(self, rng: np.random.Generator) -> Cell:
-        """Draw one of the listed cells uniformly."""
-        return self._cells[int(rng.integers(self.size))]
 
     def check(self, arch: Cell) -> None:
         """Raise `InvalidArchitecture` unless `arch` is isomorphic to a listed cell; its kind is `nodes`, `operations`,
@@ -132,10 +127,7 @@ class OwnSpace(FiniteSpace[Cell]):
             f"{to_string(arch)} is none of the {self.size:,} listed cells: nothing is known of it.", "unlisted"
         )
 
-    def from_index(self, row: int) -> Cell:
-        """Return the cell of a row; the inverse of `index`."""
-        if not 0 <= row < self.size:
-            raise InvalidArchitecture(f"The space {self.name} has the rows 0 to {self.size - 1}, not {row}.")
+    def _at(self, row: int) -> Cell:
         return self._cells[row]
 
     def key(self, arch: Cell) -> str:
@@ -170,43 +162,17 @@ class OwnSpace(FiniteSpace[Cell]):
         (labels_a, adj_a), (labels_b, adj_b) = ((self._classes(cell), cell.adjacency) for cell in cells)
         return graph_edit_distance(labels_a, adj_a, labels_b, adj_b)
 
-    def encode(self, archs: Sequence[Cell]) -> Graphs:
-        """Return the graph form of cells (B x `max_nodes`), each as it is listed, padded by the mask."""
-        return self.encode_rows(self.rows(archs))
-
-    def encode_rows(self, rows: np.ndarray) -> Graphs:
-        """Return the graph form of the cells with these rows (int64, B)."""
-        import torch
-
+    def _encode(self, rows: np.ndarray) -> Graphs:
         from nasrepro.graphs import Graphs
 
-        rows = np.asarray(rows, dtype=np.int64)
-        if len(rows) and not 0 <= rows.min() <= rows.max() < self.size:
-            raise InvalidArchitecture(
-                f"The space {self.name} has the rows 0 to {self.size - 1}, not {rows.min()} to {rows.max()}."
-            )
-        nodes, pairs, sizes = (torch.from_numpy(values[rows]) for values in self._arrays)
-        return Graphs(nodes.long(), pairs.long(), torch.arange(self.max_nodes) < sizes[:, None])
+        cells = [self._cells[row] for row in rows.tolist()]
+        return Graphs.from_edges([(self._classes(cell), cell.edges) for cell in cells], self.max_nodes)
 
-    def decode_rows(self, graphs: Graphs) -> tuple[np.ndarray, list[str]]:
-        """Return the row of each graph (int64, B; -1 where invalid) and why a graph is invalid ("" where it is valid):
-        `nodes`, `operations` or `unlisted`."""
-        rows, kinds = np.full(len(graphs), INVALID), [""] * len(graphs)
-        for b, cell in enumerate(self._read(graphs)):
-            try:
-                rows[b] = self.index(cell)
-            except InvalidArchitecture as error:
-                kinds[b] = error.kind
-        return rows, kinds
-
-    def decode_with_reasons(self, graphs: Graphs) -> tuple[list[Cell | None], list[str]]:
-        """Return the cell of each graph, None where it is invalid, and the reasons of `decode_rows`."""
-        rows, kinds = self.decode_rows(graphs)
-        return [None if row == INVALID else self._cells[row] for row in rows.tolist()], kinds
-
-    def decode_one(self, graph: Graphs, index: int = 0) -> Cell:
-        """Return the cell of one graph of a batch; raise `InvalidArchitecture` with the precise reason."""
-        return self._cells[self.index(next(self._read(graph[index : index + 1])))]
+    def read(self, nodes: list[int], adjacency: np.ndarray) -> Cell:
+        """Return the listed form of the cell of one graph; what is wrong is of kind `nodes`, `operations` or
+        `unlisted`."""
+        edges = tuple((i, j) for i, j in np.argwhere(adjacency).tolist())
+        return self._cells[self.index(Cell(tuple(self.class_names(nodes)), edges))]
 
     def to_string(self, arch: Cell) -> str:
         """Return the listed form as JSON, e.g. `{"operations": ["input", "output"], "edges": [[0, 1]]}`."""
@@ -240,26 +206,6 @@ class OwnSpace(FiniteSpace[Cell]):
     def _classes(self, cell: Cell) -> list[int]:
         return [self._class_of[operation] for operation in cell.operations]
 
-    def _read(self, graphs: Graphs) -> Iterator[Cell]:
-        """Yield what each graph says; not every one is a cell."""
-        places = list(combinations(range(graphs.n_nodes), 2))
-        names = dict(enumerate(self.node_classes))
-        sizes = graphs.mask.sum(1).tolist()
-        for n, nodes, pairs in zip(sizes, graphs.nodes.tolist(), graphs.pairs.cpu().numpy(), strict=True):
-            edges = tuple(places[k] for k in np.flatnonzero(pairs).tolist() if places[k][1] < n)
-            yield Cell(tuple(names.get(c, f"class {c}") for c in nodes[:n]), edges)
-
-    @cached_property
-    def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Node classes (size x N), pairs (size x P) and numbers of nodes (size) of the listed cells."""
-        place = {pair: k for k, pair in enumerate(combinations(range(self.max_nodes), 2))}
-        nodes = np.zeros((self.size, self.max_nodes), dtype=np.int64)
-        pairs = np.zeros((self.size, len(place)), dtype=np.int8)
-        for row, cell in enumerate(self._cells):
-            nodes[row, : len(cell.operations)] = self._classes(cell)
-            pairs[row, [place[edge] for edge in cell.edges]] = 1
-        return nodes, pairs, np.array([len(cell.operations) for cell in self._cells])
-
 
 def to_string(cell: Cell) -> str:
     """Return a cell as JSON."""
@@ -282,7 +228,7 @@ def _edited(cell: Cell, names: Sequence[str]) -> Iterator[Cell]:
     for i, j in permutations(range(n), 2):
         if (i, j) not in edges and (j, i) not in edges:
             more = (*edges, (i, j))
-            order = list(range(n)) if i < j else _topological_order(n, more)
+            order = list(range(n)) if i < j else topological_order([[a for a, b in more if b == k] for k in range(n)])
             if order is not None:
                 yield _reordered(operations, more, order)
     for i in range(n):
@@ -290,18 +236,6 @@ def _edited(cell: Cell, names: Sequence[str]) -> Iterator[Cell]:
             yield _reordered(operations, edges, [k for k in range(n) if k != i])
     if n < MAX_NODES:
         yield from (Cell((*operations, name), edges) for name in names)
-
-
-def _topological_order(n: int, edges: Sequence[Edge]) -> list[int] | None:
-    """Return an order of n nodes in which every edge runs forward, None where there is a cycle."""
-    order: list[int] = []
-    while len(order) < n:
-        blocked = {j for i, j in edges if i not in order}
-        ready = next((node for node in range(n) if node not in order and node not in blocked), None)
-        if ready is None:
-            return None
-        order.append(ready)
-    return order
 
 
 def _reordered(operations: Sequence[str], edges: Iterable[Edge], order: Sequence[int]) -> Cell:

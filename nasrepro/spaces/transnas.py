@@ -10,7 +10,6 @@ is in the space when 1 to 3 of its modules double the channels and 1 to 4 halve 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise, product
 from typing import TYPE_CHECKING
@@ -18,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasrepro.errors import InvalidArchitecture
-from nasrepro.spaces.base import FiniteSpace
-from nasrepro.spaces.edge_cell import Arch, EdgeCellSpace
+from nasrepro.spaces.base import FiniteSpace, is_id
+from nasrepro.spaces.edge_cell import INPUT, OUTPUT, Arch, EdgeCellSpace, read_inner
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -31,14 +30,12 @@ _MACRO_PATTERN = re.compile(r"64-([1-4]+)-basic")
 
 
 class TNB101MicroSpace(EdgeCellSpace):
-    """The 4,096 cells of the micro space. NASLib's tuples in the published proxy files are these tuples as they are."""
+    """The 4,096 cells of the micro space."""
 
     name = "tnb101-micro"
     title = "TransNAS-Bench-101 micro"
     operations = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3")
     node_classes = ("output", "input", "nor_conv_1x1", "nor_conv_3x3", "skip_connect", "none")
-    naslib_edges = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-    naslib_operations = operations
 
     def to_string(self, arch: Arch) -> str:
         """Return the native string, e.g. `64-41414-1_02_333`."""
@@ -56,7 +53,6 @@ class TNB101MicroSpace(EdgeCellSpace):
         return tuple(map(int, match.groups()))
 
 
-INPUT, OUTPUT = 1, 0  # node classes of the two terminals
 MODULES = ("normal", "double_channels", "halve_resolution", "double_channels_halve_resolution")  # types 1 to 4
 LENGTHS = range(4, 7)
 DOUBLINGS = range(1, 4)  # how many modules may double the channels (types 2 and 4)
@@ -77,14 +73,6 @@ class TNB101MacroSpace(FiniteSpace[Arch]):
     max_nodes = LENGTHS[-1] + 2
     size = 3_256
 
-    def all(self) -> Iterator[Arch]:
-        """Yield every network once, in the order of `index`."""
-        return iter(_networks())
-
-    def sample(self, rng: np.random.Generator) -> Arch:
-        """Draw a network uniformly."""
-        return _networks()[int(rng.integers(self.size))]
-
     def check(self, arch: Arch) -> None:
         """Raise `InvalidArchitecture` unless `arch` is a tuple of 4 to 6 module types with 1 to 3 doublings of the
         channels and 1 to 4 halvings of the resolution."""
@@ -93,7 +81,7 @@ class TNB101MacroSpace(FiniteSpace[Arch]):
                 f"A {self.title} network is a tuple of 4 to 6 module types, not {arch!r}.", "nodes"
             )
         for module in arch:
-            if not isinstance(module, int | np.integer) or isinstance(module, bool) or not 1 <= module <= 4:
+            if not is_id(module, len(MODULES), first=1):
                 ids = ", ".join(f"{i} {name}" for i, name in enumerate(MODULES, start=1))
                 raise InvalidArchitecture(f"There is no module type {module!r}; the types are {ids}.", "operations")
         doublings = sum(module in (2, 4) for module in arch)
@@ -113,10 +101,7 @@ class TNB101MacroSpace(FiniteSpace[Arch]):
         self.check(arch)
         return _row_of()[arch]
 
-    def from_index(self, row: int) -> Arch:
-        """Return the network of a row; the inverse of `index`."""
-        if not 0 <= row < self.size:
-            raise InvalidArchitecture(f"{self.title} has the rows 0 to {self.size - 1}, not {row}.")
+    def _at(self, row: int) -> Arch:
         return _networks()[row]
 
     def key(self, arch: Arch) -> str:
@@ -158,90 +143,24 @@ class TNB101MacroSpace(FiniteSpace[Arch]):
         self.check(arch)
         return arch
 
-    def to_naslib(self, arch: Arch) -> tuple[int, ...]:
-        """Return NASLib's tuple, which is the tuple of module types."""
-        self.check(arch)
-        return arch
+    def _encode(self, rows: np.ndarray) -> Graphs:
+        from nasrepro.graphs import Graphs
 
-    def from_naslib(self, ids: Sequence[int]) -> Arch:
-        """Return the network of a NASLib tuple, which may be padded with zeros; the inverse of `to_naslib`."""
-        arch = tuple(i for i in ids if i != 0)
-        self.check(arch)
-        return arch
+        chains = [[INPUT, *(_FIRST_MODULE + module - 1 for module in self._at(row)), OUTPUT] for row in rows.tolist()]
+        return Graphs.from_edges([(nodes, pairwise(range(len(nodes)))) for nodes in chains], self.max_nodes)
 
-    def encode(self, archs: Sequence[Arch]) -> Graphs:
-        """Return the graph form of the networks (B x 8 nodes, padding last)."""
-        return self.encode_rows(self.rows(archs))
+    def read(self, nodes: list[int], adjacency: np.ndarray) -> Arch:
+        """Return the network of one graph.
 
-    def encode_rows(self, rows: np.ndarray) -> Graphs:
-        """Return the graph form of the networks with these rows (int64, B)."""
-        import torch
-
-        from nasrepro.graphs import Graphs, pair_indices
-
-        n = self.max_nodes
-        modules = np.zeros((len(rows), n), dtype=np.int64)  # of node k + 1 in column k; 0 where there is none
-        for line, row in zip(modules, rows.tolist(), strict=True):
-            arch = self.from_index(row)
-            line[: len(arch)] = arch
-        counts = torch.from_numpy((modules > 0).sum(1))[:, None]
-        places = torch.arange(n)
-        nodes = torch.full((len(rows), n), OUTPUT)
-        nodes[:, 0] = INPUT
-        nodes[:, 1:] = torch.where(places[1:] <= counts, torch.from_numpy(modules)[:, :-1] + _FIRST_MODULE - 1, OUTPUT)
-        mask = places < counts + 2
-        first, second = pair_indices(n)
-        pairs = ((second == first + 1) & mask[:, second]).long()
-        return Graphs(nodes, pairs, mask)
-
-    def decode_with_reasons(self, graphs: Graphs) -> tuple[list[Arch | None], list[str]]:
-        """Return the network of each graph (None where invalid) and why a graph is invalid ("" where it is valid).
-
-        The reasons are, the first that applies: `nodes` (not 6 to 8), `edges` (not a chain), `terminals` (the first
-        node is not the input or the last not the output), `operations` (a node between them is no module), `stages`
-        (too few or too many doublings of the channels or halvings of the resolution).
+        What is wrong is of kind `nodes` (not 6 to 8), `edges` (not a chain), `terminals` (the first node is not the
+        input or the last not the output), `operations` (a node between them is no module) or `stages` (too few or too
+        many doublings of the channels or halvings of the resolution), the first that applies.
         """
-        sizes = graphs.mask.sum(1).tolist()
-        nodes, adjacency = graphs.nodes.tolist(), graphs.adjacency().cpu().numpy()
-        archs: list[Arch | None] = []
-        kinds: list[str] = []
-        for size, classes, edges in zip(sizes, nodes, adjacency, strict=True):
-            try:
-                archs.append(self._read(classes[:size], edges[:size, :size]))
-                kinds.append("")
-            except InvalidArchitecture as error:
-                archs.append(None)
-                kinds.append(error.kind)
-        return archs, kinds
-
-    def decode_one(self, graph: Graphs, index: int = 0) -> Arch:
-        """Return the network of one graph of a batch; raise `InvalidArchitecture` with the precise reason."""
-        one = graph[index : index + 1]
-        size = int(one.mask.sum())
-        return self._read(one.nodes[0, :size].tolist(), one.adjacency()[0, :size, :size].cpu().numpy())
-
-    def _read(self, classes: list[int], adjacency: np.ndarray) -> Arch:
-        size = len(classes)
+        size = len(nodes)
         if size - 2 not in LENGTHS:
             raise InvalidArchitecture(f"The graph has {size} nodes; a {self.title} network has 6 to 8.", "nodes")
-        if not np.array_equal(adjacency, np.eye(size, k=1)):
-            edges = set(zip(*(ends.tolist() for ends in adjacency.nonzero()), strict=True))
-            chain = set(pairwise(range(size)))
-            parts = [
-                f"{what} {', '.join(f'{i}->{j}' for i, j in sorted(which))}"
-                for what, which in (("missing", chain - edges), ("extra", edges - chain))
-                if which
-            ]
-            raise InvalidArchitecture(f"The edges are not those of a chain: {'; '.join(parts)}.", "edges")
-        names = [self.node_classes[c] if 0 <= c < len(self.node_classes) else f"class {c}" for c in classes]
-        if names[0] != "input":
-            raise InvalidArchitecture(f"The first node is {names[0]}, not input.", "terminals")
-        if names[-1] != "output":
-            raise InvalidArchitecture(f"The last node is {names[-1]}, not output.", "terminals")
-        for i, name in enumerate(names[1:-1], start=1):
-            if name not in MODULES:
-                raise InvalidArchitecture(f"Node {i} is {name}, not a module ({', '.join(MODULES)}).", "operations")
-        arch = tuple(c - _FIRST_MODULE + 1 for c in classes[1:-1])
+        names = read_inner(self, nodes, adjacency, set(pairwise(range(size))), MODULES)
+        arch = tuple(1 + MODULES.index(name) for name in names)
         self.check(arch)
         return arch
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import base64
-import binascii
 import gzip
 import json
 from functools import lru_cache
@@ -16,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from nasrepro.benchmarks.raw import safe_pickle
-from nasrepro.benchmarks.raw.archives import json_files
+from nasrepro.benchmarks.raw.reading import holds, json_files
 from nasrepro.benchmarks.raw.tfrecord import protobuf_fields, records
 from nasrepro.errors import CorruptData, InvalidArchitecture
+from nasrepro.spaces.naslib import from_naslib
 from nasrepro.spaces.nb101.enumeration import OPERATIONS, edge_bit, rows_of, used_vertices
 from nasrepro.spaces.nb101.parameters import trainable_parameters
 from nasrepro.spaces.nb101.space import NB101
@@ -28,7 +27,6 @@ SEEDS = (0, 1, 2)
 SPLITS = ("train", "valid", "test")
 PROXIES = ("epe_nas", "fisher", "flops", "grad_norm", "grasp", "jacov", "l2_norm", "params", "plain", "snip", "synflow")
 
-_MALFORMED = (AttributeError, KeyError, TypeError, ValueError, IndexError, SyntaxError, InvalidArchitecture)
 _SAME = 1e-12  # means of the same three accuracies differ by rounding alone
 
 
@@ -53,7 +51,7 @@ def one_shot_table(path1: Path, path2: Path, test_path: Path) -> pd.DataFrame:
     rows, parts = [], []
     for path in (path1, path2):
         frame = safe_pickle.load_frame(path)
-        try:
+        with holds(path, "a table of NAS-Bench-1Shot1"):
             errors = {
                 f"{split}{seed}": frame[f"{name}{seed + 1}"].astype(np.float64)
                 for split, name in (("valid", "val"), ("test", "test"))
@@ -64,8 +62,6 @@ def one_shot_table(path1: Path, path2: Path, test_path: Path) -> pd.DataFrame:
                 _candidates(text, [frame[f"node{v}"][k] for v in range(1, 6)])
                 for k, text in enumerate(frame["adj_matrix"])
             ]
-        except _MALFORMED as error:
-            raise CorruptData(f"{path} does not hold a table of NAS-Bench-1Shot1: {error!r}.") from error
         found = [near[np.abs(means[near] - value) < _SAME] for near, value in zip(found, mean, strict=True)]
         if not all(map(len, found)):
             raise CorruptData(f"{path} and {test_path} disagree on the test accuracy of a cell.")
@@ -87,14 +83,12 @@ def official_table(path: Path, test_path: Path) -> pd.DataFrame:
     trained = np.zeros(NB101.size, dtype=np.int64)
     order: dict[str, int] = {}  # official hash -> place of the cell in the file
     for number, record in enumerate(records(path)):
-        try:
+        with holds(path, f"NAS-Bench-101: record {number}"):
             key, epochs, _, _, metrics = json.loads(record)
             if epochs == EPOCHS:
                 place = order.setdefault(key, len(order))
                 values[place, :, trained[place]] = _final(base64.b64decode(metrics))
                 trained[place] += 1
-        except (*_MALFORMED, binascii.Error) as error:
-            raise CorruptData(f"{path} does not hold NAS-Bench-101: record {number}: {error!r}.") from error
     if (trained != len(SEEDS)).any():
         raise CorruptData(
             f"{path} does not hold three trainings of {EPOCHS} epochs of each of the {NB101.size:,} cells of "
@@ -115,12 +109,10 @@ def official_table(path: Path, test_path: Path) -> pd.DataFrame:
 
 def zen_table(path: Path) -> pd.DataFrame:
     """Parse the archive of Zen-scores. Field: zen."""
-    try:
+    with holds(path, "Zen-scores of NAS-Bench-101"):
         entries = [entry for _, content in json_files(path) for entry in content]
-        rows = [_row_of_tuple(entry["arch"]) for entry in entries]
+        rows = [NB101.index(from_naslib("nb101", entry["arch"])) for entry in entries]
         return pd.DataFrame({"row": rows, "zen": [float(entry["zen"]["score"]) for entry in entries]})
-    except _MALFORMED as error:
-        raise CorruptData(f"{path} does not hold Zen-scores of NAS-Bench-101: {error!r}.") from error
 
 
 def proxies_table(path: Path) -> pd.DataFrame:
@@ -128,12 +120,10 @@ def proxies_table(path: Path) -> pd.DataFrame:
 
     The 500 entries are matrices as drawn, 292 cells; the value of a cell is the mean over its entries.
     """
-    try:
+    with holds(path, "zero-cost proxies of NAS-Bench-101"):
         entries: dict[str, Any] = json.loads(path.read_bytes())["nasbench101"]["cifar10"]
         frame = pd.DataFrame({proxy: [float(entry[proxy]) for entry in entries.values()] for proxy in PROXIES})
-        by_cell = frame.groupby(np.array([_row_of_tuple(text) for text in entries]))
-    except _MALFORMED as error:
-        raise CorruptData(f"{path} does not hold zero-cost proxies of NAS-Bench-101: {error!r}.") from error
+        by_cell = frame.groupby(np.array([NB101.index(from_naslib("nb101", text)) for text in entries]))
     return by_cell.mean().assign(n=by_cell.size()).rename_axis("row").reset_index()
 
 
@@ -185,10 +175,6 @@ def _final(metrics: bytes) -> tuple[float, ...]:
     if last.get(1) != EPOCHS:
         raise ValueError(f"no evaluation after {EPOCHS} epochs")
     return float(last[3]), float(last[4]), float(last[5]), float(last[2])
-
-
-def _row_of_tuple(text: str) -> int:
-    return NB101.index(NB101.from_naslib(ast.literal_eval(text)))
 
 
 def _with_means(frame: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:

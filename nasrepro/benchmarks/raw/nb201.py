@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from nasrepro.benchmarks.raw import safe_pickle
-from nasrepro.benchmarks.raw.archives import json_files
+from nasrepro.benchmarks.raw.reading import cells_table, csv_lines, holds, scores_table
 from nasrepro.benchmarks.tabular import complete
-from nasrepro.errors import CorruptData, InvalidArchitecture
+from nasrepro.errors import CorruptData
 from nasrepro.spaces.nb201 import NB201
 
 SEEDS = (0, 1, 2)
@@ -23,7 +21,6 @@ PROXIES = (
 )
 _MINI_NAMES = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16-120": "imagenet"}
 _ZEN_NAMES = {"cifar10": "cifar10", "cifar100": "cifar100", "ImageNet16-120": "imagenet16-120"}
-_MALFORMED = (AttributeError, KeyError, TypeError, ValueError, IndexError, SyntaxError, InvalidArchitecture)
 
 
 def valid_table(path: Path) -> pd.DataFrame:
@@ -32,7 +29,7 @@ def valid_table(path: Path) -> pd.DataFrame:
     Fields: seed0..2, mean, n_seeds, train_time (s), parameters (M), latency (s).
     """
     content: Any = safe_pickle.load(path)
-    try:
+    with holds(path, "the NAS-Bench-201 validation table"):
         accuracies = [cell["val_acc"] for cell in content.values()]
         values = np.array([(*seeds, *[np.nan] * (3 - len(seeds))) for seeds in accuracies], dtype=np.float64)
         columns: dict[str, Any] = {"row": NB201.rows([NB201.from_key(key) for key in content])}
@@ -44,20 +41,14 @@ def valid_table(path: Path) -> pd.DataFrame:
         for field, upstream in (("train_time", "train_time"), ("parameters", "model_size"), ("latency", "latency")):
             columns[field] = [float(cell[upstream][0]) for cell in content.values()]
         return complete(pd.DataFrame(columns), NB201, path)
-    except _MALFORMED as error:
-        raise CorruptData(f"{path} does not hold the NAS-Bench-201 validation table: {error!r}.") from error
 
 
 def test_table(path: Path, valid_path: Path) -> pd.DataFrame:
     """Parse a CSV of published index and mean test accuracy; the index is that of the validation table."""
-    try:
-        # Not pandas: its way of parsing floats differs between versions in the last digit.
-        with path.open(newline="", encoding="utf-8") as stream:
-            lines = list(csv.DictReader(stream))
+    with holds(path, "NAS-Bench-201 test accuracies"):
+        lines = csv_lines(path)
         index = [int(line["index"]) for line in lines]
         accuracy = np.array([float(line["accuracy"]) for line in lines])
-    except _MALFORMED as error:
-        raise CorruptData(f"{path} does not hold NAS-Bench-201 test accuracies: {error!r}.") from error
     if index != list(range(NB201.size)):
         raise CorruptData(f"{path} does not list the indices 0 to {NB201.size - 1} in order.")
     return pd.DataFrame({"row": valid_table(valid_path)["row"], "accuracy": accuracy})
@@ -66,55 +57,28 @@ def test_table(path: Path, valid_path: Path) -> pd.DataFrame:
 def twelve_epochs_table(path: Path) -> pd.DataFrame:
     """Parse the pickled frame of 12-epoch accuracies. Fields: `<data set> valid` and `<data set> test`."""
     frame = safe_pickle.load_frame(path)
-    try:
+    with holds(path, "12-epoch accuracies of NAS-Bench-201"):
         columns: dict[str, Any] = {"row": NB201.rows([NB201.from_string(text) for text in frame["cellstr"]])}
         for dataset, upstream in _MINI_NAMES.items():
             for split, suffix in (("valid", "val"), ("test", "test")):
                 columns[f"{dataset} {split}"] = np.asarray(frame[f"{upstream}-{suffix}"], dtype=np.float64)
         return complete(pd.DataFrame(columns), NB201, path)
-    except _MALFORMED as error:
-        raise CorruptData(f"{path} does not hold 12-epoch accuracies of NAS-Bench-201: {error!r}.") from error
 
 
 def proxies_table(path: Path) -> pd.DataFrame:
     """Parse a CSV of zero-cost proxies by NASLib tuple; cells without an entry are left out."""
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            lines = list(csv.DictReader(stream))
-        columns: dict[str, Any] = {"row": NB201.rows([_from_tuple(line["net"]) for line in lines])}
-        columns |= {proxy: np.array([float(line[proxy]) for line in lines]) for proxy in PROXIES}
-        return pd.DataFrame(columns)
-    except _MALFORMED as error:
-        raise CorruptData(f"{path} does not hold zero-cost proxies of NAS-Bench-201: {error!r}.") from error
+    return cells_table(path, "zero-cost proxies of NAS-Bench-201", NB201, {proxy: proxy for proxy in PROXIES})
 
 
 def zen_table(path: Path) -> pd.DataFrame:
     """Parse the archive of Zen-scores, one list of cells per file; a field per data set."""
-    columns: dict[str, np.ndarray] = {d: np.full(NB201.size, np.nan) for d in _ZEN_NAMES.values()}
-    try:
-        for name, entries in json_files(path):
-            scores = columns[_ZEN_NAMES[name.split("--")[2]]]
-            rows = NB201.rows([_from_tuple(entry["arch"]) for entry in entries])
-            scores[rows] = [float(entry["zen"]["score"]) for entry in entries]
-    except _MALFORMED as error:
-        raise CorruptData(f"{path} does not hold Zen-scores of NAS-Bench-201: {error!r}.") from error
-    frame = pd.DataFrame({"row": np.arange(NB201.size), **columns})
-    if frame.isna().any(axis=None):
-        raise CorruptData(f"{path} does not hold a Zen-score of every cell of NAS-Bench-201.")
-    return frame
+    return scores_table(path, NB201, "nb201", "nasbench201", {(d, "zen"): field for d, field in _ZEN_NAMES.items()})
 
 
 def arch2vec_table(path: Path) -> pd.DataFrame:
     """Parse the published arch2vec embeddings; fields `arch2vec_0` to `arch2vec_15`."""
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            lines = list(csv.DictReader(stream))
-        columns: dict[str, Any] = {"row": NB201.rows([_from_tuple(line["net"]) for line in lines])}
-        for k in range(16):
-            columns[f"arch2vec_{k}"] = np.array([float(line[f"embeddings_{k}"]) for line in lines])
-        return pd.DataFrame(columns)
-    except _MALFORMED as error:
-        raise CorruptData(f"{path} does not hold arch2vec embeddings of NAS-Bench-201: {error!r}.") from error
+    columns = {f"arch2vec_{k}": f"embeddings_{k}" for k in range(16)}
+    return cells_table(path, "arch2vec embeddings of NAS-Bench-201", NB201, columns)
 
 
 def counted_table() -> pd.DataFrame:
@@ -129,7 +93,3 @@ def counted_table() -> pd.DataFrame:
     for dataset, classes in (("cifar10", 10), ("cifar100", 100), ("imagenet16-120", 120)):
         columns[dataset] = (72_656 + 65 * classes + 28_000 * ones + 243_040 * threes) / 1e6
     return pd.DataFrame(columns)
-
-
-def _from_tuple(text: str) -> tuple[int, ...]:
-    return NB201.from_naslib(ast.literal_eval(text))

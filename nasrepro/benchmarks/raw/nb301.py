@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nasrepro.benchmarks.raw.archives import json_files
+from nasrepro.benchmarks.raw.reading import holds, json_files, number
 from nasrepro.benchmarks.surrogates import nb301_yahpo as yahpo
-from nasrepro.errors import CorruptData, InvalidArchitecture
+from nasrepro.errors import CorruptData
 from nasrepro.spaces.darts.genotype import N_INPUTS, N_NODES, N_SLOTS, OPERATIONS, Pair
 from nasrepro.spaces.darts.space import NB301
+from nasrepro.spaces.naslib import from_naslib
 
 N_LISTED = 12_439  # cells with a label or a proxy
 DATASET = "cifar10"
@@ -22,7 +23,6 @@ PROXIES = (
     *("epe_nas", "fisher", "flops", "grad_norm", "grasp", "jacov", "l2_norm", "nwot", "params", "plain", "snip"),
     *("synflow", "zen"),
 )
-_MALFORMED = (AttributeError, KeyError, TypeError, ValueError, InvalidArchitecture)
 
 
 def labels_table(*paths: Path) -> pd.DataFrame:
@@ -35,24 +35,20 @@ def labels_table(*paths: Path) -> pd.DataFrame:
     *sets, zen = paths
     cells: dict[str, dict[str, Any]] = {}
     for path in sets:
-        try:
+        with holds(path, "predictions of NAS-Bench-301"):
             for text, scores in _entries(path):
-                arch = NB301.from_string(text)
+                arch = from_naslib("nb301", text)
                 cell = cells.setdefault(NB301.key(arch), {"cells": _digits(arch)})
                 cell.setdefault("accuracy", float(scores["val_accuracy"]))
                 for proxy in PROXIES:
                     if proxy in scores:
-                        cell.setdefault(proxy, _score(scores[proxy]))
-        except _MALFORMED as error:
-            raise CorruptData(f"{path} does not hold predictions of NAS-Bench-301: {error!r}.") from error
-    try:
+                        cell.setdefault(proxy, number(scores[proxy]))
+    with holds(zen, "Zen-scores of the DARTS space"):
         for _, entries in json_files(zen):
             for entry in entries:
-                arch = NB301.from_string(entry["arch"])
+                arch = from_naslib("nb301", entry["arch"])
                 cell = cells.setdefault(NB301.key(arch), {"cells": _digits(arch)})
                 cell["zen"] = float(entry["zen"]["score"])
-    except _MALFORMED as error:
-        raise CorruptData(f"{zen} does not hold Zen-scores of the DARTS space: {error!r}.") from error
     if len(cells) != N_LISTED:
         raise CorruptData(f"The files of NAS-Bench-301 list {len(cells):,} cells, not {N_LISTED:,}.")
     columns = ["cells", "accuracy", *PROXIES]
@@ -76,10 +72,6 @@ def _digits(arch: Pair) -> str:
 def _entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     content = json.loads(path.read_text(encoding="utf-8"))
     yield from content.get("nasbench301", content)[DATASET].items()
-
-
-def _score(value: Any) -> float:
-    return float(value["score"] if isinstance(value, dict) else value)
 
 
 def training_table(*paths: Path) -> pd.DataFrame:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nasrepro.benchmarks.listed import Listing
-from nasrepro.benchmarks.raw.archives import json_files
-from nasrepro.errors import CorruptData, InvalidArchitecture
+from nasrepro.benchmarks.raw.reading import csv_lines, holds, json_files
+from nasrepro.benchmarks.tabular import Listing
+from nasrepro.errors import InvalidArchitecture
 from nasrepro.spaces.nlp.cell import Cell
 from nasrepro.spaces.nlp.recipes import N_RUNS, locate, published_recipes
 from nasrepro.spaces.nlp.space import NLPSpace
@@ -36,7 +36,6 @@ PROXIES = {
     "layer_3_hidden_covariance": "Layer 3 Hidden Covariance",
 }
 _LOG = re.compile(r"log_stats_model_(\d+)_.*\.json")
-_MALFORMED = (AttributeError, KeyError, TypeError, ValueError, IndexError, InvalidArchitecture)
 
 
 @lru_cache(maxsize=1)
@@ -64,7 +63,7 @@ def trainings(path: Path) -> pd.DataFrame:
     that is listed more than once has the values of the line that has them; one that was started twice is one training.
     """
     found: dict[int, tuple[float, float]] = {}
-    try:
+    with holds(path, "the trainings of NAS-Bench-NLP"):
         with path.open(newline="", encoding="utf-8-sig") as stream:
             for line in csv.reader(stream):
                 if match := _LOG.fullmatch(line[0]):
@@ -74,8 +73,6 @@ def trainings(path: Path) -> pd.DataFrame:
         recipes, runs = locate(np.array(list(found), dtype=np.int64))
         if not found or (recipes < 0).any():
             raise ValueError("model ids that the published sampler does not have")
-    except _MALFORMED as error:
-        raise CorruptData(f"{path} does not hold the trainings of NAS-Bench-NLP: {error!r}.") from error
     values = np.array(list(found.values()))
     return pd.DataFrame({"recipe": recipes, "run": runs, "loss": values[:, 0], "parameters": values[:, 1]})
 
@@ -100,16 +97,13 @@ def penn_treebank_table(path: Path) -> pd.DataFrame:
 
 def proxies_table(path: Path) -> pd.DataFrame:
     """Fields: the twelve zero-cost metrics, mean over the logs of a cell (nearly always equal)."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            lines = list(csv.DictReader(stream))
+    with holds(path, "the zero-cost metrics of NAS-Bench-NLP"):
+        lines = csv_lines(path)
         models = np.array([int(_LOG.fullmatch(line["log name"])[1]) for line in lines])  # type: ignore[index]
         recipes, _ = locate(models)
         if (recipes < 0).any():
             raise ValueError("model ids that the published sampler does not have")
         table = pd.DataFrame({name: [float(line[column]) for line in lines] for name, column in PROXIES.items()})
-    except _MALFORMED as error:
-        raise CorruptData(f"{path} does not hold the zero-cost metrics of NAS-Bench-NLP: {error!r}.") from error
     return table.groupby(row_of_recipe()[recipes]).mean().rename_axis("row").reset_index()
 
 
@@ -121,7 +115,7 @@ def wikitext_table(path: Path) -> pd.DataFrame:
     are left out.
     """
     records = []
-    try:
+    with holds(path, "the WikiText-2 logs of NAS-Bench-NLP"):
         for _, log in json_files(path):
             try:
                 row = listing().index(ALL_RECIPES.from_string(log["recepie"]))
@@ -136,8 +130,6 @@ def wikitext_table(path: Path) -> pd.DataFrame:
             for split in ("valid", "test"):
                 record[f"{split}_perplexity"] = float(np.exp(record.get(f"{split}{EPOCHS}", np.nan)))
             records.append(record)
-    except _MALFORMED as error:
-        raise CorruptData(f"{path} does not hold the WikiText-2 logs of NAS-Bench-NLP: {error!r}.") from error
     by_row = pd.DataFrame([r for r in records if r["row"] >= 0]).groupby("row")
     counts = by_row[[f"test{epoch}" for epoch in range(1, EPOCHS + 1)]].count()
     counts.columns = [f"n{epoch}" for epoch in range(1, EPOCHS + 1)]

@@ -7,12 +7,13 @@ pickle; here it is a table of nodes, which is safe to read and predicts without 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from nasrepro.benchmarks.surrogates.nb301 import CrossValidation
+from nasrepro.benchmarks.surrogates.validation import Predict
 from nasrepro.seeding import derive, numpy_stream
 
 TREES = 40
@@ -98,17 +99,14 @@ def grow(features: np.ndarray, targets: np.ndarray, *, seed: int = 0) -> Forest:
     return Forest(np.array(roots), **{name: np.concatenate(arrays) for name, arrays in parts.items()})
 
 
-def out_of_fold(
-    features: np.ndarray, targets: np.ndarray, *, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return for each row the prediction and the spread of a forest that has not seen it, and its fold."""
-    predictions, spreads = np.empty(len(targets)), np.empty(len(targets))
-    folds = fold_of_rows(len(targets), seed=seed)
-    for fold in range(FOLDS):
-        test = folds == fold
-        forest = grow(features[~test], targets[~test], seed=seed)
-        predictions[test], spreads[test] = forest.predict(features[test]), forest.spread(features[test])
-    return predictions, spreads, folds
+def grower(seed: int = 0) -> Callable[[np.ndarray, np.ndarray], Predict]:
+    """Return what fits a forest and predicts with it: the mean and the spread over its trees, 2 x B."""
+
+    def fit(features: np.ndarray, targets: np.ndarray) -> Predict:
+        forest = grow(features, targets, seed=seed)
+        return lambda new: np.stack([forest.predict(new), forest.spread(new)])
+
+    return fit
 
 
 def fold_of_rows(count: int, *, seed: int = 0) -> np.ndarray:
@@ -128,25 +126,3 @@ def coverage(errors: np.ndarray, spreads: np.ndarray, folds: np.ndarray) -> floa
         for test in (folds == fold for fold in range(FOLDS))
     ]
     return float(np.concatenate(inside).mean())
-
-
-def figures(
-    predictions: np.ndarray, targets: np.ndarray, folds: np.ndarray, covered: float = np.nan
-) -> CrossValidation:
-    """Return what predictions of rows that a model has not seen are worth, by fold."""
-    from scipy.stats import kendalltau  # takes half a second to import
-
-    parts = [folds == fold for fold in range(FOLDS)]
-    taus = [kendalltau(predictions[p], targets[p]).statistic for p in parts]
-    r2s = [1 - ((predictions[p] - targets[p]) ** 2).mean() / targets[p].var() for p in parts]
-    return CrossValidation(
-        kendall_tau=float(np.mean(taus)),
-        kendall_tau_sd=float(np.std(taus)),
-        r2=float(np.mean(r2s)),
-        r2_sd=float(np.std(r2s)),
-        rmse=float(np.sqrt(((predictions - targets) ** 2).mean())),
-        coverage=covered,
-        folds=FOLDS,
-        repeats=1,
-        labels=len(targets),
-    )

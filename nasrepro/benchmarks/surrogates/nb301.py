@@ -22,6 +22,7 @@ import pandas as pd
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.spatial.distance import cdist
 
+from nasrepro.benchmarks.surrogates.validation import CrossValidation, Predict, figures, out_of_fold
 from nasrepro.files.cached_tables import cached_table, fingerprint
 from nasrepro.seeding import numpy_stream
 
@@ -46,32 +47,6 @@ class Kernel:
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Return the kernel of all pairs of rows, without noise."""
         return np.exp(cdist(a, b, "sqeuclidean") / (-2 * self.length**2)) + self.linear * (a @ b.T)
-
-
-@dataclass(frozen=True)
-class CrossValidation:
-    """What a surrogate is worth on labels that it has not seen.
-
-    Means over all folds of all repetitions; `_sd` is the standard deviation over folds. Everything, the kernel too, is
-    chosen on the training part of each fold.
-
-    Attributes:
-        kendall_tau: rank correlation of predictions and labels.
-        r2: share of the variance that is explained.
-        rmse: root mean squared error, in the unit of the labels.
-        coverage: share of the labels within 1.96 standard deviations of their predictions (0.95 if those are right).
-        folds, repeats, labels: protocol, and number of labels in all.
-    """
-
-    kendall_tau: float
-    kendall_tau_sd: float
-    r2: float
-    r2_sd: float
-    rmse: float
-    coverage: float
-    folds: int
-    repeats: int
-    labels: int
 
 
 class Surrogate:
@@ -172,40 +147,27 @@ def choose_kernel(x: np.ndarray, y: np.ndarray, seed: int = 0) -> Kernel:
     return kernel
 
 
-def cross_validate(
-    features: np.ndarray,
-    targets: np.ndarray,
-    groups: Sequence[int],
-    *,
-    folds: int = 3,
-    repeats: int = 5,
-    seed: int = 0,
-) -> CrossValidation:
-    """Measure a surrogate on labels that it has not seen: `repeats` random partitions into `folds` parts."""
-    from scipy.stats import kendalltau  # takes half a second to import
+def folds_of_rows(count: int, *, folds: int = 3, repeats: int = 5, seed: int = 0) -> list[np.ndarray]:
+    """Return the fold of each row (int64, n) for `repeats` random partitions into `folds` parts."""
+    orders = [numpy_stream(seed, "surrogate", "folds", repeat).permutation(count) for repeat in range(repeats)]
+    return [np.argsort(order) % folds for order in orders]
 
-    taus, r2s, squares, covered = [], [], [], []
-    for repeat in range(repeats):
-        order = numpy_stream(seed, "surrogate", "folds", repeat).permutation(len(targets))
-        for fold in range(folds):
-            test = order[fold::folds]
-            train = np.setdiff1d(order, test)
-            surrogate = Surrogate(features[train], targets[train], groups, seed=seed)
-            error = surrogate.predict(features[test]) - targets[test]
-            taus.append(kendalltau(error + targets[test], targets[test]).statistic)
-            r2s.append(1 - (error**2).mean() / targets[test].var())
-            squares.append((error**2).mean())
-            covered.append((np.abs(error) < 1.96 * surrogate.std(features[test])).mean())
-    return CrossValidation(
-        kendall_tau=float(np.mean(taus)),
-        kendall_tau_sd=float(np.std(taus)),
-        r2=float(np.mean(r2s)),
-        r2_sd=float(np.std(r2s)),
-        rmse=float(np.sqrt(np.mean(squares))),
-        coverage=float(np.mean(covered)),
-        folds=folds,
-        repeats=repeats,
-        labels=len(targets),
+
+def cross_validate(
+    features: np.ndarray, targets: np.ndarray, groups: Sequence[int], folds: Sequence[np.ndarray], seed: int = 0
+) -> CrossValidation:
+    """Measure a surrogate on labels that it has not seen; `folds` are those of `folds_of_rows`."""
+
+    def fit(x: np.ndarray, y: np.ndarray) -> Predict:
+        surrogate = Surrogate(x, y, groups, seed=seed)
+        return lambda new: np.stack([surrogate.predict(new), surrogate.std(new)])
+
+    found = [out_of_fold(fit, features, targets, fold) for fold in folds]
+    covered = [np.abs(predicted - targets) < 1.96 * std for predicted, std in found]
+    return figures(
+        targets,
+        [(fold, predicted) for fold, (predicted, _) in zip(folds, found, strict=True)],
+        float(np.mean(covered)),
     )
 
 
@@ -222,10 +184,11 @@ def fitted(
 
     def findings() -> pd.DataFrame:
         kernel = Surrogate(features, targets, groups).kernel
-        return pd.DataFrame([{**asdict(kernel), **asdict(cross_validate(features, targets, groups))}])
+        found = cross_validate(features, targets, groups, folds_of_rows(len(targets)))
+        return pd.DataFrame([{**asdict(kernel), **asdict(found)}])
 
     made = fingerprint([_VERSION, *groups, *made_of])
     found = cached_table(f"{name}-surrogate", made, findings).to_dict("records")[0]
     kernel = Kernel(**{field.name: found[field.name] for field in fields(Kernel)})
-    figures = CrossValidation(**{field.name: found[field.name] for field in fields(CrossValidation)})
-    return Surrogate(features, targets, groups, kernel), figures
+    validated = CrossValidation(**{field.name: found[field.name] for field in fields(CrossValidation)})
+    return Surrogate(features, targets, groups, kernel), validated

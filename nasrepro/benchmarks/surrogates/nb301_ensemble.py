@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from nasrepro.benchmarks import registry
+from nasrepro.benchmarks.surrogates import boosting
 from nasrepro.errors import CorruptData, MissingData
 from nasrepro.files import paths
 from nasrepro.files.storage import sha256_of
@@ -30,7 +31,6 @@ from nasrepro.spaces.darts.genotype import N_INPUTS, N_NODES, Pair
 VARIABLE = "NASREPRO_NB301_MODELS"
 FOLDER = "nb301_models"
 SUFFIXES = (".model", ".json", ".ubj")
-INSTALL = "pip install 'xgboost-cpu<3.1'"
 _NOT_MODELS = ("_config.json", "_paths.json")  # JSON files that lie beside the members
 _PICKLE_MARK = b"\x80"
 
@@ -115,12 +115,8 @@ class Ensemble:
                 f"of the version you want and set {VARIABLE} to its xgb folder, or put that into NASREPRO_MIRROR as "
                 f"`{FOLDER}`."
             )
-        try:
-            import xgboost
-        except ModuleNotFoundError as error:
-            raise MissingData(f"Reading the ensemble of NAS-Bench-301 needs XGBoost. Run `{INSTALL}`.") from error
         self.folder = place
-        self._xgboost = xgboost
+        self._xgboost = boosting.xgboost()
         self._members = [self._load(path) for path in members(place)]
         if not self._members:
             raise MissingData(f"{place} has no member of an ensemble: no file with the suffix {', '.join(SUFFIXES)}.")
@@ -128,15 +124,9 @@ class Ensemble:
     def predict(self, archs: Sequence[Pair]) -> np.ndarray:
         """Return the mean predictions of the members, without the noise that the official code adds by default
         (float64, B, %)."""
-        return self._predictions(archs).mean(axis=0)
-
-    def std(self, archs: Sequence[Pair]) -> np.ndarray:
-        """Return the standard deviations over the members: that of the noise of the official code (float64, B, %)."""
-        return self._predictions(archs).std(axis=0)
-
-    def _predictions(self, archs: Sequence[Pair]) -> np.ndarray:
         data = self._xgboost.DMatrix(vectors(archs))
-        return np.stack([member.predict(data) for member in self._members]).astype(np.float64)
+        predictions = np.stack([member.predict(data) for member in self._members]).astype(np.float64)
+        return predictions.mean(axis=0)
 
     def _load(self, path: Path) -> Any:
         content = path.read_bytes()
@@ -151,7 +141,7 @@ class Ensemble:
             reason = str(error).strip().splitlines()[0]
             raise CorruptData(
                 f"XGBoost {self._xgboost.__version__} cannot read {path}: {reason}. The official members need an older "
-                f"one: `{INSTALL}`."
+                f"one: `{boosting.INSTALL}`."
             ) from error
         other = [COLUMNS[column] for column in used if column >= len(COLUMNS) or COLUMNS[column] in _TRAINING]
         if booster.num_features() != len(COLUMNS) or other:

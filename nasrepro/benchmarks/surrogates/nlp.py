@@ -21,10 +21,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from nasrepro.benchmarks.surrogates import forest, nlp_features
+from nasrepro.benchmarks.surrogates import boosting, forest, nlp_features
 from nasrepro.benchmarks.surrogates import nb301 as surrogate
+from nasrepro.benchmarks.surrogates.boosting import Boosted
 from nasrepro.benchmarks.surrogates.forest import Forest
-from nasrepro.benchmarks.surrogates.nb301 import CrossValidation
+from nasrepro.benchmarks.surrogates.validation import CrossValidation, Predict, figures, out_of_fold
 from nasrepro.files.cached_tables import cached_table, fingerprint
 from nasrepro.spaces.nlp.cell import Cell
 
@@ -136,17 +137,32 @@ class NLPSurrogate:
         return Figures(*found), scale
 
     def _validate(self) -> pd.DataFrame:
-        finite = self._finite
+        finite, x = self._finite, self._features
         loss, target = self._loss[finite], _target(self._loss[finite])
-        predicted, spread, folds = forest.out_of_fold(self._features[finite], target)
-        covered = forest.coverage(predicted - target, spread, folds)
-        found = {"loss": forest.figures(_loss(predicted), loss, folds, covered)}
-        cells = [cell for cell, wanted in zip(self._cells, finite, strict=True) if wanted]
-        found["one_hot_ridge"] = forest.figures(_loss(_out_of_fold_ridge(cells, target, folds)), loss, folds)
-        share, _, folds = forest.out_of_fold(self._features, self._diverged)
-        found["diverged"] = forest.figures(share, self._diverged, folds)
+        of_loss, of_all = forest.fold_of_rows(len(loss)), forest.fold_of_rows(len(x))
+        predicted, spread = out_of_fold(forest.grower(), x[finite], target, of_loss)
+        covered = forest.coverage(predicted - target, spread, of_loss)
+        share, _ = out_of_fold(forest.grower(), x, self._diverged, of_all)
+        ridge = out_of_fold(_ridge, self._one_hot(), target, of_loss)
+        found = {
+            "loss": figures(loss, [(of_loss, _loss(predicted))], covered),
+            "one_hot_ridge": figures(loss, [(of_loss, _loss(ridge))]),
+            "diverged": figures(self._diverged, [(of_all, share)]),
+        }
         scale = forest.calibration(predicted - target, spread)
-        return pd.DataFrame([{"of": of, "scale": scale, **asdict(figures)} for of, figures in found.items()])
+        return pd.DataFrame([{"of": of, "scale": scale, **asdict(validated)} for of, validated in found.items()])
+
+    def _one_hot(self) -> np.ndarray:
+        """Return the one-hot graphs of the cells with a finite loss."""
+        cells = [cell for cell, wanted in zip(self._cells, self._finite, strict=True) if wanted]
+        return nlp_features.one_hot(cells, max(len(cell.operations) for cell in cells))
+
+    @cached_property
+    def boosted(self) -> Boosted:
+        """Boosted trees of log(loss - 4.2), with the features and on the folds of the forest."""
+        loss = self._loss[self._finite]
+        folds = [forest.fold_of_rows(len(loss))]
+        return boosting.fitted("nlp", [self._made_of], self._features[self._finite], _target(loss), folds, _loss)
 
 
 def _target(loss: np.ndarray) -> np.ndarray:
@@ -163,13 +179,8 @@ def _structure(features: np.ndarray) -> np.ndarray:
     return features[:, : nlp_features.GROUPS[0]]
 
 
-def _out_of_fold_ridge(cells: Sequence[Cell], target: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Return predictions of a ridge regression on one-hot graphs, for each fold fitted to the others."""
-    x = nlp_features.one_hot(cells, max(len(cell.operations) for cell in cells))
-    predicted = np.empty(len(target))
-    for test in (folds == fold for fold in np.unique(folds)):
-        centre, mean = x[~test].mean(axis=0), target[~test].mean()
-        inner = (x[~test] - centre).T @ (x[~test] - centre) + _RIDGE * np.eye(x.shape[1])
-        weights = np.linalg.solve(inner, (x[~test] - centre).T @ (target[~test] - mean))
-        predicted[test] = mean + (x[test] - centre) @ weights
-    return predicted
+def _ridge(features: np.ndarray, targets: np.ndarray) -> Predict:
+    from sklearn.linear_model import Ridge
+
+    fitted: Predict = Ridge(_RIDGE).fit(features, targets).predict
+    return fitted

@@ -66,4 +66,4 @@ def _data(p: CardParameters) -> dict[str, str]:
     return bench.checksums(bench.columns())
 
 
-EXPERIMENT = Experiment("card", 1, CardParameters, _data, execute)
+EXPERIMENT = Experiment("card", 2, CardParameters, _data, execute)

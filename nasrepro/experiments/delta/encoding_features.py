@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nasrepro.benchmarks.listed import ListedBenchmark
+from nasrepro.benchmarks.tabular import ListedBenchmark
 from nasrepro.encodings import arch2vec, cate
 from nasrepro.encodings.adjacency import adjacency_encoding
 from nasrepro.encodings.parts import cell_graphs

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ast
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from nasrepro.errors import InvalidArchitecture, did_you_mean
+from nasrepro.spaces.base import is_id, literal
 
 OPERATIONS = (
     "max_pool_3x3",
@@ -31,7 +32,8 @@ DARTS_V2: Pair = (
 
 _CELL_FORM = "[('sep_conv_3x3', 0), ...] with eight (operation, input) slots"
 _FORM = f"Genotype(normal={_CELL_FORM}, normal_concat=range(2, 6), reduce=..., reduce_concat=range(2, 6))"
-_CONCAT = [*range(N_INPUTS, N_INPUTS + N_NODES)]
+_PAIR = re.compile(r"Genotype\(normal=(.*),normal_concat=(.*),reduce=(.*),reduce_concat=(.*)\)")
+_CONCAT = ("range(2,6)", "[2,3,4,5]", "(2,3,4,5)")  # of all intermediate nodes
 
 
 def check_cell(cell: Cell) -> None:
@@ -44,20 +46,16 @@ def check_cell(cell: Cell) -> None:
         raise InvalidArchitecture(f"A cell is a tuple of {N_SLOTS} (input, operation) pairs, not {cell!r}.", "nodes")
     for slot, (source, op) in enumerate(slots):
         node = N_INPUTS + slot // 2
-        if not _is_id(op, len(OPERATIONS)):
+        if not is_id(op, len(OPERATIONS)):
             raise InvalidArchitecture(
                 f"Slot {slot} has the operation id {op!r}; there is 0 to {len(OPERATIONS) - 1}.", "operations"
             )
-        if not _is_id(source, node):
+        if not is_id(source, node):
             raise InvalidArchitecture(
                 f"Slot {slot} reads node {source!r}; node {node} can read 0 to {node - 1}.", "edges"
             )
         if slot % 2 and source == slots[slot - 1][0]:
             raise InvalidArchitecture(f"Node {node} reads node {source} twice.", "inputs")
-
-
-def _is_id(value: Any, size: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < size
 
 
 def check_pair(pair: Pair) -> None:
@@ -97,51 +95,7 @@ def write_pair(pair: Pair) -> str:
 
 def read_cell(text: str) -> Cell:
     """Return the cell of a list of (operation, input) slots; nothing is executed. Raise `InvalidArchitecture`."""
-    return _cell(_parse(text, _CELL_FORM), text)
-
-
-def read_pair(text: str) -> Pair:
-    """Return the cells of a genotype string; nothing is executed. Raise `InvalidArchitecture` with the reason.
-
-    The concatenation may be a `range` or a list; it must be that of all intermediate nodes, as in NAS-Bench-301.
-    """
-    call = _parse(text, _FORM)
-    named = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Genotype"
-    fields = {k.arg: k.value for k in call.keywords} if isinstance(call, ast.Call) and not call.args else {}
-    if not named or set(fields) != {"normal", "normal_concat", "reduce", "reduce_concat"}:
-        raise InvalidArchitecture(f"{text!r} is no genotype; its form is {_FORM}.", "cells")
-    for name in ("normal_concat", "reduce_concat"):
-        if _concat(fields[name]) != _CONCAT:
-            raise InvalidArchitecture(
-                f"`{name}` is {ast.unparse(fields[name])}; NAS-Bench-301 concatenates all of {_CONCAT}.", "nodes"
-            )
-    return _cell(fields["normal"], text), _cell(fields["reduce"], text)
-
-
-def _parse(text: str, form: str) -> ast.expr:
-    try:
-        return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise InvalidArchitecture(f"{text!r} is no genotype; its form is {form}.", "cells") from error
-
-
-def _literal(node: ast.expr) -> Any:
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, RecursionError, MemoryError):
-        return None
-
-
-def _concat(node: ast.expr) -> list[Any] | None:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
-        bounds = [_literal(bound) for bound in node.args]
-        return list(range(*bounds)) if len(bounds) == 2 and all(_is_id(b, 100) for b in bounds) else None
-    found = _literal(node)
-    return list(found) if isinstance(found, list | tuple) else None
-
-
-def _cell(node: ast.expr, text: str) -> Cell:
-    slots = _literal(node)
+    slots = literal(text, f"a cell; it has no slots: {_CELL_FORM}")
     try:
         named = [(str(name), source) for name, source in slots]
     except (TypeError, ValueError) as error:
@@ -157,14 +111,29 @@ def _cell(node: ast.expr, text: str) -> Cell:
     return cell
 
 
-def from_naslib(compact: str | Iterable[Iterable[Iterable[int]]]) -> Pair:
+def read_pair(text: str) -> Pair:
+    """Return the cells of a genotype string; nothing is executed. Raise `InvalidArchitecture` with the reason.
+
+    The concatenation may be a `range` or a list; it must be that of all intermediate nodes, as in NAS-Bench-301.
+    """
+    match = _PAIR.fullmatch(re.sub(r"\s", "", text))
+    if match is None:
+        raise InvalidArchitecture(f"{text!r} is no genotype; its form is {_FORM}.", "cells")
+    normal, normal_concat, reduce, reduce_concat = match.groups()
+    for name, concat in (("normal_concat", normal_concat), ("reduce_concat", reduce_concat)):
+        if concat not in _CONCAT:
+            raise InvalidArchitecture(f"`{name}` is {concat}; NAS-Bench-301 concatenates all of [2, 3, 4, 5].", "nodes")
+    return read_cell(normal), read_cell(reduce)
+
+
+def read_compact(compact: str | Iterable[Iterable[Iterable[int]]]) -> Pair:
     """Return the cells of NASLib's compact form, or of its string, whether made of lists or tuples.
 
     Raise `InvalidArchitecture` with the reason.
     """
-    found = _literal(_parse(compact, "((0, 3), (1, 5), ...) for each cell")) if isinstance(compact, str) else compact
+    cells = literal(compact, "two lists of (input, operation) pairs") if isinstance(compact, str) else compact
     try:
-        pair: Any = tuple(tuple((source, op) for source, op in cell) for cell in found)
+        pair: Any = tuple(tuple((source, op) for source, op in cell) for cell in cells)
     except (TypeError, ValueError) as error:
         raise InvalidArchitecture(f"{compact!r} is not two lists of (input, operation) pairs.", "cells") from error
     check_pair(pair)

@@ -167,8 +167,8 @@ class DARTSCellSpace(SearchSpace[Cell]):
             self.check(arch)
         return _graphs(*_encode(np.array(archs, dtype=np.int64).reshape(-1, N_SLOTS, 2)))
 
-    def decode_one(self, graph: Graphs, index: int = 0) -> Cell:
-        """Return the cell of one graph of a batch; raise `InvalidArchitecture` with the reason and its kind.
+    def read(self, nodes: list[int], adjacency: np.ndarray) -> Cell:
+        """Return the cell of one graph.
 
         A graph is valid when each operation reads one input of the cell, or both operations of one earlier intermediate
         node, and nothing else; the two operations of a node read different nodes; and the output reads exactly the
@@ -180,7 +180,30 @@ class DARTSCellSpace(SearchSpace[Cell]):
         - `edges`: an edge is missing or extra;
         - `inputs`: both operations of a node read the same node.
         """
-        return _decode(*_arrays(graph, index, self.max_nodes))
+        _check_size(nodes, self.max_nodes)
+        names = self.class_names(nodes)
+        if [*names[:N_INPUTS], names[-1]] != ["input", "input_1", "output"]:
+            raise InvalidArchitecture(
+                f"The graph begins with {names[0]}, {names[1]} and ends with {names[-1]}; a cell begins with input, "
+                "input_1 and ends with output.",
+                "terminals",
+            )
+        wrong = next((name for name in names[N_INPUTS:-1] if name not in OPERATIONS), None)
+        if wrong is not None:
+            raise InvalidArchitecture(f"A node of class {wrong} stands where an operation belongs.", "operations")
+        reads = adjacency[:, N_INPUTS:-1].T  # 8 x 11
+        source = (reads[:, None] == _SENDERS).all(-1)  # 8 x 6
+        sent = [0] * N_INPUTS + [1] * N_SLOTS + [0]  # which nodes the output reads
+        if not (source.any(1).all() and adjacency[:, -1].tolist() == sent and not adjacency[:, :N_INPUTS].any()):
+            raise InvalidArchitecture(
+                "Each operation must read one input or both operations of one earlier node, and the output must read "
+                "exactly the eight operations.",
+                "edges",
+            )
+        operations = [c - FIRST_OPERATION for c in nodes[N_INPUTS:-1]]
+        cell = tuple(zip(source.argmax(1).tolist(), operations, strict=True))
+        check_cell(cell)
+        return darts_genotype.sorted_slots(cell)
 
     def to_string(self, arch: Cell) -> str:
         """Return the slots as in a genotype, `[('sep_conv_3x3', 0), ...]`."""
@@ -244,16 +267,18 @@ class NB301Space(SearchSpace[Pair]):
             both[:, rows, rows] = adjacency[half::2]
         return _graphs(nodes.reshape(-1, self.max_nodes), both)
 
-    def decode_one(self, graph: Graphs, index: int = 0) -> Pair:
-        """Return the pair of one graph of a batch; raise `InvalidArchitecture` with the reason and its kind.
+    def read(self, nodes: list[int], adjacency: np.ndarray) -> Pair:
+        """Return the pair of one graph.
 
-        The kinds are those of `DARTSCellSpace.decode_one` (`nodes`: not 22), and `cells`: an edge joins the two cells.
+        The kinds of what is wrong are those of `DARTSCellSpace.read` (`nodes`: not 22), and `cells`: an edge joins the
+        two cells.
         """
-        nodes, adjacency = _arrays(graph, index, self.max_nodes)
+        _check_size(nodes, self.max_nodes)
         normal, reduce = slice(None, CELL_NODES), slice(CELL_NODES, None)
         if adjacency[normal, reduce].any():
             raise InvalidArchitecture("An edge joins the normal cell and the reduction cell.", "cells")
-        return _decode(nodes[normal], adjacency[normal, normal]), _decode(nodes[reduce], adjacency[reduce, reduce])
+        first, second = (DARTS_CELL.read(nodes[part], adjacency[part, part]) for part in (normal, reduce))
+        return first, second
 
     def to_string(self, arch: Pair) -> str:
         """Return the genotype string of DARTS, `Genotype(normal=[('sep_conv_3x3', 0), ...], ...)`."""
@@ -264,16 +289,7 @@ class NB301Space(SearchSpace[Pair]):
         """Parse a genotype string, or NASLib's compact form written out; raise `InvalidArchitecture` with the
         reason."""
         is_compact = text.lstrip().startswith(("(", "["))
-        return darts_genotype.from_naslib(text) if is_compact else darts_genotype.read_pair(text)
-
-    def from_naslib(self, compact: Sequence[Sequence[Sequence[int]]]) -> Pair:
-        """Return the architecture of NASLib's compact form; raise `InvalidArchitecture` with the reason."""
-        return darts_genotype.from_naslib(compact)
-
-    def to_naslib(self, arch: Pair) -> Pair:
-        """Return NASLib's compact form, which is how architectures are written here."""
-        self.check(arch)
-        return arch
+        return darts_genotype.read_compact(text) if is_compact else darts_genotype.read_pair(text)
 
     def misread(self, arch: Pair) -> Pair:
         """Return what the public code of AG-Net and DiNAS evaluates instead; see `darts_genotype.misread`."""
@@ -300,34 +316,6 @@ _SENDERS[range(N_INPUTS), range(N_INPUTS)] = 1
 _SENDERS[_READERS, N_INPUTS + np.arange(N_SLOTS)] = 1
 
 
-def _decode(nodes: np.ndarray, adjacency: np.ndarray) -> Cell:
-    """Return the cell of node classes (11) and adjacency (11 x 11); raise as `DARTSCellSpace.decode_one`."""
-    names = [NODE_CLASSES[c] if 0 <= c < len(NODE_CLASSES) else f"class {c}" for c in nodes.tolist()]
-    if [*names[:N_INPUTS], names[-1]] != ["input", "input_1", "output"]:
-        raise InvalidArchitecture(
-            f"The graph begins with {names[0]}, {names[1]} and ends with {names[-1]}; a cell begins with input, "
-            "input_1 and ends with output.",
-            "terminals",
-        )
-    wrong = next((name for name in names[N_INPUTS:-1] if name not in OPERATIONS), None)
-    if wrong is not None:
-        raise InvalidArchitecture(f"A node of class {wrong} stands where an operation belongs.", "operations")
-    reads = adjacency[:, N_INPUTS:-1].T  # 8 x 11
-    source = (reads[:, None] == _SENDERS).all(-1)  # 8 x 6
-    terminals = np.zeros(CELL_NODES, dtype=np.int64)
-    terminals[N_INPUTS:-1] = 1
-    if not (source.any(1).all() and (adjacency[:, -1] == terminals).all() and not adjacency[:, :N_INPUTS].any()):
-        raise InvalidArchitecture(
-            "Each operation must read one input or both operations of one earlier node, and the output must read "
-            "exactly the eight operations.",
-            "edges",
-        )
-    sources, operations = source.argmax(1), nodes[N_INPUTS:-1] - FIRST_OPERATION
-    cell = cells_of(np.stack([sources, operations], axis=-1)[None])[0]
-    check_cell(cell)
-    return darts_genotype.sorted_slots(cell)
-
-
 def _graphs(nodes: np.ndarray, adjacency: np.ndarray) -> Graphs:
     import torch
 
@@ -336,13 +324,9 @@ def _graphs(nodes: np.ndarray, adjacency: np.ndarray) -> Graphs:
     return Graphs.from_adjacency(torch.from_numpy(nodes), torch.from_numpy(adjacency))
 
 
-def _arrays(graph: Graphs, index: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the node classes and adjacency of one graph; raise `InvalidArchitecture` unless it has `size` nodes."""
-    n = int(graph.mask[index].sum())
-    if n != size:
-        raise InvalidArchitecture(f"The graph has {n} nodes; one of this space has {size}.", "nodes")
-    one = graph[index : index + 1].to("cpu")
-    return one.nodes[0, :n].numpy(), one.adjacency()[0, :n, :n].numpy()
+def _check_size(nodes: list[int], size: int) -> None:
+    if len(nodes) != size:
+        raise InvalidArchitecture(f"The graph has {len(nodes)} nodes; one of this space has {size}.", "nodes")
 
 
 DARTS_CELL = DARTSCellSpace()

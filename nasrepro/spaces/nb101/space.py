@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nasrepro.errors import InvalidArchitecture, did_you_mean
-from nasrepro.spaces.base import INVALID, FiniteSpace
+from nasrepro.spaces.base import FiniteSpace
 from nasrepro.spaces.nb101.enumeration import (
     DISCONNECTED,
     MAX_EDGES,
@@ -41,9 +41,6 @@ NODE_CLASSES = ("input", "maxpool3x3", "conv1x1-bn-relu", "conv3x3-bn-relu", "ou
 INPUT, OUTPUT = 0, 4
 # The official labels of the operations (`nb101_enumeration.OPERATIONS`) run the other way round.
 _FIRST_LABEL = 3
-# NASLib writes 0 input, 1 output, 2 max pooling, 3 1x1, 4 3x3.
-_NASLIB = ("input", "output", "maxpool3x3", "conv1x1-bn-relu", "conv3x3-bn-relu")
-_KINDS = ("", "nodes", "terminals", "operations", "disconnected", "edges")
 
 
 class Cell(NamedTuple):
@@ -74,13 +71,10 @@ class NB101Space(FiniteSpace[Cell]):
     """The 423,624 cells of NAS-Bench-101, numbered in ascending order of the official graph hash."""
 
     name = "nb101"
+    title = "NAS-Bench-101"
     node_classes = NODE_CLASSES
     max_nodes = MAX_NODES
     size = SIZE
-
-    def sample(self, rng: np.random.Generator) -> Cell:
-        """Draw one of the 423,624 cells uniformly."""
-        return self.from_index(int(rng.integers(SIZE)))
 
     def check(self, arch: Cell) -> None:
         """Raise `InvalidArchitecture` with the reason unless `arch` is a cell all of whose vertices are used."""
@@ -91,16 +85,13 @@ class NB101Space(FiniteSpace[Cell]):
         """Return the row of a cell: its place among all cells in ascending order of the official hash."""
         return int(self.rows([arch])[0])
 
-    def from_index(self, row: int) -> Cell:
-        """Return the cell of a row; the inverse of `index`."""
-        if not 0 <= row < SIZE:
-            raise InvalidArchitecture(f"NAS-Bench-101 has the rows 0 to {SIZE - 1}, not {row}.")
+    def _at(self, row: int) -> Cell:
         slot = int(cells().slots[row])
         which = bisect_right(_offsets(), slot) - 1
         n, edges = _class_form(which)
         return Cell(_nodes(n, slot - _offsets()[which]), edges)
 
-    def rows(self, archs: Sequence[Cell] | np.ndarray) -> np.ndarray:
+    def rows(self, archs: Sequence[Cell]) -> np.ndarray:
         """Return the rows (int64, B) of many cells."""
         raws = np.zeros(len(archs), dtype=np.int64)
         operations = np.zeros((len(archs), MAX_NODES - 2), dtype=np.int64)
@@ -214,32 +205,12 @@ class NB101Space(FiniteSpace[Cell]):
             )
         return self.from_index(row)
 
-    def to_naslib(self, arch: Cell) -> tuple[int, ...]:
-        """Return NASLib's tuple: the adjacency matrix row by row, then the operations (0 input, 1 output, 2 maxpool3x3,
-        3 conv1x1-bn-relu, 4 conv3x3-bn-relu)."""
-        self.check(arch)
-        return (*arch.adjacency.ravel().tolist(), *(_NASLIB.index(name) for name in arch.operations))
-
-    def from_naslib(self, numbers: Sequence[int]) -> Cell:
-        """Return the cell of a NASLib tuple (see `to_naslib`), pruned as `from_matrix` does."""
-        n = int(len(numbers) ** 0.5)
-        if n * (n + 1) != len(numbers) or any(i not in range(5) for i in numbers[n * n :]):
-            raise InvalidArchitecture(
-                f"A NASLib tuple of NAS-Bench-101 holds n x n matrix entries, then n ids 0-4, not {tuple(numbers)!r}."
-            )
-        return self.from_matrix(np.reshape(numbers[: n * n], (n, n)), [_NASLIB[i] for i in numbers[n * n :]])
-
-    def encode(self, archs: Sequence[Cell]) -> Graphs:
-        """Return the graph form of cells (B x 7 nodes), each by its representative."""
-        return self.encode_rows(self.rows(archs))
-
-    def encode_rows(self, rows: np.ndarray) -> Graphs:
-        """Return the graph form of the cells with these rows (int64, B)."""
+    def _encode(self, rows: np.ndarray) -> Graphs:
         import torch
 
         from nasrepro.graphs import Graphs
 
-        which, operations = classes().split(cells().slots[_checked(rows)])
+        which, operations = classes().split(cells().slots[rows])
         sizes, codes = classes().nodes[which], classes().codes[which]
         nodes = np.zeros((len(rows), MAX_NODES), dtype=np.int64)
         nodes[:, 1:-1] = _FIRST_LABEL - operations
@@ -249,48 +220,9 @@ class NB101Space(FiniteSpace[Cell]):
         bits = np.array([edge_bit(i, j) for i, j in combinations(range(MAX_NODES), 2)])
         return Graphs(torch.from_numpy(nodes), torch.from_numpy(codes[:, None] >> bits & 1), torch.from_numpy(mask))
 
-    def decode_rows(self, graphs: Graphs) -> tuple[np.ndarray, list[str]]:
-        """Return the row of each graph (int64, B; -1 where invalid) and why a graph is invalid ("" where it is valid).
-
-        The reasons are, the first that applies: `nodes` (fewer than 2 or more than 7), `terminals` (the first node is
-        not the input or the last not the output), `operations` (a node between them, used or not, is no operation),
-        `disconnected` (no path from input to output), `edges` (more than 9 after pruning).
-        """
-        nodes, pairs = graphs.nodes.cpu().numpy(), graphs.pairs.cpu().numpy()
-        sizes = graphs.mask.sum(1).cpu().numpy()
-        found = np.full(len(graphs), INVALID)
-        kinds = np.full(len(graphs), _KINDS.index("nodes"))
-        places = {pair: k for k, pair in enumerate(combinations(range(graphs.n_nodes), 2))}
-        for n in range(2, min(MAX_NODES, graphs.n_nodes) + 1):
-            here = np.flatnonzero(sizes == n)
-            raws = sum((pairs[here, places[i, j]] << bit for i, j, bit in _raw_edges(n)), np.zeros(len(here), np.int64))
-            inner = nodes[here, 1 : n - 1]
-            operations = np.zeros((len(here), MAX_NODES - 2), dtype=np.int64)
-            operations[:, : n - 2] = _FIRST_LABEL - inner.clip(1, 3)
-            rows = rows_of(raws, operations)
-            wrong = np.select(
-                [
-                    (nodes[here, 0] != INPUT) | (nodes[here, n - 1] != OUTPUT),
-                    ((inner < 1) | (inner > 3)).any(1),
-                    rows == DISCONNECTED,
-                    rows < 0,
-                ],
-                range(2, 6),
-            )
-            kinds[here] = wrong
-            found[here] = np.where(wrong, INVALID, rows)
-        return found, [_KINDS[kind] for kind in kinds.tolist()]
-
-    def decode_with_reasons(self, graphs: Graphs) -> tuple[list[Cell | None], list[str]]:
-        """Return the cell of each graph, None where it is invalid, and the reasons of `decode_rows`."""
-        rows, reasons = self.decode_rows(graphs)
-        return [None if row == INVALID else self.from_index(row) for row in rows.tolist()], reasons
-
-    def decode_one(self, graph: Graphs, index: int = 0) -> Cell:
-        """Return the cell of one graph of a batch; raise `InvalidArchitecture` with the precise reason."""
-        n = int(graph.mask[index].sum())
-        names = [NODE_CLASSES[c] if 0 <= c < 5 else f"class {c}" for c in graph.nodes[index, :n].tolist()]
-        return self.from_matrix(graph[index : index + 1].adjacency()[0, :n, :n].cpu().numpy(), names)
+    def read(self, nodes: list[int], adjacency: np.ndarray) -> Cell:
+        """Return the cell of one graph, pruned as `from_matrix` does; what is wrong has its kinds."""
+        return self.from_matrix(adjacency, self.class_names(nodes))
 
 
 def _check_nodes(arch: Cell) -> None:
@@ -349,13 +281,6 @@ def _upper_triangle(n: int, edges: tuple[tuple[int, int], ...]) -> str:
 @lru_cache(maxsize=1)
 def _offsets() -> list[int]:
     return classes().offsets.tolist()
-
-
-def _checked(rows: np.ndarray) -> np.ndarray:
-    rows = np.asarray(rows, dtype=np.int64)
-    if len(rows) and not 0 <= rows.min() <= rows.max() < SIZE:
-        raise InvalidArchitecture(f"NAS-Bench-101 has the rows 0 to {SIZE - 1}, not {rows.min()} to {rows.max()}.")
-    return rows
 
 
 NB101 = NB101Space()

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import permutations
 
+from nasrepro.spaces.canonical import topological_order
 from nasrepro.spaces.nlp.cell import ARITIES, LINEAR, MAX_HIDDEN, N_INPUTS, WORD, Cell, reordered
 
 
@@ -113,10 +114,6 @@ def _descendants(cell: Cell) -> list[set[int]]:
 
 def _in_order(cell: Cell) -> Cell:
     """Return an acyclic cell with each operation after what it reads, and new values of hidden states ascending."""
-    order = list(range(N_INPUTS))
-    left = list(range(N_INPUTS, N_INPUTS + len(cell.operations)))
-    while left:
-        node = next(v for v in left if set(cell.inputs[v - N_INPUTS]).issubset(order))
-        left.remove(node)
-        order.append(node)
+    order = topological_order([*[()] * N_INPUTS, *cell.inputs])
+    assert order is not None
     return reordered(cell, order[N_INPUTS:])

@@ -40,7 +40,6 @@ from nasrepro.spaces.nlp.cell import (
     Cell,
     canonical,
     check_cell,
-    class_name,
     reordered,
 )
 from nasrepro.spaces.nlp.edits import edit_distance, edited
@@ -125,48 +124,36 @@ class NLPSpace(SearchSpace[Cell]):
 
     def encode(self, archs: Sequence[Cell]) -> Graphs:
         """Return the graph form of cells, B x `max_nodes` with padding."""
-        import torch
-
         from nasrepro.graphs import Graphs
 
-        nodes = np.zeros((len(archs), self.max_nodes), dtype=np.int64)
-        adjacency = np.zeros((len(archs), self.max_nodes, self.max_nodes), dtype=np.int64)
-        sizes = np.zeros(len(archs), dtype=np.int64)
-        for b, cell in enumerate(archs):
-            self.check(cell)
-            out = N_INPUTS + len(cell.operations)
-            nodes[b, :N_INPUTS] = IN
-            nodes[b, N_INPUTS:out] = cell.operations
-            nodes[b, out] = OUT
-            for node, read in enumerate((*cell.inputs, (1 + cell.output, *cell.hidden)), start=N_INPUTS):
-                adjacency[b, list(read), node] = 1
-            sizes[b] = out + 1
-        mask = np.arange(self.max_nodes) < sizes[:, None]
-        return Graphs.from_adjacency(torch.from_numpy(nodes), torch.from_numpy(adjacency), torch.from_numpy(mask))
+        return Graphs.from_edges([self._graph(cell) for cell in archs], self.max_nodes)
 
-    def decode_one(self, graph: Graphs, index: int = 0) -> Cell:
-        """Return the cell of one graph of a batch; raise `InvalidArchitecture` with the reason and its kind.
+    def _graph(self, cell: Cell) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return the node classes and the edges of the graph form."""
+        self.check(cell)
+        targets = enumerate((*cell.inputs, (1 + cell.output, *cell.hidden)), start=N_INPUTS)
+        return [*[IN] * N_INPUTS, *cell.operations, OUT], [(i, node) for node, read in targets for i in read]
 
-        The kinds are those of `check`, and `terminals`: the first four nodes are not `in` or the last is not `out`. An
-        edge between inputs, or from the word to the last node, is of kind `edges`; not exactly one edge from a hidden
-        state to the last node is of kind `output`.
+    def read(self, nodes: list[int], adjacency: np.ndarray) -> Cell:
+        """Return the cell of one graph.
+
+        The kinds of what is wrong are those of `check`, and `terminals`: the first four nodes are not `in` or the last
+        is not `out`. An edge between inputs, or from the word to the last node, is of kind `edges`; not exactly one
+        edge from a hidden state to the last node is of kind `output`.
         """
-        n = int(graph.mask[index].sum())
+        n = len(nodes)
         if not N_INPUTS + 2 <= n <= self.max_nodes:
             raise InvalidArchitecture(
                 f"The graph has {n} nodes; cells of this space have {N_INPUTS + 2} to {self.max_nodes}.", "nodes"
             )
-        classes = graph.nodes[index, :n].tolist()
-        if classes[:N_INPUTS] != [IN] * N_INPUTS or classes[-1] != OUT:
+        if nodes[:N_INPUTS] != [IN] * N_INPUTS or nodes[-1] != OUT:
+            names = self.class_names(nodes)
             raise InvalidArchitecture(
-                f"The graph begins with {', '.join(map(class_name, classes[:N_INPUTS]))} and ends with "
-                f"{class_name(classes[-1])}; a cell begins with four in and ends with out.",
+                f"The graph begins with {', '.join(names[:N_INPUTS])} and ends with {names[-1]}; a cell begins with "
+                "four in and ends with out.",
                 "terminals",
             )
-        edges = graph[index : index + 1].adjacency()[0, :n, :n].nonzero().tolist()
-        read: list[list[int]] = [[] for _ in range(n)]
-        for source, target in edges:
-            read[target].append(source)
+        read = [tuple(np.flatnonzero(column).tolist()) for column in adjacency.T]
         if any(read[:N_INPUTS]) or WORD in read[-1]:
             raise InvalidArchitecture("An edge joins two inputs, or the word and the output.", "edges")
         marked = [source - 1 for source in read[-1] if source < N_INPUTS]
@@ -174,9 +161,8 @@ class NLPSpace(SearchSpace[Cell]):
             raise InvalidArchitecture(
                 f"{len(marked)} hidden states are joined to the last node; one of them is the output.", "output"
             )
-        inner = tuple(tuple(sorted(r)) for r in read[N_INPUTS:-1])
-        hidden = tuple(sorted(source for source in read[-1] if source >= N_INPUTS))
-        return self.canonical(Cell(tuple(classes[N_INPUTS:-1]), inner, hidden, marked[0]))
+        hidden = read[-1][1:]
+        return self.canonical(Cell(tuple(nodes[N_INPUTS:-1]), tuple(read[N_INPUTS:-1]), hidden, marked[0]))
 
     def to_string(self, arch: Cell) -> str:
         """Return a recipe of the cell as JSON, as in the published logs.
