@@ -14,7 +14,7 @@ from nasrepro import experiments
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
-from nasrepro.delta.additive import AdditiveDifference, TreePotential
+from nasrepro.delta.additive import AdditiveDifference
 from nasrepro.delta.pairs import DifferenceData, draw_among
 from nasrepro.delta.relearning import RelearntDifference
 from nasrepro.errors import ParameterError
@@ -22,6 +22,7 @@ from nasrepro.experiments.delta import contestants as delta_contestants
 from nasrepro.experiments.delta import delta_claims, delta_search
 from nasrepro.experiments.delta.contestants import METHODS, TABLE, Trained
 from nasrepro.files import paths
+from nasrepro.predictors.regressors import BoostedTrees
 from nasrepro.report.delta import figure_4_5 as figures
 from nasrepro.report.delta import training_sets
 from nasrepro.runs import records
@@ -80,12 +81,12 @@ def test_a_predictor_learns_from_every_pair_one_edit_apart():
         def fit(self, data: DifferenceData) -> None:
             fitted.append(data)
 
-        def gain_rows(self, base: np.ndarray, other: np.ndarray) -> np.ndarray:
+        def gain_cells(self, base: np.ndarray, other: np.ndarray) -> np.ndarray:
             return np.full(len(base), float(len(fitted)))
 
     learner = RelearntDifference(NB201, first, Spy(), Spy)  # type: ignore[arg-type]
     learner.learn(near[:2], value[near[:2]])  # nothing new
-    assert fitted == [] and learner.gain_rows(near[:1], near[1:2])[0] == 0
+    assert fitted == [] and learner.gain_cells(near[:1], near[1:2])[0] == 0
     far = np.array([NB201.index(tuple((op + 1) % 5 for op in centre))])
     learner.learn(np.append(near[1:10], far), value[np.append(near[1:10], far)])
     data = fitted[0]
@@ -98,7 +99,7 @@ def test_a_predictor_learns_from_every_pair_one_edit_apart():
     }
     assert found == expected and len(data.ends) == len(expected)
     assert data.ends[0].tolist() == [1, 0]  # pairs keep the direction in which they came
-    assert learner.gain_rows(near[:1], near[1:2])[0] == 1
+    assert learner.gain_cells(near[:1], near[1:2])[0] == 1
 
 
 def test_a_ranking_is_queried_from_the_top():
@@ -118,8 +119,8 @@ def test_whoever_uses_a_predictor_pays_for_its_labels(kind: str):
         predictor, rows = trained.predictor(kind, ledger.open(benchmark, VALID, reader))
         assert 10 <= len(set(rows.tolist())) == ledger.distinct(reader, ["train"], VALID) <= 12
     assert trained.predictor(kind, ledger.open(benchmark, VALID, "a"))[0] is predictor  # trained once
-    gains = predictor.gain_rows(np.arange(5), np.arange(5, 10))
-    np.testing.assert_allclose(gains, -predictor.gain_rows(np.arange(5, 10), np.arange(5)), atol=1e-5)
+    gains = predictor.gain_cells(np.arange(5), np.arange(5, 10))
+    np.testing.assert_allclose(gains, -predictor.gain_cells(np.arange(5, 10), np.arange(5)), atol=1e-5)
 
 
 def _points(test: dict[str, float], near: dict[str, float]) -> pd.DataFrame:
@@ -340,7 +341,7 @@ def test_above_what_a_gaussian_process_can_hold_the_plain_predictor_is_trees(mon
     monkeypatch.setattr(delta_contestants, "MOST_OF_GP", 11)
     trained, ledger = Trained(NB201, 12, 0, 0), Ledger()
     plain, rows = trained.predictor("gp", ledger.open(NB201Benchmark(), VALID, "a"))
-    assert isinstance(plain, AdditiveDifference) and isinstance(plain._potentials[0], TreePotential)
+    assert isinstance(plain, AdditiveDifference) and isinstance(plain._potentials[0], BoostedTrees)
     assert ledger.distinct("a", ["train"], VALID) == len(np.unique(rows)) <= 12
 
 

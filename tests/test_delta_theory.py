@@ -161,7 +161,7 @@ def test_all_pairs_are_shared_out_among_the_numbers_of_edits():
 
 def test_growth_is_exponential_for_architectures_and_polynomial_for_one_edit_differences():
     for kind, order in (("block", 1), ("cell", 2)):
-        rows = theory.growth(kind, 3, range(1, 12))
+        rows = list(theory.growth(kind, 3, range(1, 12)).itertuples())
         assert [row.n for row in rows] == list(range(1, 12))
         one_edit = np.array([row.one_edit for row in rows])
         assert len(set(np.diff(one_edit, order).tolist())) == 1  # a polynomial of this degree in n

@@ -10,17 +10,19 @@ from scipy.stats import binomtest
 
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
-from nasrepro.delta.additive import AdditiveDifference, GPPotential, TreePotential, gp_difference, strong_difference
+from nasrepro.delta.additive import AdditiveDifference, difference_trees, gp_difference, strong_difference
 from nasrepro.delta.code_means import CodeMeans
 from nasrepro.delta.encoding import code_numbers, difference_encoding, signed_difference
 from nasrepro.delta.network import MLPConfig, MLPDifference, NetworkPotential
-from nasrepro.delta.pairs import CellPairs, DifferenceData, draw_edits, draw_pairs, label, take
+from nasrepro.delta.pairs import CellPairs, DifferenceData, draw_edits, draw_pairs, label
 from nasrepro.delta.predictor import chain_edits
 from nasrepro.encodings.aligned_form import fixed_form
+from nasrepro.encodings.cells import take
 from nasrepro.encodings.path_profile import path_profile
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.dinas.nb201 import column
 from nasrepro.predictors.gaussian_process import GaussianProcess, _rbf
+from nasrepro.predictors.regressors import GPPredictor
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 from nasrepro.spaces.darts.space import NB301
 from nasrepro.spaces.nb101.space import NB101
@@ -235,7 +237,7 @@ def test_predicted_differences_are_antisymmetric(name: str):
     predictor = predictors()[name]
     predictor.fit(nb201_data("subset"))
     base, other = draw_edits(NB201, some_cells(NB201, 50, 3), 1, np.random.default_rng(0))
-    forth, back = predictor.gain_rows(base, other), predictor.gain_rows(other, base)
+    forth, back = predictor.gain_cells(base, other), predictor.gain_cells(other, base)
     np.testing.assert_allclose(forth, -back, atol=1e-4 * np.abs(forth).max())
     assert np.ptp(forth) > 0
 
@@ -244,7 +246,7 @@ def test_antisymmetry_can_be_switched_off():
     predictor = MLPDifference(NB201, MLPConfig(epochs=5, antisymmetric=False, mirror=False))
     predictor.fit(nb201_data("subset"))
     base, other = draw_edits(NB201, some_cells(NB201, 50, 3), 1, np.random.default_rng(0))
-    assert np.abs(predictor.gain_rows(base, other) + predictor.gain_rows(other, base)).max() > 1e-3
+    assert np.abs(predictor.gain_cells(base, other) + predictor.gain_cells(other, base)).max() > 1e-3
 
 
 def test_mirrored_pairs_teach_a_network_no_direction():
@@ -289,8 +291,8 @@ def test_an_additive_predictor_adds_up_along_every_path(name: str):
     predictor = predictors()[name]
     predictor.fit(nb201_data("subset"))
     a, b, c = (some_cells(NB201, 20, seed) for seed in (1, 2, 3))
-    way = predictor.gain_rows(a, b) + predictor.gain_rows(b, c)
-    np.testing.assert_allclose(way, predictor.gain_rows(a, c), atol=1e-8)
+    way = predictor.gain_cells(a, b) + predictor.gain_cells(b, c)
+    np.testing.assert_allclose(way, predictor.gain_cells(a, c), atol=1e-8)
     data = nb201_data("subset")
     chained = predictor.chained(c, data.cells[:4], data.labels[:4])
     np.testing.assert_allclose(np.diff(chained), np.diff(predictor.potential(c)), atol=1e-8)
@@ -306,7 +308,7 @@ def test_code_means_are_the_means_and_chain_place_by_place():
     np.testing.assert_allclose(predictor.gain_cells(both.base, both.other), expected)
     start, goal = NB201.index((0, 0, 0, 0, 0, 0)), NB201.index((3, 0, 2, 0, 0, 0))
     middle = NB201.index((3, 0, 0, 0, 0, 0))
-    steps = predictor.gain_rows(np.array([start, middle]), np.array([middle, goal]))
+    steps = predictor.gain_cells(np.array([start, middle]), np.array([middle, goal]))
     found = predictor.chained(np.array([goal]), np.array([start]), np.array([10.0]))
     np.testing.assert_allclose(found, 10 + steps.sum())
 
@@ -320,8 +322,8 @@ def test_squared_error_over_all_pairs_is_that_of_labels_up_to_a_constant():
 def test_trees_refuse_labels_whose_differences_are_not_known():
     data = nb201_data("independent")
     with pytest.raises(ParameterError, match="scheme=subset"):
-        AdditiveDifference(NB201, [TreePotential()], path_profile(NB201)).fit(data)
-    AdditiveDifference(NB201, [GPPotential()], path_profile(NB201)).fit(data)
+        AdditiveDifference(NB201, [difference_trees(0)], path_profile(NB201)).fit(data)
+    AdditiveDifference(NB201, [GPPredictor()], path_profile(NB201)).fit(data)
 
 
 @named
@@ -343,7 +345,7 @@ def test_a_predictor_of_differences_beats_the_mean_of_codes_in_neighbourhoods():
         scores = []
         for predictor in (strong, codes):
             predictor.fit(data)
-            scores.append((np.sign(predictor.gain_rows(base, other)) == np.sign(true)).mean())
+            scores.append((np.sign(predictor.gain_cells(base, other)) == np.sign(true)).mean())
         better += scores[0] > scores[1]
     assert binomtest(better, 12, alternative="greater").pvalue < 0.001
 
@@ -353,7 +355,7 @@ def test_no_pairs_no_gains():
     network.fit(nb201_data("stars"))
     single = DifferenceData(np.array([0, 1]), np.array([[0, 1]]), np.array([1.0, 2.0]))
     network.fit(single)  # nothing to rank it against
-    assert np.isfinite(network.gain_rows(np.array([0]), np.array([1]))).all()
+    assert np.isfinite(network.gain_cells(np.array([0]), np.array([1]))).all()
     none = np.zeros(0, dtype=np.int64)
-    assert network.gain_rows(none, none).shape == (0,)
+    assert network.gain_cells(none, none).shape == (0,)
     assert len(CellPairs(none, np.zeros((0, 2), dtype=np.int64))) == 0

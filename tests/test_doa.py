@@ -18,7 +18,7 @@ from nasrepro.delta.code_means import AdditiveCode, CodeMeans
 from nasrepro.delta.encoding import code_numbers, signed_difference
 from nasrepro.delta.pairs import CellPairs, DifferenceData, draw_edits, label
 from nasrepro.delta.predictor import DifferencePredictor
-from nasrepro.encodings.aligned_form import Cells
+from nasrepro.encodings.cells import Cells
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.delta import code_alone, doa, doa_ablation, doa_distance
 from nasrepro.experiments.delta import judging as difference

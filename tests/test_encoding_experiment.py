@@ -16,8 +16,7 @@ from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.remembered import Remembered
 from nasrepro.benchmarks.tabular import TabularBenchmark
-from nasrepro.experiments.delta.encoding_trials import EncodingTrials, _differences
-from nasrepro.experiments.delta.encodings import METHODS, EncodingParameters, ridge
+from nasrepro.experiments.delta.encodings import METHODS, EncodingParameters, EncodingTrials, _differences, ridge
 from nasrepro.predictors.ranking_networks import MLP, RankingConfig, RankingEnsemble
 from nasrepro.report.delta import table_1 as encoding_tables
 from nasrepro.runs.claims import load_claims

@@ -24,11 +24,12 @@ from nasrepro.diffusion.denoiser_config import CONFIGS, DenoiserConfig
 from nasrepro.diffusion.train import TrainingConfig
 from nasrepro.encodings.flan import PUBLISHED, FLANConfig
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.delta import encoding_features, encoding_trials, judging
-from nasrepro.experiments.delta.encoding_trials import EncodingTrials
+from nasrepro.experiments.delta import encoding_features, encodings, judging
+from nasrepro.experiments.delta.encodings import EncodingTrials
 from nasrepro.experiments.dinas import generation as dinas
 from nasrepro.experiments.dinas import hw, hw_joint, nb301, step_cost
 from nasrepro.experiments.dinas.generation import denoiser_config, training_config
+from nasrepro.graphs import Graphs
 from nasrepro.parameters import NAMES, model_of, resolved, room_of
 from nasrepro.parameters.base import Parameters
 from nasrepro.parameters.delta import EncodingParameters
@@ -285,8 +286,8 @@ def study(tmp_path: Path) -> Any:
 
 def test_how_the_networks_of_table_1_are_trained_arrives(study: Any, monkeypatch: pytest.MonkeyPatch):
     of, made = study(), []
-    monkeypatch.setattr(encoding_trials, "RankingConfig", lambda loss, **kwargs: made.append({"loss": loss} | kwargs))
-    monkeypatch.setattr(encoding_trials, "RankingEnsemble", lambda make, config: make)
+    monkeypatch.setattr(encodings, "RankingConfig", lambda loss, **kwargs: made.append({"loss": loss} | kwargs))
+    monkeypatch.setattr(encodings, "RankingEnsemble", lambda make, config: make)
     p = of.p
     for budget in ("small", "large"):
         of._mlp("adj", budget)
@@ -297,7 +298,7 @@ def test_how_the_networks_of_table_1_are_trained_arrives(study: Any, monkeypatch
         (p.epochs, p.large_batch_size), (p.flan_large_epochs, p.flan_large_batch_size),
     ]  # fmt: skip
     seen: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(encoding_trials, "FLAN", lambda classes, sizes, graphs, proxies: seen.append((sizes, proxies)))
+    monkeypatch.setattr(encodings, "FLAN", lambda classes, sizes, graphs, proxies: seen.append((sizes, proxies)))
     for more, expected in (
         ({"flan_size": "published", "flan_proxies": True}, (PUBLISHED, 3)),
         ({"flan_size": "small", "flan_proxies": False}, (FLANConfig(), 0)),
@@ -310,12 +311,17 @@ def test_how_the_networks_of_table_1_are_trained_arrives(study: Any, monkeypatch
 def test_how_the_encoders_of_table_1_are_pre_trained_arrives(study: Any, monkeypatch: pytest.MonkeyPatch):
     of, seen = study(), []
 
-    def spy(task: Any, cells: Any, *asked: Any) -> np.ndarray:
-        seen.append(asked)
-        return np.zeros((20, 2))
+    class Model:
+        def embed(self, graphs: Graphs) -> np.ndarray:
+            return np.zeros((len(graphs), 2))
 
-    for name in ("latent", "computation_aware", "paths"):
-        monkeypatch.setattr(encoding_features, name, spy)
+    def spy(*asked: Any) -> Any:
+        seen.append(asked[2:])
+        return Model() if len(asked) == 4 else np.zeros((20, 2))
+
+    monkeypatch.setattr(encoding_features.arch2vec, "pretrain", spy)
+    monkeypatch.setattr(encoding_features.cate, "pretrain", spy)
+    monkeypatch.setattr(encoding_features, "path_encoding", spy)
     for method in ("arch2vec", "cate", "path"):
         of.encodings.vectors(method)
     (arch2vec, a), (cate, b), (most,) = seen

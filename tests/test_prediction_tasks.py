@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from nasrepro.benchmarks.ledger import Ledger
+from nasrepro.encodings.cells import Cells, architectures
 from nasrepro.errors import ParameterError
-from nasrepro.experiments.delta.prediction_tasks import Cells, PredictionTask, prediction_tasks
+from nasrepro.experiments.delta.prediction_tasks import PredictionTask, prediction_tasks
 
 
 def ids(task: PredictionTask, cells: Cells) -> list[object]:
@@ -35,12 +36,12 @@ def test_training_sets_are_nested_and_test_cells_unseen(mirror: Path, name: str)
 def test_held_out_pairs_are_one_edit_apart_and_not_trained_on(mirror: Path, name: str) -> None:
     task = prediction_tasks(name)[0]
     pairs = task.held_out_pairs(0, 60)
-    anchors, neighbours = task.archs(pairs.anchors), task.archs(pairs.neighbours)
+    anchors, neighbours = (architectures(task.space, cells) for cells in (pairs.anchors, pairs.neighbours))
     assert len(anchors) == len(neighbours) == 60
     assert all(task.space.distance(a, b) == 1 for a, b in zip(anchors, neighbours, strict=True))
-    trained = {task.space.key(a) for a in task.archs(task.train_cells(list(task.budgets)[-1], 0))}
+    trained = {task.space.key(a) for a in architectures(task.space, task.train_cells(list(task.budgets)[-1], 0))}
     assert not trained & {task.space.key(a) for a in [*anchors, *neighbours]}
-    assert task.archs(task.held_out_pairs(0, 20).neighbours) == neighbours[:20]
+    assert architectures(task.space, task.held_out_pairs(0, 20).neighbours) == neighbours[:20]
 
 
 def test_every_label_is_counted_by_purpose(mirror: Path) -> None:

@@ -7,9 +7,10 @@ import pytest
 import torch
 from scipy.stats import kendalltau, norm, rankdata
 
+from nasrepro.errors import ParameterError
 from nasrepro.predictors import Predictor
-from nasrepro.predictors.practitioner import BoostedTrees, GPPredictor
 from nasrepro.predictors.ranking_networks import MLP, RankingConfig, RankingEnsemble
+from nasrepro.predictors.regressors import BoostedTrees, GPPredictor, XGBoost
 from nasrepro.predictors.scaling import normal_scores, standardised, unit_variance
 
 FAST = RankingConfig(epochs=30)
@@ -21,9 +22,9 @@ class Ranking:
     def __init__(self, config: RankingConfig = FAST) -> None:
         self._config = config
 
-    def fit(self, features: np.ndarray, labels: np.ndarray, seed: int) -> None:
+    def fit(self, features: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None) -> None:
         self._ensemble = RankingEnsemble(lambda: MLP(features.shape[1]), self._config)
-        self._ensemble.fit([torch.from_numpy(features)], np.arange(len(labels))[None], labels[None], [seed])
+        self._ensemble.fit([torch.from_numpy(features)], np.arange(len(targets))[None], targets[None], [1])
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         return self._ensemble.predict([torch.from_numpy(features)], np.arange(len(features))[None])[0]
@@ -38,21 +39,43 @@ def example(n: int = 300) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize(
     "predictor",
-    [Ranking(), Ranking(RankingConfig("mse", epochs=30)), GPPredictor(), BoostedTrees(trees=100)],
+    [
+        *(Ranking(), Ranking(RankingConfig("mse", epochs=30)), GPPredictor(), GPPredictor(fit_on=60, seed=1)),
+        *(BoostedTrees(1, trees=100), XGBoost(1)),
+    ],
 )
 def test_a_predictor_ranks_unseen_cells_and_repeats_itself(predictor: Predictor):
     x, y = example()
-    predictor.fit(x[:100], y[:100], 1)
+    targets = unit_variance(normal_scores(y[:100]))
+    predictor.fit(x[:100], targets)
     first = predictor.predict(x[100:])
     assert kendalltau(first, y[100:]).statistic > 0.7
-    predictor.fit(x[:100], y[:100], 1)
+    predictor.fit(x[:100], targets)
     np.testing.assert_array_equal(first, predictor.predict(x[100:]))
+
+
+def test_the_members_of_xgboost_agree_where_they_know_and_differ_where_they_do_not():
+    x, y = example()
+    targets = unit_variance(normal_scores(y[:100]))
+    model = XGBoost(members=4)
+    model.fit(x[:100], targets)
+    members = model.predict_members(x)
+    assert members.shape == (4, 300)
+    np.testing.assert_array_equal(model.predict(x), members.mean(0))
+    spread = members.std(0)
+    assert 0 < spread[:100].mean() < spread[100:].mean()
+
+
+def test_trees_know_labels_and_not_differences():
+    for model in (BoostedTrees(), XGBoost()):
+        with pytest.raises(ParameterError, match="fitted to labels, not to differences"):
+            model.fit(np.zeros((2, 1)), np.zeros(2), np.array([0, 1]))
 
 
 def test_shuffled_labels_teach_nothing():
     x, y = example()
     predictor = Ranking()
-    predictor.fit(x[:100], np.random.default_rng(1).permutation(y[:100]), 1)
+    predictor.fit(x[:100], np.random.default_rng(1).permutation(y[:100]))
     assert abs(kendalltau(predictor.predict(x[100:]), y[100:]).statistic) < 0.3
 
 
@@ -86,7 +109,7 @@ def test_training_leaves_the_global_random_state_alone():
     x, y = example(40)
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    Ranking(RankingConfig(epochs=1)).fit(x, y, 0)
+    Ranking(RankingConfig(epochs=1)).fit(x, y)
     assert torch.equal(before, torch.get_rng_state())
 
 

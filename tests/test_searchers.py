@@ -20,22 +20,20 @@ from nasrepro.predictors.gaussian_process import GaussianProcess
 from nasrepro.predictors.scaling import normal_scores
 from nasrepro.search import bananas, bayesian
 from nasrepro.search import gaussian_process as practitioner
-from nasrepro.search.bananas import BANANAS
+from nasrepro.search.bananas import BANANAS, XGBoostBANANAS
 from nasrepro.search.base import Proposal, Searcher, spend
 from nasrepro.search.bayesian import BayesianOptimisation, expected_improvement
 from nasrepro.search.defaults import (
     BananasConfig,
     EnsembleConfig,
     EvolutionConfig,
-    LocalSearchConfig,
-    MutationConfig,
     PractitionerConfig,
 )
 from nasrepro.search.ensemble import Ensemble
 from nasrepro.search.evolution import RegularisedEvolution
 from nasrepro.search.gaussian_process import PractitionerGP, log_distance
 from nasrepro.search.local_search import LocalSearch
-from nasrepro.search.mutation import mutant, new_mutants
+from nasrepro.search.mutation import new_mutants
 from nasrepro.search.random_search import RandomSearch
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 from nasrepro.spaces.nb201 import NB201
@@ -46,6 +44,7 @@ QUICK = BananasConfig(ensemble=EnsembleConfig(members=3, layers=2, epochs=20))
 Make = Callable[[SearchSpace[Any], np.random.Generator], Searcher]
 SURROGATES: dict[str, Make] = {
     "bananas": lambda space, rng: BANANAS(space, rng, QUICK),
+    "bananas_xgboost": XGBoostBANANAS,
     "bo": BayesianOptimisation,
     "gp": PractitionerGP,
 }
@@ -201,7 +200,7 @@ def test_asking_one_by_one_or_by_batches_makes_no_difference(name: str, nb201: N
 
 
 def test_local_search_moves_to_the_first_better_neighbour_and_restarts_at_an_optimum():
-    searcher = LocalSearch(CHAIN, np.random.default_rng(5), LocalSearchConfig(initial=3))
+    searcher = LocalSearch(CHAIN, np.random.default_rng(5), initial=3)
     asked: list[tuple[int, ...]] = []
 
     def ask() -> tuple[int, ...]:
@@ -226,7 +225,7 @@ def test_local_search_moves_to_the_first_better_neighbour_and_restarts_at_an_opt
 def test_local_search_orders_neighbours_at_random():
     firsts = []
     for seed in range(400):
-        searcher = LocalSearch(CHAIN, np.random.default_rng(seed), LocalSearchConfig(initial=1))
+        searcher = LocalSearch(CHAIN, np.random.default_rng(seed), initial=1)
         founder = searcher.ask(1)
         searcher.tell(founder, np.array([0.0]))
         firsts.append(CHAIN.neighbours(founder[0].arch).index(searcher.ask(1)[0].arch))
@@ -234,34 +233,32 @@ def test_local_search_orders_neighbours_at_random():
 
 
 def test_the_number_of_edits_of_a_mutant_is_poisson_but_at_least_one():
-    calls: list[int] = []
+    further = [0]  # edits of each mutant after the first, which is a random neighbour
 
     class Counting(_Chain):
         def mutate(self, arch: tuple[int, ...], rng: np.random.Generator) -> tuple[int, ...]:
-            calls[-1] += 1
+            further[-1] += 1
             return super().mutate(arch, rng)
 
-    space, rng = Counting(), np.random.default_rng(0)
-    for _ in range(4_000):
-        calls.append(0)
-        mutant(space, OPTIMUM, rng, 1.5)
-    law = stats.poisson(1.5)
+        def key(self, arch: tuple[int, ...]) -> str:  # asked once a mutant is made
+            further.append(0)
+            return super().key(arch)
+
+    new_mutants(Counting(), [OPTIMUM], np.random.default_rng(0), 4_000, set(), edits=1.5)
+    law, calls = stats.poisson(1.5), 1 + np.array(further[:-1])
     observed = np.bincount(np.minimum(calls, 5), minlength=6)
     expected = 4_000 * np.array([0, law.cdf(1), law.pmf(2), law.pmf(3), law.pmf(4), law.sf(4)])
     assert observed[0] == 0 and stats.chisquare(observed[1:], expected[1:]).pvalue > 1e-3
-    calls.append(0)
-    mutant(space, OPTIMUM, rng)
-    assert calls[-1] == 1
 
 
 def test_parents_are_mutated_in_turn_until_there_are_enough_new_mutants():
     rng, far = np.random.default_rng(0), (3, 3, 3, 3)
     near, around = set(CHAIN.neighbours(OPTIMUM)), set(CHAIN.neighbours(far))  # 8 each, none in common
-    assert set(new_mutants(CHAIN, [OPTIMUM, far], rng, MutationConfig(count=200, edits=1e-9), set())) == near | around
+    assert set(new_mutants(CHAIN, [OPTIMUM, far], rng, 200, set(), edits=1e-9)) == near | around
     known = {CHAIN.key(b) for b in near}
-    assert set(new_mutants(CHAIN, [OPTIMUM, far], rng, MutationConfig(count=200, edits=1e-9), known)) == around
+    assert set(new_mutants(CHAIN, [OPTIMUM, far], rng, 200, known, edits=1e-9)) == around
     for _ in range(20):
-        few = new_mutants(CHAIN, [OPTIMUM, far], rng, MutationConfig(count=3, edits=1e-9), set())
+        few = new_mutants(CHAIN, [OPTIMUM, far], rng, 3, set(), edits=1e-9)
         from_first = [b in near for b in few]
         assert len(set(few)) == len(few) and from_first == sorted(from_first, reverse=True)
         assert sum(from_first) < 3 or all(from_first)  # the second parent only where the first gave too few

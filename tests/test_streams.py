@@ -26,7 +26,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     p = resolved("nb201", budget | {"trainings": 1}, "smoke")
     assert isinstance(p, NB201Parameters)
     task = Generation(p, _context(folder / "controls"), benchmark, column)
-    controls = pd.concat(task.controls([], ["random", "evolution"]))
+    controls = pd.concat(task.controls([]))
     q = resolved("baselines", budget, "smoke")
     assert isinstance(q, BaselineParameters) and q.seed == p.seed
     context = _context(folder / "baselines")

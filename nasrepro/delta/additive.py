@@ -13,30 +13,20 @@ an additive predictor of differences can do, a predictor of accuracies with the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from nasrepro.delta.pairs import DifferenceData
 from nasrepro.delta.predictor import DifferencePredictor
-from nasrepro.encodings.aligned_form import Cells
+from nasrepro.encodings.cells import Cells
 from nasrepro.encodings.path_profile import path_profile
-from nasrepro.errors import ParameterError
-from nasrepro.predictors.gaussian_process import GaussianProcess
+from nasrepro.predictors import Predictor
+from nasrepro.predictors.regressors import BoostedTrees, GPPredictor
+from nasrepro.predictors.scaling import normal_scores
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 
 Features = Callable[[Cells], np.ndarray]  # cells -> float32, B x F
-
-
-class Potential(Protocol):
-    """A predictor of standardised labels; its level need not mean anything."""
-
-    def fit(self, features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> None:
-        """Learn from features (B x F) of cells, their labels (B), and which cells (of the same group, int, B) have a
-        known difference."""
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """Return the potential at features (B x F), float64, B, in the unit of the labels."""
 
 
 class AdditiveDifference(DifferencePredictor):
@@ -47,11 +37,11 @@ class AdditiveDifference(DifferencePredictor):
 
     Args:
         space: whose architectures.
-        potentials: fitted to the same labels.
+        potentials: fitted to the same scores of labels.
         features: of cells.
     """
 
-    def __init__(self, space: SearchSpace[Any], potentials: Sequence[Potential], features: Features) -> None:
+    def __init__(self, space: SearchSpace[Any], potentials: Sequence[Predictor], features: Features) -> None:
         super().__init__(space)
         self._features, self._potentials = features, potentials
         self._known: np.ndarray | None = None  # potential of each row of a finite space, NaN where not asked for yet
@@ -87,59 +77,7 @@ class AdditiveDifference(DifferencePredictor):
 
     def _predict(self, cells: Cells) -> np.ndarray:
         features = self._features(cells)
-        return self._scale.back(np.mean([potential.predict(features) for potential in self._potentials], axis=0))
-
-
-class GPPotential:
-    """A Gaussian process; see `predictors.gaussian_process`.
-
-    Args:
-        steps: most L-BFGS steps on its length scales and noise.
-        fit_on: labels that these are fitted on, the first ones; all labels are conditioned on.
-    """
-
-    def __init__(self, steps: int = 40, fit_on: int = 400) -> None:
-        self._steps, self._fit_on = steps, fit_on
-
-    def fit(self, features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> None:
-        """See `Potential`."""
-        self._model = GaussianProcess(features.shape[1])
-        some = slice(self._fit_on)
-        self._model.fit(features[some], labels[some], self._steps, groups[some])
-        if len(labels) > self._fit_on:
-            self._model.fit(features, labels, 0, groups)
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """See `Potential`."""
-        return self._model.mean(features).astype(np.float64)
-
-
-class TreePotential:
-    """Gradient boosting of small regression trees (Friedman, 2001). All differences between labels must be known.
-
-    Args:
-        seed: of the cells and features that a tree sees.
-    """
-
-    def __init__(self, seed: int = 0) -> None:
-        self._seed = seed
-
-    def fit(self, features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> None:
-        """See `Potential`; raise `ParameterError` for more than one group."""
-        from sklearn.ensemble import GradientBoostingRegressor
-
-        if groups.any():
-            raise ParameterError("Trees are fitted to labels, not to differences: take scheme=subset, or a GP alone.")
-        self._model = GradientBoostingRegressor(
-            n_estimators=400, max_depth=5, learning_rate=0.04, subsample=0.6, max_features="sqrt", min_samples_leaf=3,
-            random_state=self._seed,
-        )  # fmt: skip
-        self._model.fit(features, labels)
-
-    def predict(self, features: np.ndarray) -> np.ndarray:
-        """See `Potential`."""
-        predicted: np.ndarray = self._model.predict(features)
-        return predicted
+        return self._scale.back(np.stack([f.predict(features) for f in self._potentials]).mean(0, dtype=np.float64))
 
 
 class Standard:
@@ -166,8 +104,6 @@ class NormalScores:
     interpolation, and beyond the labels by the line through a tenth of them, so that order is kept."""
 
     def __init__(self, labels: np.ndarray) -> None:
-        from nasrepro.predictors.scaling import normal_scores
-
         order = np.argsort(labels, kind="stable")
         self._scores = normal_scores(labels)
         self._x, first = np.unique(self._scores[order], return_index=True)
@@ -193,11 +129,16 @@ class NormalScores:
         return inside + low * self._slopes[0] + high * self._slopes[1]
 
 
+def difference_trees(seed: int) -> BoostedTrees:
+    """Return boosted trees as they are fitted where all differences between labels are known."""
+    return BoostedTrees(seed, trees=400, depth=5, learning_rate=0.04, subsample=0.6, leaf=3)
+
+
 def gp_difference(space: SearchSpace[Any], features: Features | None = None) -> AdditiveDifference:
     """Return a Gaussian process on differences, by default over the path profile of cells: for pairs of any scheme."""
-    return AdditiveDifference(space, [GPPotential()], features or path_profile(space))
+    return AdditiveDifference(space, [GPPredictor()], features or path_profile(space))
 
 
 def strong_difference(space: SearchSpace[Any], features: Features | None = None, seed: int = 0) -> AdditiveDifference:
     """Return the strongest additive predictor here, a Gaussian process averaged with trees: for `subset` pairs."""
-    return AdditiveDifference(space, [GPPotential(), TreePotential(seed)], features or path_profile(space))
+    return AdditiveDifference(space, [GPPredictor(), difference_trees(seed)], features or path_profile(space))

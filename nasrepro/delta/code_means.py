@@ -14,7 +14,8 @@ import numpy as np
 from nasrepro.delta.encoding import signed_difference
 from nasrepro.delta.pairs import DifferenceData
 from nasrepro.delta.predictor import DifferencePredictor, chain_edits
-from nasrepro.encodings.aligned_form import Cells, fixed_form
+from nasrepro.encodings.aligned_form import fixed_form
+from nasrepro.encodings.cells import Cells
 from nasrepro.errors import ParameterError
 from nasrepro.spaces.base import SearchSpace
 

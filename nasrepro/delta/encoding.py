@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nasrepro.encodings.aligned_form import Cells, fixed_form
+from nasrepro.encodings.aligned_form import fixed_form
+from nasrepro.encodings.cells import Cells
 from nasrepro.spaces.base import SearchSpace
 
 View = Literal["alone", "base", "both"]

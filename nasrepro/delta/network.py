@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +13,8 @@ from torch import Tensor, nn
 from nasrepro.delta.encoding import View, combine, difference_encoding
 from nasrepro.delta.pairs import DifferenceData
 from nasrepro.delta.predictor import DifferencePredictor, chain_edits
-from nasrepro.encodings.aligned_form import Cells
+from nasrepro.encodings.cells import Cells
+from nasrepro.encodings.perceptron import perceptron
 from nasrepro.spaces.base import SearchSpace
 
 
@@ -82,11 +82,7 @@ class MLPDifference(DifferencePredictor):
 
     def gain_cells(self, base: Cells, neighbour: Cells) -> np.ndarray:
         """Return F(base, neighbour)."""
-        if len(base) == 0:
-            return np.zeros(0)
-        with torch.no_grad():
-            gain: np.ndarray = self._forward(self._inputs(base, neighbour)).double().numpy() * self._spread
-        return gain
+        return self._gain(self._inputs(base, neighbour)) if len(base) else np.zeros(0)
 
     def chained(self, cells: Cells, anchors: Cells, labels: np.ndarray) -> np.ndarray:
         """Return the mean over anchors of y(anchor) and the gains of single edits on the way to each cell.
@@ -97,19 +93,21 @@ class MLPDifference(DifferencePredictor):
         return chain_edits(self.space, cells, anchors, labels, self._gain_of_vectors)
 
     def _gain_of_vectors(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        ends = [(before, after), (after, before)][: 2 if self._config.antisymmetric else 1]
-        inputs = [torch.from_numpy(combine(a, b, self._config.view)) for a, b in ends]
-        with torch.no_grad():
-            gain: np.ndarray = self._forward(inputs).double().numpy() * self._spread
-        return gain
+        ends = self._directions(before, after)
+        return self._gain([torch.from_numpy(combine(a, b, self._config.view)) for a, b in ends])
 
-    def _encode(self, base: Cells, other: Cells) -> Tensor:
-        return torch.from_numpy(difference_encoding(self.space, base, other, self._config.view))
+    @torch.no_grad()
+    def _gain(self, inputs: Sequence[Tensor]) -> np.ndarray:
+        gain: np.ndarray = self._forward(inputs).double().numpy() * self._spread
+        return gain
 
     def _inputs(self, base: Cells, other: Cells) -> list[Tensor]:
         """Return the encodings that F needs: of the pair, and of the mirrored pair where it is antisymmetric."""
-        forth = [self._encode(base, other)]
-        return [*forth, self._encode(other, base)] if self._config.antisymmetric else forth
+        ends = self._directions(base, other)
+        return [torch.from_numpy(difference_encoding(self.space, a, b, self._config.view)) for a, b in ends]
+
+    def _directions(self, a: Any, b: Any) -> list[tuple[Any, Any]]:
+        return [(a, b), (b, a)] if self._config.antisymmetric else [(a, b)]
 
     def _forward(self, inputs: Sequence[Tensor]) -> Tensor:
         outputs = self._network(torch.cat(list(inputs)))[:, 0].chunk(len(inputs))
@@ -124,7 +122,7 @@ class MLPDifference(DifferencePredictor):
 
 
 class NetworkPotential:
-    """A `Potential`: the same network on a single cell, fitted to accuracies; what a difference is compared with.
+    """A `Predictor`: the same network on a single cell, fitted to accuracies; what a difference is compared with.
 
     Args:
         config: hyper-parameters, as far as they are not of pairs.
@@ -134,21 +132,18 @@ class NetworkPotential:
     def __init__(self, config: MLPConfig | None = None, seed: int = 0) -> None:
         self._config, self._seed = config or MLPConfig(), seed
 
-    def fit(self, features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> None:
-        """See `additive.Potential`."""
+    def fit(self, features: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None) -> None:
+        """See `predictors.Predictor`; groups are not looked at."""
         self._network = _network(features.shape[1], self._config, torch.Generator().manual_seed(self._seed))
-        y = torch.from_numpy(np.asarray(labels, dtype=np.float32))
-        x = [torch.from_numpy(features)]
+        y = torch.from_numpy(np.asarray(targets, dtype=np.float32))
+        x = torch.from_numpy(features)
         _train(
-            self._network,
-            self._config,
-            len(y),
-            np.random.default_rng(self._seed),
-            lambda part: nn.functional.mse_loss(self._network(x[0][part])[:, 0], y[part]),
-        )
+            self._network, self._config, len(y), np.random.default_rng(self._seed),
+            lambda part: nn.functional.mse_loss(self._network(x[part])[:, 0], y[part]),
+        )  # fmt: skip
 
     def predict(self, features: np.ndarray) -> np.ndarray:
-        """See `additive.Potential`."""
+        """See `predictors.Predictor`."""
         with torch.no_grad():
             predicted: np.ndarray = self._network(torch.from_numpy(features))[:, 0].double().numpy()
         return predicted
@@ -171,11 +166,7 @@ def _train(
 
 
 def _network(width: int, config: MLPConfig, generator: torch.Generator) -> nn.Sequential:
-    sizes = [width, *[config.width] * config.layers]
-    layers: list[nn.Module] = []
-    for a, b in pairwise(sizes):
-        layers += [nn.Linear(a, b), nn.ReLU()]
-    network = nn.Sequential(*layers, nn.Linear(sizes[-1], 1))
+    network = perceptron([width, *[config.width] * config.layers, 1])
     for layer in network:
         if isinstance(layer, nn.Linear):
             nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu", generator=generator)

@@ -21,7 +21,8 @@ import numpy as np
 
 from nasrepro.benchmarks.ledger import Labels
 from nasrepro.delta.encoding import code_numbers, signed_difference
-from nasrepro.encodings.aligned_form import Cells, FixedForm, fixed_form
+from nasrepro.encodings.aligned_form import fixed_form
+from nasrepro.encodings.cells import Cells, take
 from nasrepro.errors import ParameterError
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 from nasrepro.spaces.fixed_code import fixed_code
@@ -98,7 +99,9 @@ def draw_edits(
 ) -> tuple[Cells, Cells]:
     """Edit every anchor; return anchors and the cells k edits away (see `fixed_form`, also for `exact`), without the
     anchors that have none or that no edit was found for in 50 tries."""
-    form = _checked(space, k)
+    form = fixed_form(space)
+    if not 1 <= k <= form.most_edits:
+        raise ParameterError(f"k={k}: pairs of {space.name} are 1 to {form.most_edits} edits apart.")
     made: list[Any] = [None] * len(anchors)
     kept = list(range(len(anchors)))
     for _ in range(_TRIES):
@@ -124,7 +127,6 @@ def draw_pairs(
     k: int = 1,
     samples_per_code: int = 1,
     star: int = 4,
-    exact: bool = False,
 ) -> CellPairs:
     """Draw pairs whose distinct cells number at most `budget` (Algorithm 1, without its labels).
 
@@ -139,7 +141,6 @@ def draw_pairs(
         samples_per_code: of `independent` pairs: so many of one code after the other, and more of each only when all
             codes are used up; 1 leaves the codes to chance. Codes that are met less often come last.
         star: neighbours of an anchor of `stars`.
-        exact: see `fixed_form`.
 
     Returns:
         Distinct pairs; at `subset` each once, the earlier cell first.
@@ -147,7 +148,7 @@ def draw_pairs(
     if scheme == "subset":
         return CellPairs(anchors[:budget], np.stack(np.triu_indices(min(budget, len(anchors)), 1), axis=1))
     repeats = np.repeat(np.arange(len(anchors)), star if scheme == "stars" else 1)
-    base, other = draw_edits(space, take(anchors, repeats), k, rng, exact)
+    base, other = draw_edits(space, take(anchors, repeats), k, rng)
     if samples_per_code > 1 and scheme == "independent":
         order = _code_by_code(code_numbers(signed_difference(space, base, other)), samples_per_code)
         base, other = take(base, order), take(other, order)
@@ -174,11 +175,6 @@ def draw_among(space: FiniteSpace[Any], cells: np.ndarray, budget: int, rng: np.
     others = edits[np.arange(len(anchors)), chosen]
     kept = usable.any(1)
     return _within(space, anchors[kept], others[kept], budget)
-
-
-def take(cells: Cells, places: np.ndarray) -> Cells:
-    """Return some of the cells."""
-    return cells[places] if isinstance(cells, np.ndarray) else [cells[int(place)] for place in places]
 
 
 def _code_by_code(codes: np.ndarray, samples: int) -> np.ndarray:
@@ -212,10 +208,3 @@ def _within(space: SearchSpace[Any], base: Cells, other: Cells, budget: int) -> 
             ends[i, j] = None
     kept = np.array(cells, dtype=np.int64) if isinstance(space, FiniteSpace) else cells
     return CellPairs(kept, np.array(list(ends), dtype=np.int64).reshape(-1, 2))
-
-
-def _checked(space: SearchSpace[Any], k: int) -> FixedForm:
-    form = fixed_form(space)
-    if not 1 <= k <= form.most_edits:
-        raise ParameterError(f"k={k}: pairs of {space.name} are 1 to {form.most_edits} edits apart.")
-    return form

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from nasrepro.delta.pairs import DifferenceData, take
-from nasrepro.encodings.aligned_form import Cells, fixed_form
+from nasrepro.delta.pairs import DifferenceData
+from nasrepro.encodings.aligned_form import fixed_form
+from nasrepro.encodings.cells import Cells, take
 from nasrepro.spaces.base import SearchSpace
 
 
@@ -36,10 +37,6 @@ class DifferencePredictor(ABC):
     def chained(self, cells: Cells, anchors: Cells, labels: np.ndarray) -> np.ndarray:
         """Return the label of each cell (float64, B) as predictions chained from labelled anchors along edit paths give
         it, in the mean over the anchors."""
-
-    def gain_rows(self, base_rows: np.ndarray, neighbour_rows: np.ndarray) -> np.ndarray:
-        """Return the predicted y(neighbour) - y(base) of rows (int64, B) of a finite space, float64, B."""
-        return self.gain_cells(base_rows, neighbour_rows)
 
 
 def chain_edits(

@@ -38,9 +38,9 @@ class RelearntDifference:
         self._space, self._code, self._make = space, fixed_code(space), make
         self.data, self._predictor = data, first
 
-    def gain_rows(self, base_rows: np.ndarray, neighbour_rows: np.ndarray) -> np.ndarray:
+    def gain_cells(self, base: np.ndarray, neighbour: np.ndarray) -> np.ndarray:
         """Return the predicted value of each neighbour less that of its base, float64, B."""
-        return self._predictor.gain_rows(base_rows, neighbour_rows)
+        return self._predictor.gain_cells(base, neighbour)
 
     def learn(self, rows: np.ndarray, values: np.ndarray) -> None:
         """Take in labels of cells, and train on all pairs that there are now."""

@@ -26,7 +26,7 @@ from nasrepro.spaces.fixed_code import fixed_code
 class GainPredictor(Protocol):
     """What Algorithm 2 asks of a predictor: F(a, b) of the paper, for many pairs at once."""
 
-    def gain_rows(self, base_rows: np.ndarray, neighbour_rows: np.ndarray) -> np.ndarray:
+    def gain_cells(self, base: np.ndarray, neighbour: np.ndarray) -> np.ndarray:
         """Return the predicted value of each neighbour less that of its base (rows, int64, B each), float, B."""
 
 
@@ -47,9 +47,9 @@ class ScoreGain:
     def __init__(self, scores: np.ndarray) -> None:
         self._scores = scores
 
-    def gain_rows(self, base_rows: np.ndarray, neighbour_rows: np.ndarray) -> np.ndarray:
+    def gain_cells(self, base: np.ndarray, neighbour: np.ndarray) -> np.ndarray:
         """Return the difference of two scores."""
-        difference: np.ndarray = self._scores[neighbour_rows] - self._scores[base_rows]
+        difference: np.ndarray = self._scores[neighbour] - self._scores[base]
         return difference
 
 
@@ -145,7 +145,7 @@ class DeltaNAS:
             allowed &= ~self._seen[neighbours]
         bases = np.broadcast_to(here[:, None], neighbours.shape)[allowed]
         gains = np.full(neighbours.shape, -np.inf)
-        gains[allowed] = self._predictor.gain_rows(bases, neighbours[allowed])
+        gains[allowed] = self._predictor.gain_cells(bases, neighbours[allowed])
         self.predictions += len(bases)
         best = gains.argmax(1)[:, None]
         moves = np.take_along_axis(gains, best, axis=1) > (0 if self._config.move == "only_if_better" else -np.inf)

@@ -32,6 +32,7 @@ from math import comb
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from nasrepro.errors import ParameterError
 
@@ -301,49 +302,25 @@ def theorem_table(form: FixedForm, k: int = 2) -> list[TheoremRow]:
     ]
 
 
-@dataclass(frozen=True)
-class GrowthRow:
-    """The sizes at one n, for a plot over n.
-
-    Attributes:
-        n: number of places.
-        size: |A|.
-        differences: |D|, signed.
-        one_edit: |D^1|, signed.
-        printed_one_edit: r n.
-        neighbours: architectures one edit away from one.
-        saving: |A| / |D^1|.
-    """
-
-    n: int
-    size: int
-    differences: int
-    one_edit: int
-    printed_one_edit: int
-    neighbours: int
-    saving: float
-
-
-def growth(kind: Literal["block", "cell"], r: int, ns: Iterable[int]) -> list[GrowthRow]:
-    """Return how the sizes grow with n.
+def growth(kind: Literal["block", "cell"], r: int, ns: Iterable[int]) -> pd.DataFrame:
+    """Return how the sizes grow with n, for a plot over n.
 
     |A| grows exponentially in n in block-based spaces, and like 2^(n^2 / 2) in cell-based ones. |D^1| grows linearly in
     block-based spaces, and quadratically, like n^2, in cell-based ones, because every possible edge is one place more.
     |D| lies between |A| and |A|^2.
+
+    Returns:
+        A row for each n, the number of places: `size`, |A|; `differences`, |D|, signed; `one_edit`, |D^1|, signed;
+        `printed_one_edit`, r n; `neighbours`, architectures one edit away from one; `saving`, |A| / |D^1|.
     """
-    forms = [block(n, r) if kind == "block" else cell(n, r) for n in ns]
-    return [
-        GrowthRow(
-            form.places,
-            form.size,
-            all_codes(form),
-            codes(form, 1),
-            r * form.places,
-            neighbours(form),
-            form.size / codes(form, 1),
-        )
-        for form in forms
-    ]
+    forms = {n: block(n, r) if kind == "block" else cell(n, r) for n in ns}
+    return pd.DataFrame(
+        {
+            "n": n, "size": form.size, "differences": all_codes(form), "one_edit": codes(form, 1),
+            "printed_one_edit": r * n, "neighbours": neighbours(form), "saving": form.size / codes(form, 1),
+        }
+        for n, form in forms.items()
+    )  # fmt: skip
 
 
 def _subsets(places: int, k: int | None) -> Iterator[tuple[int, ...]]:

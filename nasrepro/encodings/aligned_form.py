@@ -10,7 +10,6 @@ places: a difference does not depend on how the two happen to be written, and on
 - `GraphForm`: the one-hot adjacency encoding of any other space, as it is numbered.
 
 Each form can also edit: change k different places at random such that the result is an architecture k edits away.
-Cells are rows (int64) of a finite space, else architectures.
 """
 
 from __future__ import annotations
@@ -23,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from nasrepro.encodings.adjacency import adjacency_encoding
-from nasrepro.spaces.base import FiniteSpace, SearchSpace
+from nasrepro.encodings.cells import Cells, architectures, encode, of_architectures
+from nasrepro.spaces.base import SearchSpace
 from nasrepro.spaces.darts.genotype import N_INPUTS, N_NODES, N_SLOTS, OPERATIONS
 from nasrepro.spaces.darts.space import NB301Space, aligned_slots
 from nasrepro.spaces.edge_cell import EdgeCellSpace
@@ -31,7 +31,6 @@ from nasrepro.spaces.fixed_code import fixed_code
 from nasrepro.spaces.nb101 import graph_edits as edit_distance
 from nasrepro.spaces.nb101.space import NB101Space
 
-Cells = np.ndarray | list[Any]  # rows (int64) of a finite space, else architectures
 _CHUNK = 4_096  # pairs aligned at a time
 
 
@@ -192,12 +191,8 @@ class GraphForm(FixedForm):
         nodes = np.repeat(np.arange(n), len(space.node_classes))
         self.places = np.concatenate([nodes, np.arange(n, n + n * (n - 1) // 2)])
 
-    def _cells(self, archs: list[Any]) -> Cells:
-        return self.space.rows(archs) if isinstance(self.space, FiniteSpace) else archs
-
     def vectors(self, cells: Cells) -> np.ndarray:
-        graphs = self.space.encode(architectures(self.space, cells))
-        vectors: np.ndarray = adjacency_encoding(graphs, len(self.space.node_classes)).numpy()
+        vectors: np.ndarray = adjacency_encoding(encode(self.space, cells), len(self.space.node_classes)).numpy()
         return vectors
 
     def edited(self, cells: Cells, k: int, rng: np.random.Generator, exact: bool = False) -> tuple[Cells, np.ndarray]:
@@ -206,7 +201,8 @@ class GraphForm(FixedForm):
         for _ in range(k):
             after = [self.space.mutate(arch, rng) for arch in after]
         fits = np.array([self.space.distance(a, b) == k for a, b in zip(before, after, strict=True)], dtype=bool)
-        return self._cells([b if ok else a for a, b, ok in zip(before, after, fits, strict=True)]), fits
+        made = [b if ok else a for a, b, ok in zip(before, after, fits, strict=True)]
+        return of_architectures(self.space, made), fits
 
 
 @lru_cache(maxsize=8)
@@ -218,11 +214,6 @@ def fixed_form(space: SearchSpace[Any]) -> FixedForm:
         (NB301Space, NB301Form),
     )
     return next((form for kind, form in forms if isinstance(space, kind)), GraphForm)(space)
-
-
-def architectures(space: SearchSpace[Any], cells: Cells) -> list[Any]:
-    """Return cells (rows, or architectures) as architectures."""
-    return [space.from_index(int(row)) for row in cells] if isinstance(space, FiniteSpace) else list(cells)
 
 
 def _chosen(count: int, places: int, k: int, rng: np.random.Generator, usable: np.ndarray | None = None) -> np.ndarray:
@@ -253,4 +244,4 @@ def _editable(readable: np.ndarray) -> np.ndarray:
     return np.tile(np.stack([readable > N_INPUTS, np.ones(N_SLOTS, dtype=bool)], axis=-1).ravel(), 2)
 
 
-__all__ = ["Cells", "FixedForm", "architectures", "fixed_form"]
+__all__ = ["FixedForm", "fixed_form"]

@@ -13,7 +13,6 @@ Ours: those, with larger batches and at most `cells` random cells; all nodes cou
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -106,13 +105,7 @@ class Arch2Vec(nn.Module):
         return node_mean(lambda part: self.encode(part)[0], graphs)
 
 
-def pretrain(
-    graphs: Graphs,
-    node_classes: int,
-    config: Arch2VecConfig,
-    seed: int,
-    on_epoch: Callable[[], None] = lambda: None,
-) -> Arch2Vec:
+def pretrain(graphs: Graphs, node_classes: int, config: Arch2VecConfig, seed: int) -> Arch2Vec:
     """Train the autoencoder on (at most `config.cells` random ones of) these cells; no label is read."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "arch2vec"))
@@ -126,5 +119,4 @@ def pretrain(
                 loss.backward()
                 nn.utils.clip_grad_norm_(model.parameters(), 5.0)
                 optimiser.step()
-            on_epoch()
     return model

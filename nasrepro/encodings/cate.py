@@ -15,7 +15,6 @@ convolutions in units of a 1x1 one, which in NAS-Bench-201 is the number of para
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -154,13 +153,7 @@ def similar_pairs(complexities: np.ndarray, config: CATEConfig, rng: np.random.G
     return found
 
 
-def pretrain(
-    graphs: Graphs,
-    node_classes: tuple[str, ...],
-    config: CATEConfig,
-    seed: int,
-    on_epoch: Callable[[], None] = lambda: None,
-) -> CATE:
+def pretrain(graphs: Graphs, node_classes: tuple[str, ...], config: CATEConfig, seed: int) -> CATE:
     """Train on pairs of (at most `config.cells` random ones of) these cells; no label is read."""
     rng = numpy_stream(seed, "cate", "pairs")
     with torch.random.fork_rng(devices=[]):
@@ -176,5 +169,4 @@ def pretrain(
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
-            on_epoch()
     return model

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
+from nasrepro.encodings.perceptron import perceptron
 from nasrepro.encodings.structure import operation_kinds
 
 
@@ -101,15 +102,14 @@ class FLAN(nn.Module):
         self.lift = nn.Linear(c.embedding, c.hidden)
         self.layers = _layers(c.hidden, c)
         if c.steps > 1:
-            self.turn = nn.Sequential(nn.Linear(c.width, c.width), nn.ReLU(), nn.Linear(c.width, c.width))
+            self.turn = perceptron([c.width, c.width, c.width])
             self.back = _layers(c.width, c)
-            joined = c.embedding + 2 * c.width
-            self.update = nn.Sequential(nn.Linear(joined, c.width), nn.ReLU(), nn.Linear(c.width, c.embedding))
+            self.update = perceptron([c.embedding + 2 * c.width, c.width, c.embedding])
         if cells > 1:
-            self.join = nn.Sequential(nn.Linear(cells * c.width, c.width), nn.ReLU(), nn.Linear(c.width, c.width))
+            self.join = perceptron([cells * c.width, c.width, c.width])
         if proxies:
-            self.proxies = _mlp(proxies, (c.width, c.width), c.embedding, c.dropout)
-        self.score = _mlp(c.width + (c.embedding if proxies else 0), c.mlp, 1, c.dropout)
+            self.proxies = perceptron([proxies, c.width, c.width, c.embedding], c.dropout)
+        self.score = perceptron([c.width + (c.embedding if proxies else 0), *c.mlp, 1], c.dropout)
 
     def forward(self, nodes: Tensor, adjacency: Tensor, mask: Tensor, proxies: Tensor | None = None) -> Tensor:
         """Return the score of each architecture, B.
@@ -153,11 +153,3 @@ def _run(layers: nn.ModuleList, x: Tensor, reads: Tensor, operations: Tensor) ->
         if number < len(layers) - 1:
             x = x.relu()
     return x
-
-
-def _mlp(inputs: int, hidden: tuple[int, ...], outputs: int, dropout: float) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for size in hidden:
-        layers += [nn.Linear(inputs, size), nn.ReLU(), nn.Dropout(dropout)]
-        inputs = size
-    return nn.Sequential(*layers, nn.Linear(inputs, outputs))

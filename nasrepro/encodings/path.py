@@ -7,34 +7,61 @@ bit stands only for the sequences that occur in the batch: the others are zero f
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from nasrepro.encodings.structure import operation_kinds
 from nasrepro.graphs import Graphs
 
 
-def path_codes(graphs: Graphs, node_classes: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return every distinct path of every cell as (number of the cell, code of the sequence), both int64, sorted.
+def flow(graphs: Graphs, node_classes: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the kind of each class, node classes (B x N), adjacency (bool), and which nodes pass something on."""
+    kinds, nodes = np.array(operation_kinds(node_classes)), graphs.nodes.numpy()
+    return kinds, nodes, graphs.adjacency().numpy() == 1, graphs.mask.numpy() & (kinds[nodes] != "none")
+
+
+def sequences(
+    graphs: Graphs, node_classes: tuple[str, ...], told: Collection[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return number of the cell, code of the sequence and number of the paths, of every sequence of every cell.
 
     The code is the sequence of node classes read as a number in base K after a leading 1, so sequences of different
     length differ; in 63 bits it is unique for paths of up to 17 nodes of 11 classes.
+
+    Args:
+        graphs: the cells.
+        node_classes: of their space.
+        told: kinds of the nodes that a sequence is made of; it leaves out the others.
     """
-    kinds = np.array(operation_kinds(node_classes))
-    nodes, mask = graphs.nodes.numpy(), graphs.mask.numpy()
-    edges = graphs.adjacency().numpy() == 1
-    passes = mask & (kinds[nodes] != "none")
-    begins, ends = passes & (kinds[nodes] == "input"), kinds[nodes] == "output"
-    cell, node = begins.nonzero()
-    code = len(kinds) + nodes[cell, node]
+    kinds, nodes, edges, passes = flow(graphs, node_classes)
+    counts, ends = np.isin(kinds, list(told)), kinds[nodes] == "output"
+
+    def longer(code: np.ndarray, cell: np.ndarray, node: np.ndarray) -> np.ndarray:
+        what = nodes[cell, node]
+        return np.where(counts[what], code * len(kinds) + what, code)
+
+    cell, node = (passes & (kinds[nodes] == "input")).nonzero()
+    code = longer(np.ones_like(cell), cell, node)
+    paths: np.ndarray = np.ones(len(cell))
     found = []
-    while len(cell):
-        at_end = ends[cell, node]
-        found.append(np.stack([cell[at_end], code[at_end]]))
+    while True:
+        done = ends[cell, node]
+        found.append((cell[done], code[done], paths[done]))
         path, after = (edges[cell, node] & passes[cell]).nonzero()
-        cell, node = cell[path], after
-        code = code[path] * len(kinds) + nodes[cell, node]
-        cell, node, code = np.unique(np.stack([cell, node, code]), axis=1)  # equal prefixes go on as one
-    distinct: np.ndarray = np.unique(np.concatenate([np.zeros((2, 0), dtype=np.int64), *found], axis=1), axis=1)
+        if not len(path):
+            break
+        steps = np.stack([cell[path], after, longer(code[path], cell[path], after)])
+        (cell, node, code), which = np.unique(steps, axis=1, return_inverse=True)  # equal prefixes go on as one
+        paths = np.bincount(which.ravel(), weights=paths[path])
+    cells, codes, numbers = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return cells, codes, numbers
+
+
+def path_codes(graphs: Graphs, node_classes: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return every distinct path of every cell as (number of the cell, code of all its nodes), both int64, sorted."""
+    cell, code, _ = sequences(graphs, node_classes, operation_kinds(node_classes))
+    distinct: np.ndarray = np.unique(np.stack([cell, code]), axis=1)
     return distinct[0], distinct[1]
 
 

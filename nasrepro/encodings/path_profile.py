@@ -16,15 +16,16 @@ from typing import Any
 import numpy as np
 
 from nasrepro.encodings.adjacency import adjacency_encoding
-from nasrepro.encodings.aligned_form import Cells, architectures
-from nasrepro.encodings.structure import operation_kinds, structure_features
+from nasrepro.encodings.cells import Cells, cell_graphs, encode, of_architectures
+from nasrepro.encodings.path import flow, sequences
+from nasrepro.encodings.structure import structure_features
 from nasrepro.graphs import Graphs
-from nasrepro.spaces.base import FiniteSpace, SearchSpace
-from nasrepro.spaces.darts.space import DARTS_CELL, NB301Space
+from nasrepro.spaces.base import SearchSpace
 
 _CHUNK = 4_096  # cells at a time
 _SAMPLE = 2_000  # random cells that show the range of each feature
 _MOST_SEQUENCES = 100
+_COUNTED = ("conv", "pool", "other")  # kinds of operations that paths hold
 
 
 class PathProfile:
@@ -38,10 +39,10 @@ class PathProfile:
         self._space = space
         rng = np.random.default_rng(0)
         archs = [space.sample(rng) for _ in range(_SAMPLE)]
-        sample = space.rows(archs) if isinstance(space, FiniteSpace) else archs
+        sample = of_architectures(space, archs)
         parts = self._parts(sample)
         self._places_matter = all(bool((part.pairs == part.pairs[:1]).all()) for part in parts)
-        self._sequences = [np.unique(_sequences(part, space.node_classes)[1]) for part in parts]
+        self._sequences = [np.unique(sequences(part, space.node_classes, _COUNTED)[1]) for part in parts]
         self._sequences = [s if len(s) <= _MOST_SEQUENCES else s[:0] for s in self._sequences]
         raw = self._raw(sample)
         self._varies = raw.std(0) > 1e-6
@@ -56,19 +57,14 @@ class PathProfile:
         return scaled.astype(np.float32)
 
     def _parts(self, cells: Cells) -> list[Graphs]:
-        if isinstance(self._space, FiniteSpace):
-            return [self._space.encode_rows(np.asarray(cells))]
-        archs = architectures(self._space, cells)
-        if isinstance(self._space, NB301Space):
-            return [DARTS_CELL.encode([arch[half] for arch in archs]) for half in (0, 1)]
-        return [self._space.encode(archs)]
+        return cell_graphs(self._space, encode(self._space, cells))
 
     def _raw(self, cells: Cells) -> np.ndarray:
         classes, columns = self._space.node_classes, []
-        for part, sequences in zip(self._parts(cells), self._sequences, strict=True):
+        for part, known in zip(self._parts(cells), self._sequences, strict=True):
             columns += [structure_features(part, classes).numpy(), profile(part, classes)]
-            if len(sequences):
-                columns.append(np.log1p(_sequence_counts(part, classes, sequences)))
+            if len(known):
+                columns.append(np.log1p(_sequence_counts(part, classes, known)))
             if self._places_matter:
                 columns.append(adjacency_encoding(part, len(classes)).numpy())
         return np.concatenate(columns, axis=1)
@@ -82,10 +78,10 @@ def path_profile(space: SearchSpace[Any]) -> PathProfile:
 
 def profile(graphs: Graphs, node_classes: tuple[str, ...]) -> np.ndarray:
     """Return the path and degree statistics of cells, float64, B x F; see the module."""
-    kinds, nodes, edges, passes = _plain(graphs, node_classes)
+    kinds, nodes, edges, passes = flow(graphs, node_classes)
     count, n = nodes.shape
     begins, ends = passes & (kinds[nodes] == "input"), passes & (kinds[nodes] == "output")
-    operations = np.flatnonzero(np.isin(kinds, ["conv", "pool", "other"]))
+    operations = np.flatnonzero(np.isin(kinds, _COUNTED))
     indicators = [passes & (nodes == operation) for operation in operations]
     indicators.append(passes & np.isin(nodes, operations))
     weights, places, columns = edges.astype(np.float64), np.arange(n), []
@@ -110,39 +106,11 @@ def profile(graphs: Graphs, node_classes: tuple[str, ...]) -> np.ndarray:
     return np.concatenate([*columns, np.stack(degrees, axis=1)], axis=1)
 
 
-def _plain(graphs: Graphs, node_classes: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the kind of each class, node classes, adjacency (bool), and which nodes pass something on."""
-    kinds, nodes = np.array(operation_kinds(node_classes)), graphs.nodes.numpy()
-    return kinds, nodes, graphs.adjacency().numpy() == 1, graphs.mask.numpy() & (kinds[nodes] != "none")
-
-
-def _sequences(graphs: Graphs, node_classes: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return number of the cell, code of the sequence and number of the paths, of every sequence of every cell."""
-    kinds, nodes, edges, passes = _plain(graphs, node_classes)
-    counts = np.isin(kinds, ["conv", "pool", "other"])
-    ends = kinds[nodes] == "output"
-    cell, node = (passes & (kinds[nodes] == "input")).nonzero()
-    code = np.ones(len(cell), dtype=np.int64)
-    paths: np.ndarray = np.ones(len(cell))
-    found = []
-    while len(cell):
-        done = ends[cell, node]
-        found.append((cell[done], code[done], paths[done]))
-        path, after = (edges[cell, node] & passes[cell]).nonzero()
-        what = nodes[cell[path], after]
-        longer = np.where(counts[what], code[path] * len(kinds) + what, code[path])
-        steps, which = np.unique(np.stack([cell[path], after, longer]), axis=1, return_inverse=True)
-        paths = np.bincount(which.ravel(), weights=paths[path])
-        cell, node, code = steps[0], steps[1], steps[2]
-    cells, codes, numbers = (np.concatenate([f[k] for f in found]) for k in range(3))
-    return cells, codes, numbers
-
-
-def _sequence_counts(graphs: Graphs, node_classes: tuple[str, ...], sequences: np.ndarray) -> np.ndarray:
-    """Return the number of paths of each of the sequences (their codes, ascending), float64, B x S."""
-    cell, code, paths = _sequences(graphs, node_classes)
-    column = np.searchsorted(sequences, code).clip(max=len(sequences) - 1)
-    known = sequences[column] == code
-    counts = np.zeros((len(graphs), len(sequences)))
-    np.add.at(counts, (cell[known], column[known]), paths[known])
+def _sequence_counts(graphs: Graphs, node_classes: tuple[str, ...], known: np.ndarray) -> np.ndarray:
+    """Return the number of paths of each of the known sequences (their codes, ascending), float64, B x S."""
+    cell, code, paths = sequences(graphs, node_classes, _COUNTED)
+    column = np.searchsorted(known, code).clip(max=len(known) - 1)
+    met = known[column] == code
+    counts = np.zeros((len(graphs), len(known)))
+    np.add.at(counts, (cell[met], column[met]), paths[met])
     return counts

@@ -12,52 +12,35 @@ from torch import Tensor
 
 from nasrepro.graphs import Graphs, pair_indices
 
-# What the node classes of the spaces are. `conv` has weights, `other` changes neither size nor resolution.
-OPERATION_KIND = {
-    # terminals
-    "input": "input",
-    "input_1": "input",
-    "in": "input",
-    "output": "output",
-    "out": "output",
-    # NAS-Bench-101
-    "conv1x1-bn-relu": "conv",
-    "conv3x3-bn-relu": "conv",
-    "maxpool3x3": "pool",
-    # NAS-Bench-201, TransNAS-Bench-101 micro
-    "nor_conv_1x1": "conv",
-    "nor_conv_3x3": "conv",
-    "avg_pool_3x3": "pool",
-    "skip_connect": "skip",
-    "none": "none",
-    # TransNAS-Bench-101 macro: residual blocks
-    "normal": "conv",
-    "double_channels": "conv",
-    "halve_resolution": "conv",
-    "double_channels_halve_resolution": "conv",
-    # DARTS, NAS-Bench-301
-    "sep_conv_3x3": "conv",
-    "sep_conv_5x5": "conv",
-    "dil_conv_3x3": "conv",
-    "dil_conv_5x5": "conv",
-    "max_pool_3x3": "pool",
-    "identity": "skip",
-    # NAS-Bench-NLP
-    "linear": "conv",
-    "blend": "other",
-    "prod": "other",
-    "sum": "other",
-    "sigm": "other",
-    "tanh": "other",
-    "leaky_relu": "other",
+# kind -> the node classes of it, of all spaces; `conv` has weights, `other` changes neither size nor resolution
+_CLASSES_OF_KIND = {
+    "input": ("input", "input_1", "in"),
+    "output": ("output", "out"),
+    "conv": (
+        *("conv1x1-bn-relu", "conv3x3-bn-relu"),  # NAS-Bench-101
+        *("nor_conv_1x1", "nor_conv_3x3"),  # NAS-Bench-201, TransNAS-Bench-101 micro
+        *(
+            "normal",
+            "double_channels",
+            "halve_resolution",
+            "double_channels_halve_resolution",
+        ),  # macro: residual blocks
+        *("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5"),  # DARTS
+        "linear",  # NAS-Bench-NLP
+    ),
+    "pool": ("maxpool3x3", "avg_pool_3x3", "max_pool_3x3"),
+    "skip": ("skip_connect", "identity"),
+    "none": ("none",),
+    "other": ("blend", "prod", "sum", "sigm", "tanh", "leaky_relu"),
 }
+OPERATION_KIND = {name: kind for kind, names in _CLASSES_OF_KIND.items() for name in names}
 
 
 def operation_kinds(node_classes: tuple[str, ...]) -> tuple[str, ...]:
     """Return the kind of each node class: input, output, conv, pool, skip, none or other."""
     unknown = [name for name in node_classes if name not in OPERATION_KIND]
     if unknown:
-        raise ValueError(f"say in OPERATION_KIND of {__name__} what {', '.join(unknown)} is")
+        raise ValueError(f"say in _CLASSES_OF_KIND of {__name__} what {', '.join(unknown)} is")
     return tuple(OPERATION_KIND[name] for name in node_classes)
 
 
@@ -75,17 +58,14 @@ def structure_features(graphs: Graphs, node_classes: tuple[str, ...]) -> Tensor:
     """
     kinds = operation_kinds(node_classes)
     n = graphs.n_nodes
-    device = graphs.nodes.device
 
     def is_kind(kind: str) -> Tensor:  # N x B
-        table = torch.tensor([k == kind for k in kinds], device=device)
-        return (table[graphs.nodes] & graphs.mask).T.contiguous()
+        return (torch.tensor([k == kind for k in kinds])[graphs.nodes] & graphs.mask).T.contiguous()
 
     begins, ends, passes = is_kind("input"), is_kind("output"), graphs.mask.T & ~is_kind("none")
     weighs = is_kind("conv").to(torch.float32)
-    edges = dict(
-        zip(zip(*(i.tolist() for i in pair_indices(n, device)), strict=True), graphs.pairs.T == 1, strict=True)
-    )
+    ends_of_edges = zip(*(i.tolist() for i in pair_indices(n, graphs.nodes.device)), strict=True)
+    edges = dict(zip(ends_of_edges, graphs.pairs.T == 1, strict=True))
 
     # over the paths from an input to each node: how many there are, most and fewest conv nodes
     number = begins.to(torch.float32)
@@ -108,7 +88,7 @@ def structure_features(graphs: Graphs, node_classes: tuple[str, ...]) -> Tensor:
         arrives[i] &= passes[i]
 
     live, classes = (number > 0) & arrives, graphs.nodes.T.contiguous()
-    counts, feeds = (torch.zeros(len(graphs), len(kinds) ** k, device=device) for k in (1, 2))
+    counts, feeds = (torch.zeros(len(graphs), len(kinds) ** k) for k in (1, 2))
     for j in range(n):
         counts.scatter_add_(1, classes[j, :, None], live[j, :, None].to(torch.float32))
         for i in range(j):

@@ -3,7 +3,7 @@
 A score is the published one where the benchmark's files have it. They have all 13 of 9,445 cells of NAS-Bench-201, of
 292 of NAS-Bench-101 and of 1,218 pairs of DARTS cells; of more cells only Zen-score, and of TransNAS-Bench-101 also
 synflow. A missing score is predicted from what the cell is made of (`tabular`), by boosted trees fitted to the cells
-that have it. `ZeroCost.coverage` says how many cells have a score, and how well the predictions rank held-out cells.
+that have it. `Coverage` says how many cells have a score, and how well the predictions rank held-out cells.
 
 Scores are replaced by their ranks among the cells that have them, 0 to 1: they span dozens of orders of magnitude, and
 some files say -1e8 for a cell without a path. No label is read; computing a score costs one or two passes of a batch.
@@ -11,7 +11,6 @@ some files say -1e8 for a cell without a path. No label is read; computing a sco
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,21 +46,6 @@ class Coverage:
     tau: float | None
 
 
-@dataclass(frozen=True)
-class ZeroCost:
-    """Proxies of cells.
-
-    Attributes:
-        scores: ranks, float32, B x number of proxies; a proxy that the benchmark has of no cell is left out.
-        names: of the columns.
-        coverage: by name.
-    """
-
-    scores: np.ndarray
-    names: tuple[str, ...]
-    coverage: Mapping[str, Coverage]
-
-
 def zero_cost(
     benchmark: Benchmark[Any],
     dataset: str,
@@ -69,8 +53,9 @@ def zero_cost(
     features: np.ndarray,
     known_cells: Any,
     known_features: np.ndarray,
-) -> ZeroCost:
-    """Return the proxies of cells.
+) -> tuple[dict[str, np.ndarray], dict[str, Coverage]]:
+    """Return the proxies of cells by name, as ranks, float32, B each, and what is known of each. A proxy that the
+    benchmark has of no cell is left out.
 
     Args:
         benchmark: whose columns of split `proxy` are read.
@@ -80,9 +65,11 @@ def zero_cost(
         known_cells: rows or architectures of which scores may be known, for fitting.
         known_features: their features.
     """
-    columns = [(name, column) for name in PROXIES if (column := _column(benchmark, dataset, name)) is not None]
-    scores, coverage = [], {}
-    for name, column in columns:
+    scores: dict[str, np.ndarray] = {}
+    coverage: dict[str, Coverage] = {}
+    for name in PROXIES:
+        if (column := _column(benchmark, dataset, name)) is None:
+            continue
         source = _finite(benchmark.query_many(known_cells, column))
         have = np.flatnonzero(np.isfinite(source))
         values = _finite(benchmark.query_many(cells, column))
@@ -97,8 +84,8 @@ def zero_cost(
             fitted, tau = len(have), float(kendalltau(held_out, targets[test]).statistic)
             ranks[missing] = _impute(known_features[have], targets, features[missing])
         coverage[name] = Coverage(int((~missing).sum()), len(values), fitted, tau)
-        scores.append(ranks)
-    return ZeroCost(np.stack(scores, axis=1).astype(np.float32), tuple(name for name, _ in columns), coverage)
+        scores[name] = ranks.astype(np.float32)
+    return scores, coverage
 
 
 def _column(benchmark: Benchmark[Any], dataset: str, name: str) -> Column | None:

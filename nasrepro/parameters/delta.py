@@ -28,7 +28,8 @@ class EncodingParameters(Parameters):
     method: Literal[
         "all", "adj", "path", "zcp", "arch2vec", "cate", "flan",
         "practitioner", "practitioner_trees", "practitioner_zcp", "practitioner_trees_zcp",
-    ] = Field("all", description="which method, or all of them")  # fmt: skip
+        "xgboost", "xgboost_zcp",
+    ] = Field("all", description="which method, or all of the first ten")  # fmt: skip
     trials: int = Field(5, ge=1, le=100, description="random training sets")
     pairs: int = Field(2_000, ge=10, le=100_000, description="held-out one-edit pairs of a trial")
     test_cells: int | None = Field(None, ge=10, description="most test cells of a trial, or all of them")

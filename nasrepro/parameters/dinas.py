@@ -266,8 +266,8 @@ class BaselineParameters(Parameters):
 
     benchmark: Literal["nb101", "nb201", "nb301", "nlp"] = Field("nb201", description="which benchmark")
     dataset: Literal["cifar10", "cifar100", "imagenet16-120", "ptb"] = Field("cifar10", description="data set")
-    searcher: Literal["all", "random", "local_search", "evolution", "bananas", "bo", "gp"] = Field(
-        "all", description="which searcher, or all of them"
+    searcher: Literal["all", "random", "local_search", "evolution", "bananas", "bo", "gp", "bananas_xgboost"] = Field(
+        "all", description="which searcher, or all of the first six"
     )
     queries: int = Field(192, ge=1, le=15_625, description="distinct labels that a run may read")
     runs: int = Field(30, ge=1, le=1000, description="runs of each searcher")

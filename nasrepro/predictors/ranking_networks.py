@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
+from nasrepro.encodings.perceptron import perceptron
 from nasrepro.predictors.scaling import standardised
 from nasrepro.seeding import derive, numpy_stream
 
@@ -54,9 +55,6 @@ class RankingConfig:
     weight_decay: float = 1e-5
 
 
-FLAN_TRAINING = RankingConfig()
-
-
 class RankingEnsemble:
     """Networks that score cells.
 
@@ -66,17 +64,10 @@ class RankingEnsemble:
         config: how to train.
     """
 
-    def __init__(self, make: Callable[[], nn.Module], config: RankingConfig = FLAN_TRAINING) -> None:
+    def __init__(self, make: Callable[[], nn.Module], config: RankingConfig) -> None:
         self._make, self._config = make, config
 
-    def fit(
-        self,
-        inputs: Sequence[Tensor],
-        cells: np.ndarray,
-        labels: np.ndarray,
-        seeds: Sequence[int],
-        on_epoch: Callable[[], None] = lambda: None,
-    ) -> None:
+    def fit(self, inputs: Sequence[Tensor], cells: np.ndarray, labels: np.ndarray, seeds: Sequence[int]) -> None:
         """Train one network per seed.
 
         Args:
@@ -84,7 +75,6 @@ class RankingEnsemble:
             cells: which cells each network is trained on, places in `inputs`, int, E x n.
             labels: their labels, E x n.
             seeds: of weights, batches and dropout, E.
-            on_epoch: called after each epoch.
         """
         config = self._config
         networks = []
@@ -112,7 +102,6 @@ class RankingEnsemble:
                     optimiser.zero_grad()
                     loss.backward()
                     optimiser.step()
-                on_epoch()
         self._base.eval()
 
     @torch.no_grad()
@@ -151,11 +140,7 @@ class MLP(nn.Sequential):
     """Hidden layers with ReLU, then one score; inputs B x F."""
 
     def __init__(self, features: int, hidden: Sequence[int] = (128, 128, 128)) -> None:
-        layers: list[nn.Module] = []
-        for size in hidden:
-            layers += [nn.Linear(features, size), nn.ReLU()]
-            features = size
-        super().__init__(*layers, nn.Linear(features, 1), nn.Flatten(0))
+        super().__init__(*perceptron([features, *hidden, 1]), nn.Flatten(0))
 
 
 def _pairs(size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

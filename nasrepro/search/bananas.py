@@ -1,7 +1,8 @@
 """BANANAS (White et al., AAAI 2021, algorithm 1): Bayesian optimisation with a neural predictor on path encodings.
 
 Candidates are mutants of the best cells; an ensemble of networks predicts them, and independent Thompson sampling (one
-draw for every candidate from the normal distribution with the ensemble's mean and spread) orders them.
+draw for every candidate from the normal distribution with the ensemble's mean and spread) orders them. The same with
+bagged trees of XGBoost, on the features that trees are good at, is a search of its own.
 """
 
 from __future__ import annotations
@@ -11,41 +12,54 @@ from typing import Any
 import numpy as np
 
 from nasrepro.encodings.path import path_encoding
+from nasrepro.encodings.tabular import tabular_features
+from nasrepro.predictors.regressors import XGBoost
 from nasrepro.predictors.scaling import standardised
-from nasrepro.search.defaults import BANANAS_DEFAULTS, BananasConfig
+from nasrepro.search.defaults import BananasConfig
 from nasrepro.search.ensemble import Ensemble
 from nasrepro.search.model_based import SurrogateSearch
 from nasrepro.search.mutation import new_mutants
-from nasrepro.spaces.base import SearchSpace
 
 
-class BANANAS(SurrogateSearch):
-    """Mutate the best cells, and query those of the highest Thompson samples.
+class BANANAS(SurrogateSearch[BananasConfig]):
+    """Mutate the best cells, and query those of the highest Thompson samples."""
 
-    Args:
-        space: where to search.
-        rng: source of randomness.
-        config: hyper-parameters.
-    """
-
-    name = "bananas"
-
-    def __init__(
-        self, space: SearchSpace[Any], rng: np.random.Generator, config: BananasConfig = BANANAS_DEFAULTS
-    ) -> None:
-        super().__init__(space, rng, config.initial, config.batch)
-        self._config = config
+    name, defaults = "bananas", BananasConfig()
 
     def choose(self, count: int) -> list[Any]:
         """Return the candidates of the highest Thompson samples."""
-        config = self._config.candidates
-        candidates = new_mutants(self.space, self.best(config.parents), self.rng, config, self.seen)
+        parents, wanted, edits = self.best(self.config.parents), self.config.candidates, self.config.edits
+        candidates = new_mutants(self.space, parents, self.rng, wanted, self.seen, edits)
         if not candidates:
             return []
-        bits = path_encoding(self.space.encode([*self.archs, *candidates]), self.space.node_classes)
-        known, new = bits[: len(self.archs)], bits[len(self.archs) :]
-        ensemble = Ensemble(bits.shape[1], self.rng, self._config.ensemble)
-        ensemble.fit(known, standardised(self.values))
-        predictions = ensemble.predict(new)
+        features, known = self.features([*self.archs, *candidates]), len(self.archs)
+        predictions = self.predictions(features[:known], standardised(self.values), features[known:])
         samples = self.rng.normal(predictions.mean(0), predictions.std(0))
         return [candidates[k] for k in np.argsort(-samples)[:count]]
+
+    def features(self, archs: list[Any]) -> np.ndarray:
+        """Return the path encoding of cells, float32, B x F."""
+        return path_encoding(self.space.encode(archs), self.space.node_classes)
+
+    def predictions(self, known: np.ndarray, targets: np.ndarray, new: np.ndarray) -> np.ndarray:
+        """Return what each member of an ensemble, fitted to targets (B) of known cells (B x F), predicts of new ones
+        (C x F), E x C."""
+        ensemble = Ensemble(known.shape[1], self.rng, self.config.ensemble)
+        ensemble.fit(known, targets)
+        return ensemble.predict(new)
+
+
+class XGBoostBANANAS(BANANAS):
+    """BANANAS with XGBoost's trees on tabular features in place of networks on paths; labels have the same scale."""
+
+    name = "bananas_xgboost"
+
+    def features(self, archs: list[Any]) -> np.ndarray:
+        """Return the tabular features of cells, float32, B x F."""
+        return tabular_features(self.space)(self.space.encode(archs))
+
+    def predictions(self, known: np.ndarray, targets: np.ndarray, new: np.ndarray) -> np.ndarray:
+        """See `BANANAS.predictions`."""
+        ensemble = XGBoost(seed=int(self.rng.integers(2**32)))
+        ensemble.fit(known, targets)
+        return ensemble.predict_members(new)

@@ -19,31 +19,18 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from nasrepro.encodings.adjacency import adjacency_encoding
 from nasrepro.predictors.scaling import normal_scores
-from nasrepro.search.defaults import BAYESIAN_DEFAULTS, BayesianConfig
+from nasrepro.search.defaults import BayesianConfig
 from nasrepro.search.model_based import SurrogateSearch
-from nasrepro.spaces.base import SearchSpace
 
 
-class BayesianOptimisation(SurrogateSearch):
-    """Query the neighbours of the best cells that have the highest expected improvement.
+class BayesianOptimisation(SurrogateSearch[BayesianConfig]):
+    """Query the neighbours of the best cells that have the highest expected improvement."""
 
-    Args:
-        space: where to search.
-        rng: source of randomness.
-        config: hyper-parameters.
-    """
-
-    name = "bo"
-
-    def __init__(
-        self, space: SearchSpace[Any], rng: np.random.Generator, config: BayesianConfig = BAYESIAN_DEFAULTS
-    ) -> None:
-        super().__init__(space, rng, config.initial, config.batch)
-        self._config = config
+    name, defaults = "bo", BayesianConfig()
 
     def choose(self, count: int) -> list[Any]:
         """Return the candidates of the highest expected improvement."""
-        candidates = self.unseen_neighbours(self.best(self._config.parents))
+        candidates = self.unseen_neighbours(self.best(self.config.parents))
         if not candidates:
             return []
         kernel = ConstantKernel(1.0) * Matern(3.0, (0.1, 100.0), nu=2.5) + WhiteKernel(1e-2, (1e-6, 1.0))

@@ -11,28 +11,14 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class LocalSearchConfig:
-    """naszilla's local search.
-
-    Attributes:
-        initial: random cells at every start; the search begins at the best of them.
-    """
-
-    initial: int = 10
-
-
-@dataclass(frozen=True)
 class EvolutionConfig:
     """Regularised evolution, with or without crossover.
 
     Attributes:
         population: its size.
         tournament: members drawn (without replacement) for each tournament.
-        mutation: `edits` makes random edits of the space; `fields` changes each field of the fixed-length code by
+        mutation: `edit` makes one random edit of the space; `fields` changes each field of the fixed-length code by
             chance (`spaces.fixed_code`), again until it is a cell, as NAS-Bench-101's authors and SEP do.
-        edits: mean of the Poisson number of edits of a child, at least one is made; None for exactly one. naszilla's
-            mutation rate of 1 changes every field of a cell by chance, about one edit in the mean (1.5 in
-            NAS-Bench-201): `edits=1.0` comes close to it.
         crossover: every other child is one of two different tournament winners (`search.crossover`).
         rate: share of a shortest edit path that a child goes.
         trials: children drawn of two winners before the crossover is skipped, and a mutation made instead.
@@ -40,8 +26,7 @@ class EvolutionConfig:
 
     population: int = 30
     tournament: int = 10
-    mutation: Literal["edits", "fields"] = "edits"
-    edits: float | None = None
+    mutation: Literal["edit", "fields"] = "edit"
     crossover: Literal["none", "standard", "shortest_path"] = "none"
     rate: float = 0.5
     trials: int = 50
@@ -95,18 +80,16 @@ class DeltaConfig:
 
 
 @dataclass(frozen=True)
-class MutationConfig:
-    """Candidates of BANANAS' acquisition function: mutants of the best cells known, as in naszilla.
+class SurrogateConfig:
+    """What every search with a model of the labels has.
 
     Attributes:
-        count: candidates wanted.
-        parents: the best cells, mutated in turn until there are `count` new mutants; each is mutated `count` times.
-        edits: mean of the Poisson number of edits of a mutant (at least one is made).
+        initial: random cells before the first fit.
+        batch: cells queried between fits.
     """
 
-    count: int = 100
-    parents: int = 5
-    edits: float = 1.0
+    initial: int = 10
+    batch: int = 10
 
 
 @dataclass(frozen=True)
@@ -131,45 +114,39 @@ class EnsembleConfig:
 
 
 @dataclass(frozen=True)
-class BananasConfig:
+class BananasConfig(SurrogateConfig):
     """BANANAS, as in naszilla.
 
     Attributes:
-        initial: random cells before the first fit.
-        batch: cells queried between fits.
-        candidates: what the acquisition function chooses from.
+        candidates: mutants of the best cells known, of which the acquisition function chooses.
+        parents: these best cells, mutated in turn until there are enough; each is mutated `candidates` times.
+        edits: mean of the Poisson number of edits of a mutant (at least one is made).
         ensemble: the predictor.
     """
 
-    initial: int = 10
-    batch: int = 10
-    candidates: MutationConfig = MutationConfig()
+    candidates: int = 100
+    parents: int = 5
+    edits: float = 1.0
     ensemble: EnsembleConfig = EnsembleConfig()
 
 
 @dataclass(frozen=True)
-class BayesianConfig:
+class BayesianConfig(SurrogateConfig):
     """Bayesian optimisation with scikit-learn; initial and batch as in naszilla, the rest our choice.
 
     Attributes:
-        initial: random cells before the first fit.
-        batch: cells queried between fits.
         parents: the best cells, whose neighbours are the candidates.
     """
 
-    initial: int = 10
-    batch: int = 10
     parents: int = 10
 
 
 @dataclass(frozen=True)
-class PractitionerConfig:
+class PractitionerConfig(SurrogateConfig):
     """The Gaussian process of `PractitionerGP`. Our choice, fixed after a look at NAS-Bench-201 validation accuracies;
     values of half or double do about as well there.
 
     Attributes:
-        initial: random cells before the first fit.
-        batch: cells queried between fits.
         confidence: beta of mean + beta x standard deviation.
         offset: c of -log(best + c - y), as a share of the distance from the median label to the best.
         first_steps: L-BFGS steps of the first fit.
@@ -188,17 +165,6 @@ class PractitionerConfig:
     parents: int = 20
 
 
-BANANAS_DEFAULTS = BananasConfig()
-BAYESIAN_DEFAULTS = BayesianConfig()
-
 DELTA_LITERAL = DeltaConfig()
 DELTA_SENSIBLE = DeltaConfig(move="only_if_better", elite=20, revisit=False, resample="member")
-
-EVOLUTION_DEFAULTS = EvolutionConfig()
 SEP_EVOLUTION = EvolutionConfig(population=100, mutation="fields")  # SEP (ICML 2023), appendix A.4 and public code
-
-LOCAL_SEARCH_DEFAULTS = LocalSearchConfig()
-
-PRACTITIONER_DEFAULTS = PractitionerConfig()
-
-REINFORCE_DEFAULTS = ReinforceConfig()

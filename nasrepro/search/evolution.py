@@ -11,8 +11,8 @@ import numpy as np
 
 from nasrepro.search.base import Proposal
 from nasrepro.search.crossover import path_children, standard_children
-from nasrepro.search.defaults import EVOLUTION_DEFAULTS, EvolutionConfig
-from nasrepro.search.mutation import field_mutation, mutant
+from nasrepro.search.defaults import EvolutionConfig
+from nasrepro.search.mutation import field_mutation
 from nasrepro.spaces.base import SearchSpace
 
 
@@ -30,15 +30,14 @@ class RegularisedEvolution:
     name = "evolution"
 
     def __init__(
-        self, space: SearchSpace[Any], rng: np.random.Generator, config: EvolutionConfig = EVOLUTION_DEFAULTS
+        self, space: SearchSpace[Any], rng: np.random.Generator, config: EvolutionConfig | None = None
     ) -> None:
-        self._space, self._rng, self._config = space, rng, config
+        self._space, self._rng = space, rng
+        self._config = config = config or EvolutionConfig()
         self._members: deque[tuple[Any, float]] = deque(maxlen=config.population)
         self._seen: set[str] = set()
         self._mutate: Callable[[Any], Any] = (
-            field_mutation(space, rng)
-            if config.mutation == "fields"
-            else lambda arch: mutant(space, arch, rng, config.edits)
+            field_mutation(space, rng) if config.mutation == "fields" else lambda arch: space.mutate(arch, rng)
         )
         self._crosses = False  # whether the next child is one of two parents
 

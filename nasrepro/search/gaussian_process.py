@@ -18,12 +18,12 @@ import numpy as np
 from nasrepro.encodings.tabular import tabular_features
 from nasrepro.predictors.gaussian_process import GaussianProcess
 from nasrepro.predictors.scaling import standardised
-from nasrepro.search.defaults import PRACTITIONER_DEFAULTS, PractitionerConfig
+from nasrepro.search.defaults import PractitionerConfig
 from nasrepro.search.model_based import SurrogateSearch
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 
 
-class PractitionerGP(SurrogateSearch):
+class PractitionerGP(SurrogateSearch[PractitionerConfig]):
     """Query the cells of the highest upper confidence bounds of a Gaussian process.
 
     Args:
@@ -32,27 +32,26 @@ class PractitionerGP(SurrogateSearch):
         config: hyper-parameters.
     """
 
-    name = "gp"
+    name, defaults = "gp", PractitionerConfig()
 
     def __init__(
-        self, space: SearchSpace[Any], rng: np.random.Generator, config: PractitionerConfig = PRACTITIONER_DEFAULTS
+        self, space: SearchSpace[Any], rng: np.random.Generator, config: PractitionerConfig | None = None
     ) -> None:
-        super().__init__(space, rng, config.initial, config.batch)
-        self._config = config
+        super().__init__(space, rng, config)
         self._features = tabular_features(space)
         self._model = GaussianProcess(len(self._features))
-        self._steps = config.first_steps
+        self._steps = self.config.first_steps
 
     def choose(self, count: int) -> list[Any]:
         """Return the cells of the highest upper confidence bounds."""
-        labels = standardised(log_distance(self.values, self._config.offset))
+        labels = standardised(log_distance(self.values, self.config.offset))
         self._model.fit(self._features(self.space.encode(self.archs)), labels, self._steps)
-        self._steps = self._config.steps
+        self._steps = self.config.steps
         if isinstance(self.space, FiniteSpace):
             assert self._features.table is not None
             rows = self._choose(self._features.table, self.space.rows(self.tried), count)
             return [self.space.from_index(int(row)) for row in rows]
-        candidates = self.unseen_neighbours(self.best(self._config.parents))
+        candidates = self.unseen_neighbours(self.best(self.config.parents))
         if not candidates:
             return []
         features = self._features(self.space.encode(candidates))
@@ -61,15 +60,15 @@ class PractitionerGP(SurrogateSearch):
     def _choose(self, features: np.ndarray, tried: np.ndarray, count: int) -> np.ndarray:
         """Return the rows of `features` to query, none of those `tried`."""
         mean, deviation = self._model.predict(features)
-        bound = mean + self._config.confidence * deviation
+        bound = mean + self.config.confidence * deviation
         bound[tried] = -np.inf
-        size = min(self._config.shortlist, len(bound) - len(tried))
+        size = min(self.config.shortlist, len(bound) - len(tried))
         shortlist = np.argpartition(-bound, size - 1)[:size] if size else np.zeros(0, dtype=np.int64)
         order = spread_out(
             mean[shortlist],
             self._model.covariance(features[shortlist]),
             math.exp(self._model.log_noise),
-            self._config.confidence,
+            self.config.confidence,
             count,
         )
         return shortlist[order]

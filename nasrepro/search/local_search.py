@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from nasrepro.search.base import Proposal
-from nasrepro.search.defaults import LOCAL_SEARCH_DEFAULTS, LocalSearchConfig
 from nasrepro.search.random_search import RandomSearch
 from nasrepro.spaces.base import SearchSpace
 
@@ -27,15 +26,13 @@ class LocalSearch:
     Args:
         space: where to search.
         rng: source of randomness.
-        config: hyper-parameters.
+        initial: random cells at every start, 10 in naszilla.
     """
 
     name = "local_search"
 
-    def __init__(
-        self, space: SearchSpace[Any], rng: np.random.Generator, config: LocalSearchConfig = LOCAL_SEARCH_DEFAULTS
-    ) -> None:
-        self._space, self._rng, self._initial = space, rng, config.initial
+    def __init__(self, space: SearchSpace[Any], rng: np.random.Generator, initial: int = 10) -> None:
+        self._space, self._rng, self._initial = space, rng, initial
         self._seen: set[str] = set()
         self._random = RandomSearch(space, rng, self._seen)
         self._centre: float | None  # value of the centre

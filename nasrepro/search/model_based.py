@@ -5,20 +5,28 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from nasrepro.search.base import Proposal
+from nasrepro.search.defaults import SurrogateConfig
 from nasrepro.search.random_search import RandomSearch
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 
+C = TypeVar("C", bound=SurrogateConfig)
 
-class SurrogateSearch(ABC):
+
+class SurrogateSearch(ABC, Generic[C]):
     """Propose `initial` random cells, then `batch` cells at a time that `choose` picks; no cell twice.
 
     A new batch is chosen when the last one was asked for completely, from what was told until then. Labels told of
     cells that were not asked for are learnt from, too.
+
+    Args:
+        space: where to search.
+        rng: source of randomness.
+        config: hyper-parameters (default: `defaults`).
 
     Attributes:
         archs: the cells with a label, in the order told.
@@ -28,14 +36,14 @@ class SurrogateSearch(ABC):
     """
 
     name: str
+    defaults: C
 
-    def __init__(self, space: SearchSpace[Any], rng: np.random.Generator, initial: int, batch: int) -> None:
-        self.space, self.rng = space, rng
+    def __init__(self, space: SearchSpace[Any], rng: np.random.Generator, config: C | None = None) -> None:
+        self.space, self.rng, self.config = space, rng, config or self.defaults
         self.archs: list[Any] = []
         self.values: list[float] = []
         self.tried: list[Any] = []
         self.seen: set[str] = set()
-        self._initial, self._batch = initial, batch
         self._random = RandomSearch(space, rng, self.seen)
         self._queue: deque[Any] = deque()
 
@@ -70,11 +78,11 @@ class SurrogateSearch(ABC):
                 self.values.append(float(value))
 
     def _next_batch(self) -> list[Any]:
-        missing = self._initial - len(self.tried)
-        chosen = self.choose(self._batch) if missing <= 0 and len(self.values) > 1 else []
+        missing = self.config.initial - len(self.tried)
+        chosen = self.choose(self.config.batch) if missing <= 0 and len(self.values) > 1 else []
         self.seen.update(map(self.space.key, chosen))
         if not chosen:
-            chosen = [p.arch for p in self._random.ask(missing if missing > 0 else self._batch)]
+            chosen = [p.arch for p in self._random.ask(missing if missing > 0 else self.config.batch)]
         self.tried += chosen
         return chosen
 

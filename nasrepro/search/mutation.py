@@ -1,4 +1,4 @@
-"""Mutants: cells a few random edits away from others."""
+"""Mutants: cells a few random edits away from others; one random edit is `mutate` of the space."""
 
 from __future__ import annotations
 
@@ -7,19 +7,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nasrepro.search.defaults import MutationConfig
 from nasrepro.spaces.base import SearchSpace
 from nasrepro.spaces.fixed_code import changed_fields, fixed_code
 
 A = TypeVar("A")
 _AT_ONCE = 16  # mutants drawn at a time, of which the first that is a cell is taken
-
-
-def mutant(space: SearchSpace[A], arch: A, rng: np.random.Generator, edits: float | None = None) -> A:
-    """Return a cell some random edits away from `arch`: one, or a Poisson number of mean `edits`, but at least one."""
-    for _ in range(1 if edits is None else max(1, int(rng.poisson(edits)))):
-        arch = space.mutate(arch, rng)
-    return arch
 
 
 def field_mutation(space: Any, rng: np.random.Generator) -> Callable[[A], A]:
@@ -42,19 +34,20 @@ def new_mutants(
     space: SearchSpace[A],
     parents: Sequence[A],
     rng: np.random.Generator,
-    config: MutationConfig,
+    count: int,
     known: Collection[str],
+    edits: float = 1.0,
 ) -> list[A]:
     """Mutate the parents in turn, `count` times each, until `count` mutants are there whose keys are not `known`; fewer
-    where the parents do not have so many."""
+    where the parents do not have so many. A mutant is a Poisson number of mean `edits` away, but at least one."""
     found: dict[str, A] = {}
     for parent in parents:
-        if len(found) >= config.count:
+        if len(found) >= count:
             break
         neighbours = space.neighbours(parent)  # once, for the first edit of all mutants
-        for edits in rng.poisson(config.edits, config.count):
+        for further in rng.poisson(edits, count):
             child = neighbours[int(rng.integers(len(neighbours)))]
-            for _ in range(1, edits):
+            for _ in range(1, further):
                 child = space.mutate(child, rng)
             key = space.key(child)
             if key not in known:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nasrepro.search.base import Proposal
-from nasrepro.search.defaults import REINFORCE_DEFAULTS, ReinforceConfig
+from nasrepro.search.defaults import ReinforceConfig
 from nasrepro.spaces.fixed_code import fixed_code
 
 _AT_ONCE = 16  # codes drawn at a time until one is a cell
@@ -30,8 +30,8 @@ class Reinforce:
 
     name = "reinforce"
 
-    def __init__(self, space: Any, rng: np.random.Generator, config: ReinforceConfig = REINFORCE_DEFAULTS) -> None:
-        self._space, self._rng, self._config = space, rng, config
+    def __init__(self, space: Any, rng: np.random.Generator, config: ReinforceConfig | None = None) -> None:
+        self._space, self._rng, self._config = space, rng, config or ReinforceConfig()
         self._code = fixed_code(space)
         exists = np.arange(self._code.choices.max()) < self._code.choices[:, None]
         self.logits = np.where(exists, 0.0, -np.inf)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from nasrepro.benchmarks.ledger import Labels
-from nasrepro.delta.additive import AdditiveDifference, GPPotential, TreePotential
+from nasrepro.delta.additive import AdditiveDifference, difference_trees
 from nasrepro.delta.network import MLPConfig, MLPDifference
 from nasrepro.delta.pairs import CellPairs, Scheme, draw_among, draw_pairs, label
 from nasrepro.delta.predictor import DifferencePredictor
@@ -27,6 +27,7 @@ from nasrepro.delta.relearning import RelearntDifference
 from nasrepro.delta.search import DeltaNAS, GainPredictor, ScoreGain
 from nasrepro.encodings.tabular import tabular_features
 from nasrepro.experiments.delta.judging import chain
+from nasrepro.predictors.regressors import GPPredictor
 from nasrepro.search.base import Proposal, Searcher
 from nasrepro.search.defaults import DELTA_LITERAL, DELTA_SENSIBLE, SEP_EVOLUTION, DeltaConfig
 from nasrepro.search.evolution import RegularisedEvolution
@@ -98,7 +99,7 @@ class Trained:
         table = tabular_features(self.space).table
         assert table is not None
         few = kind != "gp" or self.labels <= MOST_OF_GP
-        potential = GPPotential() if few else TreePotential(derive(self.seed, "trees", self.run) % 2**32)
+        potential = GPPredictor() if few else difference_trees(derive(self.seed, "trees", self.run))
         return AdditiveDifference(self.space, [potential], lambda rows: table[rows])
 
 

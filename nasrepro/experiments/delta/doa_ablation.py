@@ -38,38 +38,32 @@ def _accuracies(space: SearchSpace[Any], seed: int, features: object) -> Additiv
     return AdditiveDifference(space, [NetworkPotential(seed=seed)], fixed_form(space).vectors)
 
 
-def _changed(choice: str, value: str, *of: Any, **changed: Any) -> Setting:
-    return Setting(choice, value, Reading(*of, **changed))
-
-
-def _network(choice: str, value: str, **changed: Any) -> Setting:
-    return Setting(choice, value, Reading(network(**changed)))
-
-
-def _gaussian_process(value: str, scheme: Any) -> Setting:
-    return _changed("Gaussian process", value, lambda space, *_: gp_difference(space), scheme)
+def _gaussian_process(space: SearchSpace[Any], seed: int, features: object) -> AdditiveDifference:
+    return gp_difference(space)
 
 
 SETTINGS: dict[str, Setting] = {
-    "literal": _changed("literal reading", "base visible, independent pairs, k = 1, n = 4"),
-    **{f"k{k}": _changed("edits k", str(k), k=k) for k in (2, 3, 6)},
-    **{f"n{n}": _changed("pairs of a code n", str(n), samples_per_code=n) for n in (1, 16)},
-    "zen": _changed("label", "Zen-score", column=ZEN),
-    "alone": _network("view", "difference alone", view="alone"),
-    "both": _network("view", "both cells", view="both"),
-    "code_means": _changed("view", "mean of the code, nothing learnt", lambda space, *_: CodeMeans(space)),
-    "mse": _network("loss", "mean squared error", loss="mse"),
-    "one_way": _network("antisymmetry", "by mirrored pairs only", antisymmetric=False),
-    "no_mirror": _network("antisymmetry", "none", antisymmetric=False, mirror=False),
-    "small": _network("network", "32 wide", width=32),
-    "large": _network("network", "512 wide", width=512),
-    "shallow": _network("network", "1 layer", layers=1),
-    "stars": _changed("pairs", "stars of 4 neighbours", scheme="stars"),
-    "all_pairs": _changed("pairs", "all pairs of random cells", scheme="subset"),
-    "accuracy_network": _changed("no difference", "the network on accuracies of random cells", _accuracies, "subset"),
-    "gp_pairs": _gaussian_process("differences, independent pairs", "independent"),
-    "gp_stars": _gaussian_process("differences, stars", "stars"),
-    "gp_accuracy": _gaussian_process("accuracies of random cells", "subset"),
+    "literal": Setting("literal reading", "base visible, independent pairs, k = 1, n = 4", Reading()),
+    **{f"k{k}": Setting("edits k", str(k), Reading(k=k)) for k in (2, 3, 6)},
+    **{f"n{n}": Setting("pairs of a code n", str(n), Reading(samples_per_code=n)) for n in (1, 16)},
+    "zen": Setting("label", "Zen-score", Reading(column=ZEN)),
+    "alone": Setting("view", "difference alone", Reading(network(view="alone"))),
+    "both": Setting("view", "both cells", Reading(network(view="both"))),
+    "code_means": Setting("view", "mean of the code, nothing learnt", Reading(lambda space, *_: CodeMeans(space))),
+    "mse": Setting("loss", "mean squared error", Reading(network(loss="mse"))),
+    "one_way": Setting("antisymmetry", "by mirrored pairs only", Reading(network(antisymmetric=False))),
+    "no_mirror": Setting("antisymmetry", "none", Reading(network(antisymmetric=False, mirror=False))),
+    "small": Setting("network", "32 wide", Reading(network(width=32))),
+    "large": Setting("network", "512 wide", Reading(network(width=512))),
+    "shallow": Setting("network", "1 layer", Reading(network(layers=1))),
+    "stars": Setting("pairs", "stars of 4 neighbours", Reading(scheme="stars")),
+    "all_pairs": Setting("pairs", "all pairs of random cells", Reading(scheme="subset")),
+    "accuracy_network": Setting(
+        "no difference", "the network on accuracies of random cells", Reading(_accuracies, "subset")
+    ),
+    "gp_pairs": Setting("Gaussian process", "differences, independent pairs", Reading(_gaussian_process)),
+    "gp_stars": Setting("Gaussian process", "differences, stars", Reading(_gaussian_process, "stars")),
+    "gp_accuracy": Setting("Gaussian process", "accuracies of random cells", Reading(_gaussian_process, "subset")),
 }
 
 

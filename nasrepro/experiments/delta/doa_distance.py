@@ -35,7 +35,7 @@ import pandas as pd
 
 from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
-from nasrepro.delta.additive import AdditiveDifference, GPPotential, NormalScores
+from nasrepro.delta.additive import AdditiveDifference, NormalScores
 from nasrepro.delta.network import MLPConfig, MLPDifference
 from nasrepro.delta.pairs import CellPairs, DifferenceData, draw_edits, label
 from nasrepro.delta.predictor import DifferencePredictor
@@ -44,6 +44,7 @@ from nasrepro.errors import ParameterError
 from nasrepro.experiments.delta.judging import data_files, run_trials
 from nasrepro.experiments.delta.prediction_tasks import PredictionTask, prediction_tasks
 from nasrepro.parameters.delta import DistanceParameters
+from nasrepro.predictors.regressors import GPPredictor
 from nasrepro.runs.run import Experiment, Outcome, RunContext
 from nasrepro.runs.statistics import summarise
 from nasrepro.seeding import numpy_stream
@@ -53,7 +54,7 @@ MOST_EDITS = 6
 PREDICTORS: dict[str, Callable[[PredictionTask, int], DifferencePredictor]] = {
     "base": lambda task, seed: MLPDifference(task.space, MLPConfig(view="base", loss="mse"), seed),
     "alone": lambda task, seed: MLPDifference(task.space, MLPConfig(view="alone", loss="mse"), seed),
-    "gp": lambda task, seed: AdditiveDifference(task.space, [GPPotential(steps=20)], path_profile(task.space)),
+    "gp": lambda task, seed: AdditiveDifference(task.space, [GPPredictor(steps=20)], path_profile(task.space)),
 }
 
 

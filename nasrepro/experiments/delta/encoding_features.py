@@ -13,11 +13,11 @@ import pandas as pd
 from nasrepro.benchmarks.tabular import ListedBenchmark
 from nasrepro.encodings import arch2vec, cate
 from nasrepro.encodings.adjacency import adjacency_encoding
-from nasrepro.encodings.parts import cell_graphs
+from nasrepro.encodings.cells import Cells, cell_graphs, encode
 from nasrepro.encodings.path import path_encoding
 from nasrepro.encodings.tabular import tabular_features
 from nasrepro.encodings.zero_cost import zero_cost
-from nasrepro.experiments.delta.prediction_tasks import Cells, PredictionTask, prediction_tasks
+from nasrepro.experiments.delta.prediction_tasks import PredictionTask, prediction_tasks
 from nasrepro.graphs import Graphs
 from nasrepro.parameters.delta import EncodingParameters
 from nasrepro.runs.run import RunContext
@@ -107,29 +107,18 @@ class PoolEncodings:
         """Return an encoding of the pool for each task, M x F each; the same array where a task does not matter."""
         if method == "zcp":
             return self.proxies
-        if method == "adj":
-            found = adjacency(self.task, self.pool.cells)
-        elif method == "path":
-            found = paths(self.task, self.pool.cells, self.p.most_paths)
-        else:
-            embed = lambda _: pd.DataFrame(self._pretrained(method)).rename(columns=str)  # noqa: E731
+        of = (self.task, self.pool.cells, self.p)
+        if method in PRETRAINED:
+            embed = lambda _: pd.DataFrame(PRETRAINED[method](*of)).rename(columns=str)  # noqa: E731
             stage = self.context.stage("pretraining", f"{method}-pretraining", embed)
-            found = np.array(stage, dtype=np.float32)
-        return [found] * len(self.tasks)
-
-    def _pretrained(self, method: str) -> np.ndarray:
-        p, of = self.p, (self.task, self.pool.cells)
-        if method == "arch2vec":
-            size = 16 if p.space == "nb301" else 32
-            config = arch2vec.Arch2VecConfig(latent=size, epochs=p.arch2vec_epochs, cells=p.pretraining_cells)
-            return latent(*of, config, p.seed)
-        return computation_aware(*of, cate.CATEConfig(epochs=p.cate_epochs, cells=p.pretraining_cells), p.seed)
+            return [np.array(stage, dtype=np.float32)] * len(self.tasks)
+        return [(adjacency if method == "adj" else paths)(*of)] * len(self.tasks)
 
 
 def parts(task: PredictionTask, cells: Cells) -> list[Graphs]:
     """Return the graph forms of the cells of each architecture: two in the DARTS space, else one."""
     starts = range(0, len(cells), _CHUNK)
-    return cell_graphs(task.space, Graphs.cat([task.encode(cells[start : start + _CHUNK]) for start in starts]))
+    return cell_graphs(task.space, Graphs.cat([encode(task.space, cells[start : start + _CHUNK]) for start in starts]))
 
 
 def tabular(task: PredictionTask, cells: Cells) -> np.ndarray:
@@ -142,7 +131,7 @@ def tabular(task: PredictionTask, cells: Cells) -> np.ndarray:
     return np.concatenate([tabular_features(space)(graphs) for graphs in parts(task, cells)], axis=1)
 
 
-def adjacency(task: PredictionTask, cells: Cells) -> np.ndarray:
+def adjacency(task: PredictionTask, cells: Cells, p: EncodingParameters) -> np.ndarray:
     """Return the one-hot adjacency encoding, float32, M x F, without the columns that do not vary."""
     classes = len(task.space.node_classes)
     found = np.concatenate([adjacency_encoding(graphs, classes).numpy() for graphs in parts(task, cells)], axis=1)
@@ -150,10 +139,10 @@ def adjacency(task: PredictionTask, cells: Cells) -> np.ndarray:
     return varying
 
 
-def paths(task: PredictionTask, cells: Cells, most: int) -> np.ndarray:
-    """Return the path encoding, float32, M x at most `most` paths of each cell of an architecture."""
+def paths(task: PredictionTask, cells: Cells, p: EncodingParameters) -> np.ndarray:
+    """Return the path encoding, float32, M x at most `most_paths` paths of each cell of an architecture."""
     classes = task.space.node_classes
-    return np.concatenate([path_encoding(graphs, classes, most) for graphs in parts(task, cells)], axis=1)
+    return np.concatenate([path_encoding(graphs, classes, p.most_paths) for graphs in parts(task, cells)], axis=1)
 
 
 def proxies(task: PredictionTask, cells: Cells, features: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -169,9 +158,8 @@ def proxies(task: PredictionTask, cells: Cells, features: np.ndarray) -> tuple[d
     if isinstance(benchmark, ListedBenchmark):
         listed = map(benchmark.listing.from_index, range(benchmark.listing.size))
         known = [arch for arch in listed if task.space.is_valid(arch)]
-    found = zero_cost(benchmark, task.column.dataset, cells, features, known, tabular(task, known))
-    scores = dict(zip(found.names, found.scores.T, strict=True))
-    return scores, {name: asdict(coverage) for name, coverage in found.coverage.items()}
+    scores, coverage = zero_cost(benchmark, task.column.dataset, cells, features, known, tabular(task, known))
+    return scores, {name: asdict(of) for name, of in coverage.items()}
 
 
 def unlabelled(task: PredictionTask, cells: Cells) -> Graphs:
@@ -185,20 +173,28 @@ def unlabelled(task: PredictionTask, cells: Cells) -> Graphs:
     return Graphs.cat(parts(task, cells))
 
 
-def latent(task: PredictionTask, cells: Cells, config: arch2vec.Arch2VecConfig, seed: int) -> np.ndarray:
-    """Return arch2vec embeddings, standardised, float32, M x latent (twice that in the DARTS space)."""
-    model = arch2vec.pretrain(unlabelled(task, cells), len(task.space.node_classes), config, seed)
-    return _standardised([model.embed(graphs) for graphs in parts(task, cells)])
+def arch2vec_embedding(
+    task: PredictionTask, cells: Cells, p: EncodingParameters, latent: int | None = None
+) -> np.ndarray:
+    """Return arch2vec embeddings, standardised, float32, M x latent (twice that in the DARTS space); by default as many
+    dimensions as FLAN takes."""
+    size = latent or (16 if isinstance(task.space, NB301Space) else 32)
+    config = arch2vec.Arch2VecConfig(latent=size, epochs=p.arch2vec_epochs, cells=p.pretraining_cells)
+    model = arch2vec.pretrain(unlabelled(task, cells), len(task.space.node_classes), config, p.seed)
+    return _embedded(task, cells, model)
 
 
-def computation_aware(task: PredictionTask, cells: Cells, config: cate.CATEConfig, seed: int) -> np.ndarray:
+def cate_embedding(task: PredictionTask, cells: Cells, p: EncodingParameters) -> np.ndarray:
     """Return CATE embeddings, standardised, float32, M x width (twice that in the DARTS space)."""
-    model = cate.pretrain(unlabelled(task, cells), task.space.node_classes, config, seed)
-    return _standardised([model.embed(graphs) for graphs in parts(task, cells)])
+    config = cate.CATEConfig(epochs=p.cate_epochs, cells=p.pretraining_cells)
+    return _embedded(task, cells, cate.pretrain(unlabelled(task, cells), task.space.node_classes, config, p.seed))
 
 
-def _standardised(embedded: Sequence[np.ndarray]) -> np.ndarray:
-    joined = np.concatenate(embedded, axis=1)
+PRETRAINED = {"arch2vec": arch2vec_embedding, "cate": cate_embedding}
+
+
+def _embedded(task: PredictionTask, cells: Cells, model: arch2vec.Arch2Vec | cate.CATE) -> np.ndarray:
+    joined = np.concatenate([model.embed(graphs) for graphs in parts(task, cells)], axis=1)
     spread = joined.std(0)
     scaled: np.ndarray = (joined - joined.mean(0)) / np.where(spread > 0, spread, 1)
     return scaled.astype(np.float32)

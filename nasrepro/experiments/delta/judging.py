@@ -26,9 +26,9 @@ from nasrepro.benchmarks.base import MEAN, Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.delta.additive import Features
 from nasrepro.delta.network import MLPConfig, MLPDifference
-from nasrepro.delta.pairs import CellPairs, DifferenceData, Scheme, draw_pairs, label, take
+from nasrepro.delta.pairs import CellPairs, DifferenceData, Scheme, draw_pairs, label
 from nasrepro.delta.predictor import DifferencePredictor
-from nasrepro.encodings.aligned_form import Cells
+from nasrepro.encodings.cells import Cells, architectures, of_architectures, take
 from nasrepro.encodings.path_profile import path_profile
 from nasrepro.experiments.delta.prediction_tasks import PredictionTask, prediction_tasks
 from nasrepro.runs import progress
@@ -264,15 +264,14 @@ def _neighbourhoods(task: PredictionTask, test: Cells, centres: int) -> tuple[np
     places: list[int] = []
     found: list[Any] = []
     for place in range(len(test)):
-        near = task.space.neighbours(task.archs(test[place : place + 1])[0])
+        near = task.space.neighbours(architectures(task.space, test[place : place + 1])[0])
         if len(near) <= MOST_NEIGHBOURS:
             places += [place] * len(near)
             found += near
             centres -= 1
         if not centres:
             break
-    cells: Cells = task.space.rows(found) if isinstance(task.space, FiniteSpace) else found
-    return np.array(places, dtype=np.int64), cells
+    return np.array(places, dtype=np.int64), of_architectures(task.space, found)
 
 
 def _tau(predicted: np.ndarray, true: np.ndarray) -> float:

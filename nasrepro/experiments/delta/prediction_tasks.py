@@ -35,15 +35,13 @@ from nasrepro.benchmarks.base import MEAN, Benchmark, Column
 from nasrepro.benchmarks.ledger import Labels, Ledger
 from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY
 from nasrepro.benchmarks.transnas import TASKS
+from nasrepro.encodings.cells import Cells, architectures, of_architectures, take
 from nasrepro.errors import ParameterError, did_you_mean
 from nasrepro.experiments.dinas import nb101, nb201
-from nasrepro.graphs import Graphs
 from nasrepro.seeding import numpy_stream
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 
 SPACES = ("nb101", "nb201", "tnb101", "nb301")
-
-Cells = np.ndarray | list[Any]  # rows (int64) of a finite space, else architectures
 
 
 @dataclass(frozen=True)
@@ -109,32 +107,17 @@ class PredictionTask:
         Anchors are drawn with replacement, neighbours uniformly. Pairs of a smaller `count` are the first of a larger.
         """
         rng = numpy_stream(trial, "pairs", self.space.name)
-        trained = {self.space.key(arch) for arch in self.archs(self._drawn(trial)[: max(self.budgets.values())])}
+        trained = set(map(self.space.key, architectures(self.space, self._drawn(trial)[: max(self.budgets.values())])))
         test = self.test_cells(trial)
         anchors: list[int] = []
         neighbours: list[Any] = []
         while len(anchors) < count:
             k = int(rng.integers(len(test)))
-            around = self.space.neighbours(self.archs(test[k : k + 1])[0])
+            around = self.space.neighbours(architectures(self.space, test[k : k + 1])[0])
             if near := [b for b in around if self.space.key(b) not in trained]:
                 anchors.append(k)
                 neighbours.append(near[int(rng.integers(len(near)))])
-        if isinstance(self.space, FiniteSpace):
-            assert isinstance(test, np.ndarray)
-            return Pairs(test[anchors], self.space.rows(neighbours))
-        return Pairs([test[k] for k in anchors], neighbours)
-
-    def archs(self, cells: Cells) -> list[Any]:
-        """Return cells as architectures."""
-        if isinstance(self.space, FiniteSpace):
-            return [self.space.from_index(int(row)) for row in cells]
-        return list(cells)
-
-    def encode(self, cells: Cells) -> Graphs:
-        """Return the graph form of cells."""
-        if isinstance(self.space, FiniteSpace):
-            return self.space.encode_rows(np.asarray(cells))
-        return self.space.encode(list(cells))
+        return Pairs(take(test, np.array(anchors)), of_architectures(self.space, neighbours))
 
     def _drawn(self, trial: int) -> Cells:
         return _drawn(self.space, trial, max(self.budgets.values()), self.test_size)

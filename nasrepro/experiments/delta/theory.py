@@ -32,8 +32,7 @@ def execute(p: TheoryParameters, context: RunContext) -> Outcome:
             for row in theorem_table(form, p.edits)
         ]
         grown = pd.concat(
-            pd.DataFrame(asdict(row) for row in growth(kind, p.operations, range(2, p.largest + 1))).assign(kind=kind)
-            for kind in ("block", "cell")
+            growth(kind, p.operations, range(2, p.largest + 1)).assign(kind=kind) for kind in ("block", "cell")
         )
         metrics: dict[str, Any] = {"nb201": _nb201(), "nb101": asdict(count_nb101())}
     context.spent("counting", watch.wall_s, watch.cpu_s)

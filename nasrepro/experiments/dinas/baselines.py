@@ -26,7 +26,7 @@ from nasrepro.runs import progress
 from nasrepro.runs.protocols import PAPER, run_rows
 from nasrepro.runs.run import Experiment, Outcome, RunContext
 from nasrepro.runs.statistics import summarise
-from nasrepro.search.bananas import BANANAS
+from nasrepro.search.bananas import BANANAS, XGBoostBANANAS
 from nasrepro.search.base import Searcher, spend
 from nasrepro.search.bayesian import BayesianOptimisation
 from nasrepro.search.evolution import RegularisedEvolution
@@ -38,10 +38,12 @@ from nasrepro.spaces.base import SearchSpace
 
 SEARCHERS: dict[str, Callable[[SearchSpace[Any], np.random.Generator], Searcher]] = {
     cls.name: cls
-    for cls in (RandomSearch, LocalSearch, RegularisedEvolution, BANANAS, BayesianOptimisation, PractitionerGP)
+    for cls in (
+        *(RandomSearch, LocalSearch, RegularisedEvolution, BANANAS, BayesianOptimisation, PractitionerGP),
+        XGBoostBANANAS,
+    )
 }
-ALL = "all"
-
+ALL = tuple(name for name in SEARCHERS if name != XGBoostBANANAS.name)  # which is run by its name alone
 
 _DATASETS = {"nb101": ("cifar10",), "nb301": ("cifar10",), "nlp": ("ptb",)}  # nb201 has all but ptb
 _SCORES: dict[str, Score] = {"nlp": nlp.accuracy}
@@ -65,7 +67,7 @@ def execute(p: BaselineParameters, context: RunContext) -> Outcome:
     """Run every searcher as often as asked."""
     benchmark: Any = benchmarks.load(p.benchmark)
     column, test = columns(p.benchmark, p.dataset)
-    names = list(SEARCHERS) if p.searcher == ALL else [p.searcher]
+    names = ALL if p.searcher == "all" else (p.searcher,)
     trace = pd.concat([_run(p, context, benchmark, column, n, run) for n in names for run in range(p.runs)])
     if benchmark.space.size is None:
         reported = {"nb301": nb301.REPORTED, "nlp": nlp.REPORTED}[p.benchmark]

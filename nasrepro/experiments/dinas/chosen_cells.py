@@ -43,12 +43,11 @@ def best_by_surrogate(pool: int, rng: np.random.Generator, context: RunContext) 
     return [NB301.from_string(text) for text in context.stage("choosing", "choosing", compute)["genotype"]]
 
 
-def of_record(name: str, searcher: str = "dinas") -> list[Pair]:
-    """Return the best cell of each run of a recorded experiment, by the accuracy that the search saw, without repeats.
+def of_record(name: str) -> list[Pair]:
+    """Return the best cell of each run of DiNAS in a recorded experiment, by what the search saw, without repeats.
 
     Args:
         name: experiment, or experiment/key.
-        searcher: whose runs.
 
     Raises:
         MissingData: there is no such record, or it has no such cells.
@@ -57,10 +56,10 @@ def of_record(name: str, searcher: str = "dinas") -> list[Pair]:
     runs = records.load_table(folder, record, _RUNS)
     if not {"arch", "searcher", "protocol", "best_valid"} <= set(runs.columns):
         raise MissingData(f"The record {record.experiment}/{record.key} names no genotypes. Take one of nb301.")
-    mine = runs[(runs["searcher"] == searcher) & (runs["protocol"] == PAPER) & (runs["arch"] != "")]
+    mine = runs[(runs["searcher"] == "dinas") & (runs["protocol"] == PAPER) & (runs["arch"] != "")]
     mine = mine.sort_values("best_valid", ascending=False, kind="stable")
     if not len(mine):
-        raise MissingData(f"The record {record.experiment}/{record.key} has no runs of {searcher}.")
+        raise MissingData(f"The record {record.experiment}/{record.key} has no runs of DiNAS.")
     by_key = {NB301.key(cell): cell for cell in map(NB301.from_string, reversed(mine["arch"].tolist()))}
     return list(reversed(by_key.values()))
 

@@ -50,6 +50,7 @@ def training_config(p: DinasParameters) -> TrainingConfig:
 
 
 Load = Callable[[], tuple[Graphs, Tensor]]  # graphs and their classes
+_BEST = 6  # cells of a run that a record names
 Fitted = tuple[DiffusionModel, pd.DataFrame]  # a model and its loss curve
 
 
@@ -274,18 +275,17 @@ class Generation:
             wanted=wanted if p.wanted_share else None,
         )  # fmt: skip
 
-    def controls(self, winners: np.ndarray | Sequence[Any], names: Sequence[str] = ()) -> list[pd.DataFrame]:
+    def controls(self, winners: np.ndarray | Sequence[Any]) -> list[pd.DataFrame]:
         """Return the traces of searches with the same budget, as many runs as DiNAS has.
 
         Args:
             winners: the cells of the wanted class (rows where the space is finite); without any, nothing is drawn of
                 them.
-            names: which searches (default: `control_names`).
         """
         p, space = self.p, self.space
         out, of_winners = [], lambda space, rng: TopClassDraw(space, winners, rng)
         make: dict[str, Any] = {"random": RandomSearch, "evolution": RegularisedEvolution, "top_class": of_winners}
-        wanted = [name for name in names or self.control_names if len(winners) or name != "top_class"]
+        wanted = [name for name in self.control_names if len(winners) or name != "top_class"]
         for name, run in product(wanted, range(p.runs * p.trainings)):
             searcher = make[name](space, numpy_stream(p.seed, name, run))
             out.append(self.search(searcher, (0, run), p.queries if name == "top_class" else 1))
@@ -324,10 +324,10 @@ class Generation:
             "seconds_per_architecture": self.context.stages["sampling"] / samples,
         }
 
-    def best_found(self, sampled: pd.DataFrame, values: np.ndarray, most: int = 6) -> list[dict[str, Any]]:
+    def best_found(self, sampled: pd.DataFrame, values: np.ndarray) -> list[dict[str, Any]]:
         """Return the best cells among samples, with how often they were drawn, and their rank among all `values`."""
         cells = sampled[is_cell(sampled)].groupby(identity(sampled))
-        best = cells["value"].agg(["first", "size"]).sort_values("first", ascending=False).head(most)
+        best = cells["value"].agg(["first", "size"]).sort_values("first", ascending=False).head(_BEST)
         if "arch" in sampled:
             best["arch"] = cells["arch"].first()
         else:

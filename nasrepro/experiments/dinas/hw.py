@@ -77,8 +77,8 @@ class _Constrained(Generation):
             "rows": [table4_row(row, found.trace) for row in found.rows],
         }
 
-    def best_found(self, sampled: pd.DataFrame, values: np.ndarray, most: int = 6) -> list[dict[str, Any]]:
-        return super().best_found(sampled[sampled.feasible], values, most)
+    def best_found(self, sampled: pd.DataFrame, values: np.ndarray) -> list[dict[str, Any]]:
+        return super().best_found(sampled[sampled.feasible], values)
 
 
 def constraints(p: HWParameters) -> list[Constraint]:
