@@ -44,7 +44,8 @@ from nasrepro.benchmarks.tabular import Source, TabularBenchmark
 from nasrepro.errors import ParameterError, did_you_mean
 from nasrepro.files.storage import write_atomically
 from nasrepro.spaces.base import FiniteSpace
-from nasrepro.spaces.own import Cell, OwnSpace
+from nasrepro.spaces.cells import Cell
+from nasrepro.spaces.own import OwnSpace
 
 _SPEC_FORMATS = (".yml", ".yaml", ".json")
 _EXAMPLE = '`accuracy: {unit: "%", higher_is_better: true, epochs: 200}`'

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,20 +63,23 @@ class DiffusionModel:
     denoiser: Network
     noise: NoiseModel
 
-    def save(self, path: Path) -> None:
-        """Write weights and noise model as safetensors."""
+    def save(self, path: Path, tensors: Mapping[str, Tensor] | None = None, about: Any = None) -> None:
+        """Write weights and noise model as safetensors; with them other tensors, as `with.<name>`, and what is JSON-able
+        as `about`, which `load` leaves to whoever wrote them."""
         meta = {
             "config": asdict(self.denoiser.config),
             "node_classes": self.denoiser.node_classes,
             "condition_classes": list(self.denoiser.condition_classes),
-        }
+        } | ({} if about is None else {"about": about})
         noise = {f"noise.{k}": getattr(self.noise, k) for k in ("keep", "node_marginal", "pair_marginal", "sizes")}
-        write_tensors(path, {**self.denoiser.state_dict(), **noise}, meta)
+        others = {f"with.{name}": tensor for name, tensor in (tensors or {}).items()}
+        write_tensors(path, {**self.denoiser.state_dict(), **noise, **others}, meta)
 
     @classmethod
     def load(cls, path: Path) -> DiffusionModel:
         """Read a model; raise `CorruptData` if the file is damaged."""
-        tensors, meta = read_tensors(path)
+        found, meta = read_tensors(path)
+        tensors = {name: tensor for name, tensor in found.items() if not name.startswith("with.")}
         noise = NoiseModel(
             **{k.removeprefix("noise."): tensors.pop(k) for k in list(tensors) if k.startswith("noise.")}
         )

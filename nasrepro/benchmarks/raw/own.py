@@ -11,7 +11,6 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from nasrepro.errors import CorruptData, InvalidArchitecture, MissingData, ParameterError, StorageError, did_you_mean
-from nasrepro.spaces.own import Cell, Edge, check_form
+from nasrepro.spaces.cells import Cell, Edge, check_form, pairs_of
 
 FORMATS = (".csv", ".parquet")
 CELL_COLUMNS = ("operations", "adjacency")
@@ -169,7 +168,7 @@ def _operations(value: Any) -> tuple[str, ...]:
 
 def _edges(value: Any, n: int) -> tuple[Edge, ...]:
     """Return the edges that a field of `adjacency` gives n nodes, perhaps backward ones."""
-    pairs = list(combinations(range(n), 2))
+    pairs = pairs_of(n)
     if isinstance(value, str):
         text = value.strip()
         if len(text) == len(pairs) and set(text) <= {"0", "1"}:
