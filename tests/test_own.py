@@ -25,8 +25,8 @@ from nasrepro.errors import (
     UnknownQuery,
 )
 from nasrepro.files.storage import sha256_of
-from nasrepro.spaces.graph_edit_distance import graph_edit_distance
 from nasrepro.spaces.cells import EXACT_NODES, MAX_NODES, Cell, check_form
+from nasrepro.spaces.graph_edit_distance import graph_edit_distance
 from nasrepro.spaces.own import OwnSpace
 
 ROOT = Path(__file__).resolve().parent.parent

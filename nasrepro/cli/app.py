@@ -1,4 +1,4 @@
-"""The command line: `nasrepro run | notebook | records | publish | claims | book | data | query`."""
+"""The command line: `nasrepro run | records | claims | book | data | query | top | sample | export | doctor | ...`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from nasrepro import __version__
+from nasrepro.cli import tool
 from nasrepro.cli.data import app as data_app
 from nasrepro.cli.data import query
 from nasrepro.errors import NasreproError, ParameterError
 from nasrepro.files import paths
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(data_app, name="data", help="Benchmark files: what is here, what is missing, how to get it.")
 app.command("query")(query)
+for command in (tool.top, tool.sample, tool.export, tool.doctor):
+    app.command()(command)
 
 _screen = Console(soft_wrap=True)
 

@@ -94,7 +94,7 @@ def query(
 
     found = benchmarks.load(benchmark)
     asked = {"dataset": dataset, "metric": metric, "split": split, "epochs": epochs, "seed": _seed(seed)}
-    columns = _matching(found, {name: value for name, value in asked.items() if value is not None})
+    columns = matching(found, {name: value for name, value in asked.items() if value is not None})
     cell = found.arch_at(int(arch)) if isinstance(found, TabularBenchmark) and arch.isdigit() else found.arch(arch)
     typer.echo(found.space.to_string(cell))
     costs = {}
@@ -119,7 +119,7 @@ def _seed(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.lstrip("-").isdigit() else text
 
 
-def _matching(found: Benchmark[Any], asked: dict[str, Any]) -> list[Column]:
+def matching(found: Benchmark[Any], asked: dict[str, Any]) -> list[Column]:
     """Return the columns on this machine that agree with what was asked; say what exists where none does."""
     known: Iterable[Column] = found.known_columns()
     for name, value in asked.items():

@@ -64,8 +64,8 @@ class DiffusionModel:
     noise: NoiseModel
 
     def save(self, path: Path, tensors: Mapping[str, Tensor] | None = None, about: Any = None) -> None:
-        """Write weights and noise model as safetensors; with them other tensors, as `with.<name>`, and what is JSON-able
-        as `about`, which `load` leaves to whoever wrote them."""
+        """Write weights and noise model as safetensors; with them other tensors, as `with.<name>`, and something
+        JSON-able as `about`, which `load` leaves to whoever wrote them."""
         meta = {
             "config": asdict(self.denoiser.config),
             "node_classes": self.denoiser.node_classes,

@@ -60,6 +60,7 @@ class Operation(str):
     kind: str
 
     def __new__(cls, name: str, kind: str) -> Operation:
+        """Return the name with its kind."""
         operation = super().__new__(cls, name)
         operation.kind = kind
         return operation

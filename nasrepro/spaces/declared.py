@@ -7,7 +7,7 @@ whatever your functions `sample`, `encode` and `decode` say. Neither is enumerat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -32,7 +32,8 @@ class FunctionSpace(SearchSpace[A]):
         decode: `Cell` -> architecture; None, or `InvalidArchitecture`, where it is none.
         operations: names of all operations.
         nodes: most nodes of a cell, at most 64.
-        neighbours: architecture -> those one edit away; None edits the cell (see `cells.edited`) and keeps what decodes.
+        neighbours: architecture -> those one edit away; None edits the cell (see `cells.edited`), and keeps what
+            decodes.
         kinds: operation -> what it is, one of `cells.KINDS`; by default what the name is known for, else `other`.
         name: of the space.
 
@@ -85,7 +86,9 @@ class FunctionSpace(SearchSpace[A]):
         """Draw one of the neighbours uniformly; `InvalidArchitecture` of kind `isolated` where there is none."""
         near = self.neighbours(arch)
         if not near:
-            raise InvalidArchitecture(f"No cell of {self.name} is one edit away from {self.to_string(arch)}.", "isolated")
+            raise InvalidArchitecture(
+                f"No cell of {self.name} is one edit away from {self.to_string(arch)}.", "isolated"
+            )
         return near[int(rng.integers(len(near)))]
 
     def distance(self, a: A, b: A) -> int:

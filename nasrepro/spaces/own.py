@@ -67,7 +67,12 @@ class OwnSpace(FiniteSpace[Cell]):
 
     @classmethod
     def restored(
-        cls, name: str, kinds: Mapping[str, str] | None, names: Sequence[str], codes: Mapping[Code, int], bits: np.ndarray
+        cls,
+        name: str,
+        kinds: Mapping[str, str] | None,
+        names: Sequence[str],
+        codes: Mapping[Code, int],
+        bits: np.ndarray,
     ) -> OwnSpace:
         """Return the space whose `codes`, and their invariants, were kept; `names` are its node classes."""
         space = cls.__new__(cls)
@@ -114,9 +119,7 @@ class OwnSpace(FiniteSpace[Cell]):
 
     def _at(self, row: int) -> Cell:
         operations, ends = self._codes[row]
-        return Cell(
-            tuple(self.node_classes[c] for c in operations), tuple(zip(ends[::2], ends[1::2], strict=True))
-        )
+        return Cell(tuple(self.node_classes[c] for c in operations), tuple(zip(ends[::2], ends[1::2], strict=True)))
 
     def key(self, arch: Cell) -> str:
         """Return the string of the canonical form of a listed cell; see `cells.key` beyond 12 nodes."""
@@ -194,6 +197,8 @@ class OwnSpace(FiniteSpace[Cell]):
 
     def _code(self, cell: Cell) -> Code | None:
         try:
-            return bytes(self._class_of[operation] for operation in cell.operations), bytes(chain.from_iterable(cell.edges))
+            return bytes(self._class_of[operation] for operation in cell.operations), bytes(
+                chain.from_iterable(cell.edges)
+            )
         except KeyError:  # an operation that no listed cell has
             return None

@@ -4,7 +4,8 @@
 2. The labels of the other cells are completed (`surrogate`); as many of them as are expected to be wanted are taken to
    be so, the most probable ones.
 3. A flat denoiser is trained on all these cells with one condition, whether a cell is wanted, and checked: are its
-   samples cells, new, and wanted? Until they are, and while there is time, a longer training of a larger network follows.
+   samples cells, new, and wanted? Until they are, and while there is time, a longer training of a larger network
+   follows.
 """
 
 from __future__ import annotations
@@ -90,11 +91,13 @@ def fit(
     """
     start = time.monotonic()
     if preset not in PRESETS:
-        raise ParameterError(f"There is no preset `{preset}`; there is {', '.join(PRESETS)}.{did_you_mean(preset, PRESETS)}")
+        raise ParameterError(
+            f"There is no preset `{preset}`; there is {', '.join(PRESETS)}.{did_you_mean(preset, PRESETS)}"
+        )
     if not conditions:
         raise ParameterError("Nothing is wanted: give at least one condition.")
     space = benchmark.space
-    cells, values = _labels(benchmark, conditions, labelled, seed)
+    cells, values = read_labels(benchmark, conditions, labelled, seed)
     columns = [condition.column(benchmark) for condition in conditions]
     bounds = tuple(
         condition.bound(values[:, j], benchmark.metrics[columns[j].metric].higher_is_better)
@@ -122,7 +125,12 @@ def fit(
         if unlisted or (found.share > 0.8 * (probable[guessed].mean() if guessed.any() else 1.0) and found.valid > 0.5):
             break
     best = max(range(len(rounds)), key=lambda k: rounds[k].share * min(1.0, 4 * rounds[k].valid))
-    share, valid, guidance, listed = rounds[best].share, rounds[best].valid, rounds[best].guidance, np.zeros(0, np.float32)
+    share, valid, guidance, listed = (
+        rounds[best].share,
+        rounds[best].valid,
+        rounds[best].guidance,
+        np.zeros(0, np.float32),
+    )
     if isinstance(space, FiniteSpace) and valid < 0.02 and len(others):
         listed = np.zeros(space.size, dtype=np.float32)
         listed[np.asarray(others)] = probable
@@ -200,7 +208,7 @@ class _Trial:
         return scale, len(archs) / _CHECKED, len(fresh) / count, len(set(numbers)) / count, share
 
 
-def _labels(
+def read_labels(
     benchmark: Benchmark[Any], conditions: Sequence[Condition], labelled: Any, seed: int
 ) -> tuple[Cells, np.ndarray]:
     """Return the labelled cells, B, and what is known of each condition's metric (float64, B x k)."""
@@ -227,7 +235,9 @@ def _labels(
     values = np.stack([read.read(cells, "train") for read in reads], axis=1)
     complete = np.flatnonzero(~np.isnan(values).any(1))
     if len(complete) < 10:
-        raise ParameterError(f"{len(complete)} cells have labels of all conditions; a fit needs {FEWEST_LABELS} or more.")
+        raise ParameterError(
+            f"{len(complete)} cells have labels of all conditions; a fit needs {FEWEST_LABELS} or more."
+        )
     return take(cells, complete), values[complete]
 
 
@@ -273,7 +283,7 @@ def _features(graphs: Graphs, classes: int) -> np.ndarray:
 
 
 def _network(graphs: Graphs, hidden: int) -> DenoiserConfig:
-    """Return the shape of a network: features of a slot by the number of slots that vary, so that cells of 64 nodes fit."""
+    """Return the shape of a network: the more slots vary, the fewer features each has, so that cells of 64 nodes fit."""
     nodes = int((graphs.nodes != graphs.nodes[:1]).any(0).sum())
     pairs = int((graphs.pairs != graphs.pairs[:1]).any(0).sum())
     return replace(

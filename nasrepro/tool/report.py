@@ -1,4 +1,4 @@
-"""What a fit says of itself: whether the wanted class was learnt, by which figures, and what to try where it was not."""
+"""What a fit says of itself: whether the wanted class was learnt, by which figures, what to try where it was not."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Report:
         wanted: labelled cells that are wanted.
         chance: share of wanted ones among random cells.
         share: expected share among the model's new samples.
-        ceiling: expected share among the unlabelled cells that were trained as wanted: what a perfect generator reaches.
+        ceiling: expected share among the unlabelled cells that were trained as wanted; a perfect generator reaches it.
         top_held_out: share among as many labelled cells as are wanted, those of the highest held-out probabilities.
         pvalue: largest over the conditions, that held-out predictions rank no better than chance.
         from_list: samples are drawn from the listed cells, because generated graphs are hardly ever listed.
@@ -84,7 +84,9 @@ class Report:
                 f"{r.new:.0%} new, {r.distinct:.0%} distinct, {r.share:.0%} wanted; {r.seconds:.0f} s"
             )
         if self.from_list:
-            lines.append("generated graphs are hardly ever listed: samples are drawn from the list by the same prediction")
+            lines.append(
+                "generated graphs are hardly ever listed: samples are drawn from the list by the same prediction"
+            )
         return "\n".join(lines)
 
 

@@ -1,9 +1,9 @@
 """How probably a cell without a label is wanted, learnt from those with one.
 
-A few labels are little for a generative model: of 5 % wanted among 300 labelled cells there are 15. So the labels of the
-other cells are completed first, by regressors (ridge, kernel ridge, boosted trees) on features that every space has. How
-well they do is measured on labelled cells held out in turn, and so are their errors: a cell is wanted as probably as its
-prediction with such an error is. On pure noise every cell then is wanted as probably as any other.
+A few labels are little for a generative model: of 5 % wanted among 300 labelled cells there are 15. So the labels of
+the other cells are completed first, by regressors (ridge, kernel ridge, boosted trees) on features that every space
+has. How well they do is measured on labelled cells held out in turn, and so are their errors: a cell is wanted as
+probably as its prediction with such an error is. On pure noise every cell then is wanted as probably as any other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MOST_IN_KERNEL = 1_500  # labelled cells that kernel ridge learns from
 
 
 def features(graphs: Graphs, classes: int) -> np.ndarray:
-    """Describe cells: operations, which feeds which in one and in two steps, degrees, depths; then every slot by itself.
+    """Describe cells: operations, which feeds which in one and two steps, degrees, depths; then every slot by itself.
 
     Args:
         graphs: the cells.

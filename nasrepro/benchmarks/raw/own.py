@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,34 @@ class RawTable:
 
     Attributes:
         path: the file.
-        sha256: of its bytes.
-        frame: a row per architecture; of a CSV every field as text.
+        content: its bytes.
     """
 
     path: Path
-    sha256: str
-    frame: pd.DataFrame
+    content: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the bytes."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """A row per architecture; of a CSV every field as text. `CorruptData` says what is wrong with the file."""
+        path, parse = self.path, _read_csv if self.path.suffix == ".csv" else _read_parquet
+        frame = parse(path, self.content)
+        names = list(frame.columns)
+        for name in names:
+            if names.count(name) > 1:
+                raise CorruptData(f"{path} has two columns `{name}`: rename one.")
+        for name in CELL_COLUMNS:
+            if name not in names:
+                raise CorruptData(
+                    f"{path} has no column `{name}`; it has {', '.join(names) or 'none'}.{did_you_mean(name, names)}"
+                )
+        if frame.empty:
+            raise CorruptData(f"{path} lists no architecture: there is no row below its header.")
+        return frame
 
     @property
     def metrics(self) -> list[str]:
@@ -98,7 +120,7 @@ class RawTable:
 
 
 def read(path: Path) -> RawTable:
-    """Read a table; the errors are those of `nasrepro.benchmarks.own.OwnBenchmark`."""
+    """Read the bytes of a table; the errors are those of `nasrepro.benchmarks.own.OwnBenchmark`."""
     if path.suffix not in FORMATS:
         raise ParameterError(f"`{path}` is neither {' nor '.join(FORMATS)}: save the table as one of these.")
     try:
@@ -107,19 +129,7 @@ def read(path: Path) -> RawTable:
         raise MissingData(f"There is no file {path}.") from error
     except OSError as error:
         raise StorageError(f"Cannot read {path}: {error.strerror or error}.") from error
-    frame = _read_csv(path, content) if path.suffix == ".csv" else _read_parquet(path, content)
-    names = list(frame.columns)
-    for name in names:
-        if names.count(name) > 1:
-            raise CorruptData(f"{path} has two columns `{name}`: rename one.")
-    for name in CELL_COLUMNS:
-        if name not in names:
-            raise CorruptData(
-                f"{path} has no column `{name}`; it has {', '.join(names) or 'none'}.{did_you_mean(name, names)}"
-            )
-    if frame.empty:
-        raise CorruptData(f"{path} lists no architecture: there is no row below its header.")
-    return RawTable(path, hashlib.sha256(content).hexdigest(), frame)
+    return RawTable(path, content)
 
 
 def _read_parquet(path: Path, content: bytes) -> pd.DataFrame:
