@@ -283,7 +283,7 @@ def _features(graphs: Graphs, classes: int) -> np.ndarray:
 
 
 def _network(graphs: Graphs, hidden: int) -> DenoiserConfig:
-    """Return the shape of a network: the more slots vary, the fewer features each has, so that cells of 64 nodes fit."""
+    """Return the shape of a network; the more slots vary, the fewer features each has, so that 64 nodes fit."""
     nodes = int((graphs.nodes != graphs.nodes[:1]).any(0).sum())
     pairs = int((graphs.pairs != graphs.pairs[:1]).any(0).sum())
     return replace(

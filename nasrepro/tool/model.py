@@ -204,7 +204,7 @@ class Model:
 def generate(
     diffusion: DiffusionModel, space: SearchSpace[Any], indices: range, scale: float, seed: int, steps: int
 ) -> tuple[list[Any | None], list[str]]:
-    """Return the cells of some indices of a guided stream, None where one is no cell, and the kinds of what is wrong."""
+    """Return the cells of some indices of a guided stream, None where one is no cell, and what is wrong by kind."""
     guided = Guided(diffusion.denoiser, [1], scale)
     graphs = sample(guided, diffusion.noise, indices, seed=derive(seed, "samples"), steps=steps)
     return space.decode_with_reasons(graphs)
