@@ -12,6 +12,7 @@ space = nr.space("mine", operations=["gate", "mix", "shift", "scale"], nodes=20,
 
 
 def measure(cell: nr.Cell) -> dict[str, float]:
+    """Count gates that feed a mix, and scales; the cost is mixes and gates."""
     names = cell.operations
     fed = sum(names[i] == "gate" and names[j] == "mix" for i, j in cell.edges)
     return {"quality": 2.0 * fed + names.count("scale"), "cost": 3.0 * names.count("mix") + names.count("gate")}

@@ -18,12 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from nasrepro.benchmarks.function import FunctionBenchmark
 from nasrepro.benchmarks.own import MetricSpec, OwnBenchmark, from_table
 from nasrepro.spaces.cells import Cell
 from nasrepro.spaces.declared import DeclaredSpace
 from nasrepro.tool.condition import Condition
 from nasrepro.tool.fit import fit
+from nasrepro.tool.function import FunctionBenchmark
 from nasrepro.tool.optimise import optimise
 
 Rule = Callable[[Cell], float]

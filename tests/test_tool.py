@@ -64,7 +64,7 @@ def test_the_same_cell_has_one_key_however_its_nodes_are_numbered_and_its_edits_
     assert np.array_equal(invariants(cells), invariants(others))
     assert [key(cell) for cell in cells] == [key(cell) for cell in others]
     for cell in cells[:2]:
-        near = [other for other in edited(cell, space.node_classes)][:: max(1, nodes)]
+        near = list(edited(cell, space.node_classes))[::nodes]
         assert key(cell) not in {key(other) for other in near}
         assert np.array_equal(invariants(near), np.array([invariants([other])[0] for other in near]))
 
@@ -140,7 +140,7 @@ def test_a_condition_is_one_bound_and_becomes_a_cut_that_is_wanted_itself():
     for wrong in ({}, {"at_least": 1.0, "top": 0.1}, {"top": 1.0}):
         with pytest.raises(ParameterError):
             Condition("c", "m", **wrong)
-    with pytest.raises(UnknownQuery, match="no column `m`.*chain value|`m`"):
+    with pytest.raises(UnknownQuery, match="no column `m`"):
         nr.fit(nr.benchmark(count, CHAIN), [Condition("c", "m", top=0.1)])
 
 

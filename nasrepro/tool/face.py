@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from nasrepro import benchmarks, spaces
 from nasrepro.benchmarks.base import Benchmark
-from nasrepro.benchmarks.function import FunctionBenchmark
 from nasrepro.errors import ParameterError
 from nasrepro.files import paths
 from nasrepro.spaces.base import SearchSpace
 from nasrepro.spaces.declared import DeclaredSpace, FunctionSpace
+from nasrepro.tool.function import FunctionBenchmark
 
 if TYPE_CHECKING:  # each function imports what it needs, so that a space is there without torch
     from nasrepro.runs.evidence import Evidence

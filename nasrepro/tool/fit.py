@@ -20,7 +20,6 @@ import numpy as np
 import torch
 
 from nasrepro.benchmarks.base import Benchmark
-from nasrepro.benchmarks.function import FunctionBenchmark
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.diffusion.denoiser_config import FLAT, DenoiserConfig
 from nasrepro.diffusion.model import DiffusionModel
@@ -31,6 +30,7 @@ from nasrepro.graphs import Graphs
 from nasrepro.seeding import derive, numpy_stream
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 from nasrepro.tool.condition import Condition
+from nasrepro.tool.function import FunctionBenchmark
 from nasrepro.tool.model import STEPS, Model, generate, identities, list_weights
 from nasrepro.tool.report import FEWEST_LABELS, Report, Round, verdict
 from nasrepro.tool.surrogate import Surrogate, features
