@@ -84,7 +84,7 @@ def by_counts(names: str, seed: int) -> Rule:
 
 
 def _cost(cell: Cell) -> float:
-    return len(cell.edges) + sum({"a": 3.0, "b": 2.0, "c": 1.0}.get(name, 0.0) for name in cell.operations)
+    return len(cell.edges) + sum({"a": 1.5, "b": 0.5, "c": 1.0}.get(name, 0.0) for name in cell.operations)
 
 
 def _gain(cell: Cell) -> float:
@@ -106,7 +106,7 @@ TABLES = {
     ),
     "conflict": Table(
         DeclaredSpace(list("abcd"), 6, most_edges=9), 3_000, {"gain": _gain, "cost": _cost},
-        (Condition("good", "gain", top=0.2), Condition("cheap", "cost", top=0.2)),
+        (Condition("good", "gain", top=0.2), Condition("cheap", "cost", top=0.3)),
     ),
     "noise": Table(
         DeclaredSpace(list("abcd"), 8), 6_000, {"score": lambda cell: 0.0}, (GOOD,), noise=1.0, learnable=False

@@ -106,9 +106,12 @@ def test_a_space_is_given_by_functions_of_architectures_of_ones_own():
         names = ("input", *(f"op{letter}" for letter in text), "output")
         return Cell(names, tuple((i, i + 1) for i in range(len(names) - 1)))
 
+    def word(given: Cell) -> str | None:
+        text = "".join(name[2:] for name in given.operations[1:-1])
+        return text if len(text) == 4 and given == cell(text) else None
+
     words = nr.space(
-        "words", sample=lambda rng: "".join(rng.choice(list("xyz"), 4)), encode=cell,
-        decode=lambda c: "".join(name[2:] for name in c.operations[1:-1]) if len(c.operations) == 6 else None,
+        "words", sample=lambda rng: "".join(rng.choice(list("xyz"), 4)), encode=cell, decode=word,
         operations=["input", "output", "opx", "opy", "opz"], nodes=6,
     )  # fmt: skip
     assert words.decode(words.encode(["xyzx", "zzzz"])) == ["xyzx", "zzzz"]
@@ -145,11 +148,20 @@ def test_a_condition_is_one_bound_and_becomes_a_cut_that_is_wanted_itself():
 
 
 def test_a_verdict_says_why_not():
-    good = {"labels": 300, "fewest_wanted": 15, "pvalue": 1e-9, "chance": 0.05, "share": 0.4, "valid": 1.0}
+    good = {
+        "labels": 300,
+        "wanted": 15,
+        "fewest_wanted": 15,
+        "pvalue": 1e-9,
+        "chance": 0.05,
+        "share": 0.4,
+        "valid": 1.0,
+    }
     assert verdict(**good) == (True, "")
     for change, why in (
         ({"labels": 20}, "too few labels"), ({"fewest_wanted": 2}, "too few labels"), ({"pvalue": 0.2}, "by chance"),
-        ({"share": 0.08}, "hardly more often"), ({"valid": 0.001}, "of the graphs are cells"),
+        ({"share": 0.08}, "hardly more often"),
+        ({"wanted": 0, "share": 0.1}, "no labelled cell meets all"), ({"valid": 0.001}, "of the graphs are cells"),
     ):  # fmt: skip
         learnt, reason = verdict(**(good | change))
         assert not learnt and why in reason

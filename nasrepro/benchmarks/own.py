@@ -125,7 +125,7 @@ class OwnBenchmark(TabularBenchmark[Cell]):
     def __init__(self, path: Path | str, metrics: Mapping[str, MetricSpec] | None = None) -> None:
         table = files.read(Path(path))
         path = table.path
-        given = _beside(table) if metrics is None else dict(metrics)
+        given: dict[str, Any] = _beside(table) if metrics is None else dict(metrics)
         kinds = given.pop("operations", None)
         made_of = fingerprint([_VERSION, table.sha256, *sorted(given)])
         frame = cached_table(f"own-{path.stem}", made_of, lambda: _parsed(table, given))

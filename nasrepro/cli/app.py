@@ -57,7 +57,9 @@ def run(
     ] = "laptop",
     fresh: Annotated[bool, typer.Option(help="Run anew although there is a record of yours or of the book.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    describe: Annotated[bool, typer.Option(help="List the experiment's parameters and stop.")] = False,
+    describe: Annotated[
+        bool, typer.Option(help="List the experiment's parameters, with the profile's values, and stop.")
+    ] = False,
     everything: Annotated[bool, typer.Option("--all", help="Run all that is behind the book and missing.")] = False,
     paper: Annotated[str | None, typer.Option(help="With --all: only the runs of dinas or of delta.")] = None,
     again: Annotated[bool, typer.Option(help="With --all: make the runs that came with the book, too.")] = False,
@@ -82,8 +84,8 @@ def run(
 
     chosen = experiments.load(experiment)
     if describe:
-        for name, field in chosen.parameters.model_fields.items():
-            _screen.print(f"[bold]{name}[/] = {field.default}  [dim]{field.description}[/]", highlight=False)
+        for line in tool.described(chosen.parameters, profile):
+            _screen.print(line, highlight=False, markup=False)
         return
     given = {**(read_parameters(file) if file else {}), **parse_assignments(parameter or [])}
     profile = str(given.pop("profile", profile))

@@ -6,7 +6,7 @@ import json
 import platform
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, get_args, get_origin
 
 import typer
 
@@ -14,6 +14,7 @@ from nasrepro import __version__
 from nasrepro.cli.data import matching
 from nasrepro.errors import UnknownQuery
 from nasrepro.files import paths
+from nasrepro.parameters.base import Parameters, resolve
 
 _AS_JSON = typer.Option("--json", help="Print JSON.")
 _SPACE = typer.Option("--space", "-s", help="The space: a published one, or own:<path> of a table.")
@@ -160,3 +161,18 @@ def _memory() -> str:
         return "unknown"
     size = os.sysconf("SC_PAGE_SIZE")
     return f"{free * size / 1e9:.0f} of {pages * size / 1e9:.0f} GB free"
+
+
+def described(parameters: type[Parameters], profile: str) -> list[str]:
+    """Return a line for each parameter of an experiment: its value in a profile, its type or choices, its bounds."""
+    values = resolve(parameters, {}, profile)
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "min_length": "length >=", "max_length": "length <="}
+    lines = []
+    for name, field in parameters.model_fields.items():
+        kind = field.annotation
+        choices = get_args(kind) if get_origin(kind) is Literal else ()
+        what = " | ".join(map(str, choices)) if choices else getattr(kind, "__name__", None) or str(kind)
+        bounds = [f"{sign} {getattr(m, key)}" for m in field.metadata for key, sign in signs.items() if hasattr(m, key)]
+        told = ", ".join([what, *bounds])
+        lines.append(f"{name} = {getattr(values, name)}  ({told}) {field.description}")
+    return lines

@@ -58,11 +58,12 @@ class OwnSpace(FiniteSpace[Cell]):
         for cell, invariant in zip(listed, forms.invariants(listed).tolist(), strict=True):
             rows = self._by_invariant.setdefault(invariant, [])
             row = self._same(cell, rows)
+            code = self._code(cell)
             if row == INVALID:
                 row = len(self._codes)
                 rows.append(row)
-                self._codes.append(self._code(cell))
-            self.codes[self._code(cell)] = row
+                self._codes.append(code)
+            self.codes[code] = row
         self._measure()
 
     @classmethod
@@ -183,10 +184,14 @@ class OwnSpace(FiniteSpace[Cell]):
 
     def _find(self, cells: Sequence[Cell]) -> np.ndarray:
         """Return the rows of well-formed cells (int64, B), -1 where one is not listed."""
-        rows = np.array([self.codes.get(self._code(cell), INVALID) for cell in cells], dtype=np.int64)
-        others = np.flatnonzero(rows == INVALID)
+        known = [set(cell.operations) <= self._class_of.keys() for cell in cells]
+        rows = np.array(
+            [self.codes.get(self._code(c), INVALID) if k else INVALID for c, k in zip(cells, known, strict=True)],
+            dtype=np.int64,
+        )
+        others = np.flatnonzero(np.array(known, dtype=bool) & (rows == INVALID)).tolist()
         bits = forms.invariants([cells[b] for b in others]).tolist()
-        for b, invariant in zip(others.tolist(), bits, strict=True):
+        for b, invariant in zip(others, bits, strict=True):
             rows[b] = self._same(cells[b], self._by_invariant.get(invariant, []))
         return rows
 
@@ -195,10 +200,6 @@ class OwnSpace(FiniteSpace[Cell]):
         exact = len(cell.operations) <= EXACT_NODES
         return next((r for r in rows if not exact or forms.key(self._at(r)) == forms.key(cell)), INVALID)
 
-    def _code(self, cell: Cell) -> Code | None:
-        try:
-            return bytes(self._class_of[operation] for operation in cell.operations), bytes(
-                chain.from_iterable(cell.edges)
-            )
-        except KeyError:  # an operation that no listed cell has
-            return None
+    def _code(self, cell: Cell) -> Code:
+        classes = bytes(self._class_of[operation] for operation in cell.operations)
+        return classes, bytes(chain.from_iterable(cell.edges))

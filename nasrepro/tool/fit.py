@@ -141,6 +141,7 @@ def fit(
     pvalue = max(surrogate.pvalues)
     learnt, reason = verdict(
         labels=len(hits),
+        wanted=int(hits.sum()),
         fewest_wanted=int(min(min(n, len(hits) - n) for n in each)),
         pvalue=pvalue,
         chance=chance,

@@ -91,12 +91,13 @@ class Report:
 
 
 def verdict(
-    *, labels: int, fewest_wanted: int, pvalue: float, chance: float, share: float, valid: float
+    *, labels: int, wanted: int, fewest_wanted: int, pvalue: float, chance: float, share: float, valid: float
 ) -> tuple[bool, str]:
     """Return whether the wanted class was learnt, and else why not, with what to try.
 
     Args:
         labels: labelled cells.
+        wanted: those that meet all conditions.
         fewest_wanted: over the conditions, labelled cells that meet it, or do not.
         pvalue: largest over the conditions.
         chance: share of wanted ones among random cells.
@@ -113,6 +114,8 @@ def verdict(
             f"held-out labels are predicted no better than by chance (p = {pvalue:.2g}); try more labels, labels with "
             "less noise, or a wider condition"
         )
+    if wanted == 0 and share < 0.2:
+        return False, "no labelled cell meets all conditions, and hardly one is expected to; try wider conditions"
     if share < min(2 * chance, (1 + chance) / 2):
         return False, "samples are hardly more often wanted than random cells; try more labels or a wider condition"
     if valid < 0.01:
