@@ -48,7 +48,7 @@ from nasrepro.errors import ParameterError, did_you_mean
 from nasrepro.files.cached_tables import cached_table, fingerprint
 from nasrepro.files.storage import write_atomically
 from nasrepro.spaces.base import FiniteSpace
-from nasrepro.spaces.cells import Cell, invariants
+from nasrepro.spaces.cells import KINDS, Cell
 from nasrepro.spaces.own import OwnSpace
 
 _VERSION = 1  # raise it when the same file would give another frame
@@ -126,7 +126,8 @@ class OwnBenchmark(TabularBenchmark[Cell]):
         table = files.read(Path(path))
         path = table.path
         given: dict[str, Any] = _beside(table) if metrics is None else dict(metrics)
-        kinds = given.pop("operations", None)
+        declared = given.get("operations")
+        kinds = given.pop("operations") if isinstance(declared, dict) and {*declared.values()} <= {*KINDS} else None
         made_of = fingerprint([_VERSION, table.sha256, *sorted(given)])
         frame = cached_table(f"own-{path.stem}", made_of, lambda: _parsed(table, given))
         specs = _specs(path, given, list(given))
@@ -161,7 +162,7 @@ def _parsed(table: files.RawTable, given: Mapping[str, Any]) -> pd.DataFrame:
             "operations": operations,
             "edges": edges,
             "names": json.dumps(space.node_classes),
-            "invariant": invariants(list(dict.fromkeys(cells))),
+            "invariant": space.invariants,
             "row": by_form,
             **{f"metric {name}": table.values(name, rows)[by_form] for name in specs},
         }

@@ -37,6 +37,7 @@ class OwnSpace(FiniteSpace[Cell]):
 
     Attributes:
         codes: each listed form, isomorphic ones too, -> its row.
+        invariants: of the codes, see `cells.invariants`.
 
     Raises:
         InvalidArchitecture: no cell, or one that is not well formed.
@@ -55,7 +56,8 @@ class OwnSpace(FiniteSpace[Cell]):
         self._by_invariant: dict[int, list[int]] = {}
         self._codes: list[Code] = []
         self.codes: dict[Code, int] = {}
-        for cell, invariant in zip(listed, forms.invariants(listed).tolist(), strict=True):
+        self.invariants = forms.invariants(listed)
+        for cell, invariant in zip(listed, self.invariants.tolist(), strict=True):
             rows = self._by_invariant.setdefault(invariant, [])
             row = self._same(cell, rows)
             code = self._code(cell)
@@ -78,7 +80,7 @@ class OwnSpace(FiniteSpace[Cell]):
         """Return the space whose `codes`, and their invariants, were kept; `names` are its node classes."""
         space = cls.__new__(cls)
         space._name(name, tuple(names), kinds)
-        space.codes, space._codes, space._by_invariant = dict(codes), [], {}
+        space.codes, space.invariants, space._codes, space._by_invariant = dict(codes), bits, [], {}
         for (code, row), invariant in zip(codes.items(), bits.tolist(), strict=True):
             if row == len(space._codes):
                 space._codes.append(code)
@@ -117,6 +119,15 @@ class OwnSpace(FiniteSpace[Cell]):
         raise InvalidArchitecture(
             f"{forms.to_string(arch)} is none of the {self.size:,} listed cells: nothing is known of it.", "unlisted"
         )
+
+    def rows(self, archs: Sequence[Cell]) -> np.ndarray:
+        """Return the rows (int64, B) of many cells, all at once; raises as `check`."""
+        for arch in archs:
+            check_form(arch)
+        found = self._find(archs)
+        for b in np.flatnonzero(found == INVALID):
+            self.index(archs[int(b)])
+        return found
 
     def _at(self, row: int) -> Cell:
         operations, ends = self._codes[row]
@@ -190,7 +201,7 @@ class OwnSpace(FiniteSpace[Cell]):
             dtype=np.int64,
         )
         others = np.flatnonzero(np.array(known, dtype=bool) & (rows == INVALID)).tolist()
-        bits = forms.invariants([cells[b] for b in others]).tolist()
+        bits = forms.invariants([cells[b] for b in others]).tolist() if others else []
         for b, invariant in zip(others, bits, strict=True):
             rows[b] = self._same(cells[b], self._by_invariant.get(invariant, []))
         return rows

@@ -39,11 +39,12 @@ _LABELS = 500  # read of a function where nothing else is said
 _DRAWN = 5_000  # cells drawn of a space without a list, to train on
 _MOST_CELLS = 30_000  # to train on
 _FEWEST_WANTED = 64  # cells taken to be wanted
-_CHECKED = 256  # graphs drawn in a check
+_CHECKED = 256  # graphs drawn in a check; where few are cells, four times as many
 _SCALES = (1.0, 2.0, 4.0)  # of guidance, compared in a check
 _BATCH = 256
 _CHUNK = 4_096
 _LISTED_SCALE = 4.0  # where samples are drawn from a list
+_FEWEST_LISTED = 0.2  # share of generated graphs that must be listed; else samples are drawn from the list
 
 
 @dataclass(frozen=True)
@@ -121,17 +122,13 @@ def fit(
         model, found = trial.round(int(chosen.steps * 2**k), int(chosen.hidden * 1.5**k))
         rounds.append(found)
         models.append(model)
-        unlisted = isinstance(space, FiniteSpace) and found.valid < 0.02
+        unlisted = isinstance(space, FiniteSpace) and found.valid < _FEWEST_LISTED
         if unlisted or (found.share > 0.8 * (probable[guessed].mean() if guessed.any() else 1.0) and found.valid > 0.5):
             break
     best = max(range(len(rounds)), key=lambda k: rounds[k].share * min(1.0, 4 * rounds[k].valid))
-    share, valid, guidance, listed = (
-        rounds[best].share,
-        rounds[best].valid,
-        rounds[best].guidance,
-        np.zeros(0, np.float32),
-    )
-    if isinstance(space, FiniteSpace) and valid < 0.02 and len(others):
+    share, valid, guidance = rounds[best].share, rounds[best].valid, rounds[best].guidance
+    listed = np.zeros(0, dtype=np.float32)
+    if isinstance(space, FiniteSpace) and valid < _FEWEST_LISTED and len(others):
         listed = np.zeros(space.size, dtype=np.float32)
         listed[np.asarray(others)] = probable
         share, valid, guidance = float(list_weights(probable, _LISTED_SCALE) @ probable), 1.0, _LISTED_SCALE
@@ -198,15 +195,19 @@ class _Trial:
 
     def _check(self, model: DiffusionModel, scale: float) -> tuple[float, float, float, float, float]:
         """Return the scale; shares of valid graphs, and among these of new ones, of distinct ones; share wanted."""
-        seed = derive(self.seed, "check")
-        archs = [a for a in generate(model, self.space, range(_CHECKED), scale, seed, STEPS)[0] if a is not None]
+        seed, drawn = derive(self.seed, "check"), 0
+        archs: list[Any] = []
+        while drawn < 4 * _CHECKED and len(archs) < _CHECKED // 4:
+            found, _ = generate(model, self.space, range(drawn, drawn + _CHECKED), scale, seed, STEPS)
+            archs += [arch for arch in found if arch is not None]
+            drawn += _CHECKED
         numbers = identities(self.space, archs).tolist()
         fresh = [arch for arch, number in zip(archs, numbers, strict=True) if number not in self.labelled]
         share = 0.0
         if fresh:
             share = float(self.surrogate(_features(self.space.encode(fresh), len(self.space.node_classes))).mean())
         count = max(1, len(archs))
-        return scale, len(archs) / _CHECKED, len(fresh) / count, len(set(numbers)) / count, share
+        return scale, len(archs) / drawn, len(fresh) / count, len(set(numbers)) / count, share
 
 
 def read_labels(
