@@ -174,7 +174,6 @@ def test_query_query_many_and_the_whole_table_agree(bench: NB201Benchmark):
     for column in bench.columns():
         expected = table[str(column)].iloc[[0, 1, 2, 5000]].to_numpy()
         np.testing.assert_array_equal(bench.query_many(cells, column), expected)
-        np.testing.assert_array_equal(bench.query_many(np.array(cells), column), expected)
         np.testing.assert_array_equal(bench.query_many(NB201.rows(cells), column), expected)
         if not np.isnan(expected).any():
             assert [bench.query(cell, **column.__dict__).value for cell in cells] == expected.tolist()

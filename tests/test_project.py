@@ -285,6 +285,7 @@ USED_ELSEWHERE = {  # name -> who uses what vulture finds nobody use
     # fields that go into a record or a file whole
     "citation": "data cards",
     "fitted_to": "records of encodings",
+    "kendall_tau": "data cards",
     "kendall_tau_sd": "data cards",
     "r2": "data cards",
     "r2_sd": "data cards",
@@ -304,7 +305,8 @@ USED_ELSEWHERE = {  # name -> who uses what vulture finds nobody use
     "Page": "notebooks",
     "to_myst": "pages",
     "from_pyg": "torch-geometric's graphs back, what `to_pyg` gives",
-    "to_naslib": "NASLib's cells, what `from_naslib` reads",
+    "to_graph": "NASLib's objects, what `from_graph` reads",
+    "decode_one": "what is wrong with a graph, in words",
     "transition": "equation 1 by itself, which the method's page quotes",
     "PUBLIC_CODE": "the network of the authors' code, by name",
     "recorded_means": "what `claim_counts` takes, from a record",

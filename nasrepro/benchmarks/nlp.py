@@ -40,6 +40,7 @@ import numpy as np
 
 from nasrepro.benchmarks.base import MEAN, Column, Metric, by_name
 from nasrepro.benchmarks.raw import nlp as files
+from nasrepro.benchmarks.surrogates.nb301 import extrapolation
 from nasrepro.benchmarks.surrogates.nlp import NLPSurrogate
 from nasrepro.benchmarks.tabular import Computed, Field, ListedBenchmark, Listing, Source
 from nasrepro.spaces.nlp.cell import LINEAR, WORD, Cell
@@ -161,12 +162,12 @@ class NLPBenchmark(ListedBenchmark[Cell]):
 
     def facts(self) -> dict[str, float]:
         """Return the cross-validated figures of our surrogate, of a plain model and of boosted trees beside it."""
-        parts = {f"surrogate {part}": figures for part, figures in asdict(self.surrogate.figures).items()}
-        parts["xgboost loss"] = asdict(self.surrogate.boosted.figures)
+        parts = {f"surrogate {part}": figures for part, figures in self.surrogate.figures.items()}
+        parts["xgboost loss"] = self.surrogate.boosted.figures
         return {
             f"{part}: {name}": value
             for part, figures in parts.items()
-            for name, value in figures.items()
+            for name, value in asdict(figures).items()
             if not np.isnan(value)
         }
 
@@ -178,12 +179,7 @@ class NLPBenchmark(ListedBenchmark[Cell]):
     def _note(self, arch: Cell) -> str:
         diverged, distance = self.surrogate.diverged([arch])[0], self.surrogate.distance([arch])[0]
         parts = [f"{diverged:.0%} of its trainings are predicted to diverge."] if diverged >= 0.5 else []
-        if distance > 1:
-            parts.append(
-                f"An extrapolation: {distance:.2f} times as far from the cells of the surrogate as 99 % of them are "
-                "from each other."
-            )
-        return " ".join(parts)
+        return " ".join(filter(None, [*parts, extrapolation(distance)]))
 
     def why_missing(self, arch: Cell, row: int, column: Column) -> str:
         """Return whether the trainings of a cell diverged, or it was never trained."""

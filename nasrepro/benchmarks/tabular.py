@@ -181,7 +181,8 @@ class FileBenchmark(Benchmark[A]):
 
     def columns(self) -> list[Column]:
         """Return every column whose files are on this machine now (they are verified when read)."""
-        here = {source: source.is_here() for entry in self._by_column.values() for source in entry.sources}
+        sources = {source for entry in self._by_column.values() for source in entry.sources}
+        here = {source: source.is_here() for source in sources}
         return [column for column, entry in self._by_column.items() if all(here[source] for source in entry.sources)]
 
     def query(self, arch: A, *, dataset: str, metric: str, split: str, epochs: int, seed: int | str) -> Result:

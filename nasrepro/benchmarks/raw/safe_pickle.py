@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,42 +58,26 @@ def load(source: Path | bytes, allowed: Allowed = NOTHING) -> Any:
 
 
 class _Inert:
-    """Stands in for a class or a function: keeps what the pickle says of an object, and does nothing."""
+    """Stands in for a class: keeps what the pickle says of an object, and does nothing."""
+
+    arguments: tuple[Any, ...]
+    state: Any = None
 
     def __new__(cls, *args: Any, **_: Any) -> _Inert:
         self = super().__new__(cls)
         self.arguments = args
-        self.state = None
         return self
-
-    arguments: tuple[Any, ...]
-    state: Any
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
 
 
-class _DataFrame(_Inert):
-    pass
-
-
-class _BlockManager(_Inert):
-    pass
-
-
-class _Partial(_Inert):
-    """`functools.partial`, as newer pandas pickles use it; called, it only keeps the arguments."""
-
-    def __call__(self, *args: Any) -> tuple[Any, ...]:
-        return args
-
-
-class _Index:
-    pass
-
-
 def _new_index(_: type, fields: dict[str, Any]) -> Any:
     return fields.get("data")
+
+
+def _new_block(values: np.ndarray, where: slice, **_: Any) -> tuple[np.ndarray, slice]:
+    return values, where
 
 
 def _reconstruct(_: object, shape: tuple[int, ...], kind: object) -> np.ndarray:
@@ -103,27 +88,19 @@ def _from_buffer(content: bytes, dtype: np.dtype, shape: tuple[int, ...], order:
     return np.frombuffer(content, dtype).reshape(shape, order=order)
 
 
-def _only_slice(start: int, stop: int, step: int | None = None) -> slice:
-    return slice(start, stop, step)
-
-
-def _dtype(code: str, *flags: bool) -> np.dtype:
-    return np.dtype(str(code))
-
-
 _FRAME_GLOBALS: dict[tuple[str, str], Callable[..., Any]] = {
-    ("pandas.core.frame", "DataFrame"): _DataFrame,
-    ("pandas.core.internals.managers", "BlockManager"): _BlockManager,
-    ("pandas.core.internals.blocks", "new_block"): _Inert,
-    ("functools", "partial"): _Partial,
+    ("pandas.core.frame", "DataFrame"): _Inert,
+    ("pandas.core.internals.managers", "BlockManager"): _Inert,
+    ("pandas.core.internals.blocks", "new_block"): _new_block,
+    ("functools", "partial"): partial,
     ("pandas.core.indexes.base", "_new_Index"): _new_index,
-    ("pandas.core.indexes.base", "Index"): _Index,
-    ("pandas.core.indexes.range", "RangeIndex"): _Index,
+    ("pandas.core.indexes.base", "Index"): object,
+    ("pandas.core.indexes.range", "RangeIndex"): object,
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy.core.numeric", "_frombuffer"): _from_buffer,
-    ("numpy", "ndarray"): _Index,
-    ("numpy", "dtype"): _dtype,
-    ("builtins", "slice"): _only_slice,
+    ("numpy", "ndarray"): object,
+    ("numpy", "dtype"): np.dtype,
+    ("builtins", "slice"): slice,
 }
 
 

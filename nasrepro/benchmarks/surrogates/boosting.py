@@ -7,7 +7,7 @@ as XGBoost's own JSON.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,7 +86,7 @@ def fitted(
     row = cached_table(f"{name}-xgboost", made, grown).to_dict("records")[0]
     model = library.Booster()
     model.load_model(bytearray(row["json"].encode()))
-    return Boosted(model, CrossValidation(**{field.name: row[field.name] for field in fields(CrossValidation)}))
+    return Boosted(model, CrossValidation.of(row))
 
 
 def _grow(features: np.ndarray, targets: np.ndarray) -> Booster:

@@ -120,6 +120,16 @@ class Surrogate:
         return np.concatenate(parts) if parts else np.zeros(0)
 
 
+def extrapolation(distance: float) -> str:
+    """Return what the reader should know of a prediction at a distance from the training data; "" up to 1."""
+    return (
+        f"An extrapolation: {distance:.2f} times as far from the cells of the surrogate as 99 % of them are from each "
+        "other."
+        if distance > 1
+        else ""
+    )
+
+
 def _nearest(distances: np.ndarray) -> np.ndarray:
     nearest: np.ndarray = np.partition(distances, NEAREST - 1, axis=1)[:, :NEAREST].mean(axis=1)
     return nearest
@@ -190,5 +200,4 @@ def fitted(
     made = fingerprint([_VERSION, *groups, *made_of])
     found = cached_table(f"{name}-surrogate", made, findings).to_dict("records")[0]
     kernel = Kernel(**{field.name: found[field.name] for field in fields(Kernel)})
-    validated = CrossValidation(**{field.name: found[field.name] for field in fields(CrossValidation)})
-    return Surrogate(features, targets, groups, kernel), validated
+    return Surrogate(features, targets, groups, kernel), CrossValidation.of(found)

@@ -14,8 +14,6 @@ from __future__ import annotations
 import os
 import pickletools
 from collections.abc import Sequence
-from functools import lru_cache
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,8 @@ from nasrepro.benchmarks.surrogates import boosting
 from nasrepro.errors import CorruptData, MissingData
 from nasrepro.files import paths
 from nasrepro.files.storage import sha256_of
-from nasrepro.spaces.darts.genotype import N_INPUTS, N_NODES, Pair
+from nasrepro.spaces.darts.genotype import N_SLOTS, Pair, sorted_slots
+from nasrepro.spaces.darts.space import N_EDGES, configuration
 
 VARIABLE = "NASREPRO_NB301_MODELS"
 FOLDER = "nb301_models"
@@ -49,15 +48,12 @@ _TRAINING = (
     *("SimpleLearningrateSchedulerSelector:lr_scheduler", "SimpleTrainNode:batch_loss_computation_technique"),
     "SimpleTrainNode:mixup:alpha",
 )
-_CELLS = ("normal", "reduce")
 _PREFIX = "NetworkSelectorDatasetInfo:darts:"
-_N_EDGES = sum(range(N_INPUTS, N_INPUTS + N_NODES))
-_ALWAYS = [f"{_PREFIX}edge_{cell}_{edge}" for cell in _CELLS for edge in range(N_INPUTS)]
-_ALWAYS += [f"{_PREFIX}inputs_node_{cell}_{node}" for cell in _CELLS for node in range(3, N_INPUTS + N_NODES)]
-_SOMETIMES = [f"{_PREFIX}edge_{cell}_{edge}" for cell in _CELLS for edge in range(N_INPUTS, _N_EDGES)]
-COLUMNS = (*sorted((*_TRAINING, *_ALWAYS)), *sorted(_SOMETIMES))
-_PLACE = {name: place for place, name in enumerate(COLUMNS)}
-NO_EDGE = -1.0
+_EDGES = [f"{_PREFIX}edge_{cell}_{edge}" for cell in ("normal", "reduce") for edge in range(N_EDGES)]
+_INPUTS = [f"{_PREFIX}inputs_node_{cell}_{node}" for cell in ("normal", "reduce") for node in (3, 4, 5)]
+_ALWAYS = [name for name in _EDGES if name.endswith(("_0", "_1"))]  # the first node reads both inputs
+COLUMNS = (*sorted((*_TRAINING, *_ALWAYS, *_INPUTS)), *sorted(set(_EDGES).difference(_ALWAYS)))
+_EDGE_PLACES, _INPUT_PLACES = (list(map(COLUMNS.index, names)) for names in (_EDGES, _INPUTS))
 
 
 def vectors(archs: Sequence[Pair]) -> np.ndarray:
@@ -65,23 +61,12 @@ def vectors(archs: Sequence[Pair]) -> np.ndarray:
 
     -1 stands for an edge that the cell does not have, 0 for every hyper-parameter of the training.
     """
+    slots = np.array([tuple(map(sorted_slots, arch)) for arch in archs], dtype=np.int64)
+    edges, inputs = configuration(slots.reshape(-1, 2, N_SLOTS, 2))
     found = np.zeros((len(archs), len(COLUMNS)), dtype=np.float32)
-    found[:, [_PLACE[name] for name in (*_ALWAYS[: 2 * N_INPUTS], *_SOMETIMES)]] = NO_EDGE
-    for row, arch in enumerate(archs):
-        for name, cell in zip(_CELLS, arch, strict=True):
-            for node in range(N_INPUTS, N_INPUTS + N_NODES):
-                slots = sorted(cell[2 * (node - N_INPUTS) : 2 * (node - N_INPUTS) + 2])
-                for source, operation in slots:
-                    found[row, _PLACE[f"{_PREFIX}edge_{name}_{sum(range(N_INPUTS, node)) + source}"]] = operation
-                if node > N_INPUTS:
-                    sources = tuple(source for source, _ in slots)
-                    found[row, _PLACE[f"{_PREFIX}inputs_node_{name}_{node}"]] = _sources(node).index(sources)
+    found[:, _EDGE_PLACES] = edges.reshape(len(archs), -1)
+    found[:, _INPUT_PLACES] = inputs.reshape(len(archs), -1)
     return found
-
-
-@lru_cache(maxsize=N_NODES)
-def _sources(node: int) -> list[tuple[int, ...]]:
-    return list(combinations(range(node), 2))
 
 
 def folder() -> Path | None:

@@ -8,7 +8,6 @@ numberings.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -17,24 +16,17 @@ import numpy as np
 
 from nasrepro.benchmarks.raw.tfrecord import protobuf_fields
 from nasrepro.errors import CorruptData
-from nasrepro.spaces.darts.genotype import N_INPUTS, N_NODES, N_SLOTS, OPERATIONS, Pair
-from nasrepro.spaces.darts.space import NO_NUMBERING, numberings, slots_of
+from nasrepro.spaces.darts.genotype import N_SLOTS, OPERATIONS, Pair
+from nasrepro.spaces.darts.space import NO_NUMBERING, configuration, numberings, slots_of
 
 LAST_EPOCH = 98
 _GRAPH, _INITIALIZERS, _DIMS, _TYPE, _NAME, _RAW = 7, 5, 1, 2, 8, 9  # field numbers of the ONNX format
 _FLOAT = 1
-_EPOCH_UNIT, _ACCURACY_UNIT = 0.01923077, 0.01  # constants of the network's graph
-_RUNTIME_SCALE, _RUNTIME_OFFSET = 13132.093, 30.557993
+_EPOCH_UNIT = 0.01923077  # a constant of the network's graph
 _CHUNK = 8_192
 
 # A categorical input counts its values from 1 in alphabetical order; 0 says that there is no such edge or input.
-_OPERATION_VALUE = np.array([1 + sorted(OPERATIONS).index(name) for name in OPERATIONS])
-_FIRST_EDGE = np.array([sum(range(N_INPUTS, N_INPUTS + node)) for node in range(N_NODES)])  # of each intermediate node
-_N_EDGES = sum(range(N_INPUTS, N_INPUTS + N_NODES))
-_SOURCES_VALUE = np.zeros((N_NODES, N_INPUTS + N_NODES, N_INPUTS + N_NODES), dtype=np.int64)
-for _node in range(1, N_NODES):  # the inputs of the first node are always the same, so it has no such variable
-    for _value, _pair in enumerate(itertools.combinations(range(N_INPUTS + _node), 2), start=1):
-        _SOURCES_VALUE[_node][_pair] = _value
+_OPERATION_VALUE = np.array([*(1 + sorted(OPERATIONS).index(name) for name in OPERATIONS), 0])
 
 
 def categories(slots: np.ndarray) -> np.ndarray:
@@ -43,12 +35,9 @@ def categories(slots: np.ndarray) -> np.ndarray:
     14 operations by edge of the normal cell, as many of the reduction cell (edges in the order of target and source),
     then the sources of nodes 3, 4 and 5 of each.
     """
-    sources, operations = np.moveaxis(slots, -1, 0)  # B x 2 x 8
-    node = np.arange(N_SLOTS) // 2
-    edges = np.zeros((len(slots), 2, _N_EDGES), dtype=np.int64)
-    np.put_along_axis(edges, _FIRST_EDGE[node] + sources, _OPERATION_VALUE[operations], axis=-1)
-    inputs = _SOURCES_VALUE[np.arange(N_NODES), sources[..., ::2], sources[..., 1::2]][..., 1:]
-    return np.concatenate([edges.reshape(len(slots), -1), inputs.reshape(len(slots), -1)], axis=1)
+    edges, inputs = configuration(slots)
+    parts = _OPERATION_VALUE[edges], 1 + inputs
+    return np.concatenate([part.reshape(len(slots), -1) for part in parts], axis=1)
 
 
 @lru_cache(maxsize=2)
@@ -80,12 +69,6 @@ def evaluate(weights: dict[str, np.ndarray], slots: np.ndarray, epoch: float = L
         _network(weights, categories(slots[start : start + _CHUNK]), epoch) for start in range(0, len(slots), _CHUNK)
     ]
     return np.concatenate(parts) if parts else np.zeros((0, 2))
-
-
-def outputs(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return validation accuracy (%) and training time until the epoch (s) from what `evaluate` returns."""
-    shares = 1 / (1 + np.exp(-logits))
-    return shares[:, 0] / _ACCURACY_UNIT, (shares[:, 1] - _ACCURACY_UNIT) * _RUNTIME_SCALE + _RUNTIME_OFFSET
 
 
 def mean_logits(weights: dict[str, np.ndarray], archs: Sequence[Pair]) -> np.ndarray:

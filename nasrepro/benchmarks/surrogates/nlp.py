@@ -9,13 +9,13 @@ diverge;
 
 So a diverging cell is not given a made-up loss: it has a prediction of the first and a large one of the second. The
 loss forest is grown on log(loss - 4.2), as losses crowd at the good end. Both are fitted to cells of all sizes, also of
-more operations than the space has.
+more operations than the space has. XGBoost's trees of the loss (`boosted`) are judged on the same folds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from functools import cached_property
 
 import numpy as np
@@ -34,21 +34,6 @@ _FLOOR = 4.2  # below every loss of the benchmark
 _RIDGE = 10.0  # penalty of the baseline, in units of one label
 # A Gaussian process predicts worse here than the forest; of this one only the distance from its training data is used.
 _DISTANCE = surrogate.Kernel(1.0, 1.0, 0.5)
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What the surrogate is worth on cells that it has not seen.
-
-    Attributes:
-        loss: of the predicted loss. diverged: of the predicted share of diverging trainings. one_hot_ridge: of a ridge
-        regression of log(loss - 4.2) on the one-hot graph, on the same folds: what a plain model
-            reaches.
-    """
-
-    loss: CrossValidation
-    diverged: CrossValidation
-    one_hot_ridge: CrossValidation
 
 
 class NLPSurrogate:
@@ -90,13 +75,16 @@ class NLPSurrogate:
         return self._domain.distance(_structure(nlp_features.features(cells)))
 
     @property
-    def figures(self) -> Figures:
-        """The cross-validated figures."""
-        return self._validated[0]
+    def figures(self) -> dict[str, CrossValidation]:
+        """What the surrogate is worth on cells that it has not seen: `loss` of the predicted loss, `diverged` of the
+        predicted share of diverging trainings, `one_hot_ridge` of a ridge regression of log(loss - 4.2) on the one-hot
+        graph, on the same folds: what a plain model reaches."""
+        rows = self._validated.to_dict("index")
+        return {of: CrossValidation.of(rows[of]) for of in ("loss", "diverged", "one_hot_ridge")}
 
     @property
     def _scale(self) -> float:
-        return self._validated[1]
+        return float(self._validated["scale"].to_numpy()[0])  # the same in each row
 
     @cached_property
     def _features(self) -> np.ndarray:
@@ -126,15 +114,8 @@ class NLPSurrogate:
         return surrogate.Surrogate(features, self._loss[finite], nlp_features.GROUPS[:1], _DISTANCE)
 
     @cached_property
-    def _validated(self) -> tuple[Figures, float]:
-        table = cached_table("nlp-surrogate-figures", self._made_of, self._validate).set_index("of")
-        rows = {str(of): {str(name): value for name, value in row.items()} for of, row in table.iterrows()}
-        scale = rows["loss"]["scale"]
-        found = [
-            CrossValidation(**{f.name: rows[of.name][f.name] for f in fields(CrossValidation)})
-            for of in fields(Figures)
-        ]
-        return Figures(*found), scale
+    def _validated(self) -> pd.DataFrame:
+        return cached_table("nlp-surrogate-figures", self._made_of, self._validate).set_index("of")
 
     def _validate(self) -> pd.DataFrame:
         finite, x = self._finite, self._features

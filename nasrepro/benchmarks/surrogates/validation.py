@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -36,15 +37,20 @@ class CrossValidation:
     repeats: int
     labels: int
 
+    @classmethod
+    def of(cls, row: Mapping[Any, Any]) -> CrossValidation:
+        """Return the figures that a row of a table has among others."""
+        return cls(**{field.name: row[field.name] for field in fields(cls)})
+
 
 def out_of_fold(
     fit: Callable[[np.ndarray, np.ndarray], Predict], features: np.ndarray, targets: np.ndarray, fold: np.ndarray
 ) -> np.ndarray:
     """Return what is predicted for each row (... x n) by a model that is fitted to the rows of the other folds."""
-    parts = [(fold == k, fit(features[fold != k], targets[fold != k])) for k in np.unique(fold)]
-    predictions = [(test, predict(features[test])) for test, predict in parts]
-    found = np.empty((*predictions[0][1].shape[:-1], len(targets)))
-    for test, predicted in predictions:
+    tests = [fold == k for k in np.unique(fold)]
+    parts = [fit(features[~test], targets[~test])(features[test]) for test in tests]
+    found = np.empty((*parts[0].shape[:-1], len(targets)))
+    for test, predicted in zip(tests, parts, strict=True):
         found[..., test] = predicted
     return found
 

@@ -32,7 +32,8 @@ DARTS_V2: Pair = (
 
 _CELL_FORM = "[('sep_conv_3x3', 0), ...] with eight (operation, input) slots"
 _FORM = f"Genotype(normal={_CELL_FORM}, normal_concat=range(2, 6), reduce=..., reduce_concat=range(2, 6))"
-_PAIR = re.compile(r"Genotype\(normal=(.*),normal_concat=(.*),reduce=(.*),reduce_concat=(.*)\)")
+_RANGE = r"(range\([^()]*\)|\[[^\[\]]*\]|\([^()]*\))"
+_PAIR = re.compile(rf"Genotype\(normal=(.*),normal_concat={_RANGE},reduce=(.*),reduce_concat={_RANGE}\)")
 _CONCAT = ("range(2,6)", "[2,3,4,5]", "(2,3,4,5)")  # of all intermediate nodes
 
 

@@ -89,6 +89,29 @@ def aligned_slots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return found.reshape(-1, N_SLOTS, 2)
 
 
+def configuration(slots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return cells as the search spaces of NAS-Bench-301 and YAHPO Gym have them, of slots (int, ... x 8 x 2) in order
+    of input.
+
+    Returns:
+        The operation of each of the 14 edges, in the order of target and source, -1 where there is none (int64,
+        ... x 14); and which pair of earlier nodes each of nodes 3 to 5 reads, counted from 0 (int64, ... x 3).
+    """
+    sources, operations = np.moveaxis(slots, -1, 0)
+    edges = np.full((*sources.shape[:-1], N_EDGES), -1)
+    np.put_along_axis(edges, _FIRST_EDGE[_READERS - N_INPUTS] + sources, operations, axis=-1)
+    inputs = _PAIRS[np.arange(N_NODES), sources[..., ::2], sources[..., 1::2]]
+    return edges, inputs[..., 1:]
+
+
+N_EDGES = sum(range(N_INPUTS, N_INPUTS + N_NODES))
+_FIRST_EDGE = np.array([sum(range(N_INPUTS, N_INPUTS + node)) for node in range(N_NODES)])  # of each intermediate node
+_PAIRS = np.zeros((N_NODES, N_INPUTS + N_NODES, N_INPUTS + N_NODES), dtype=np.int64)
+for _node in range(N_NODES):
+    for _number, _pair in enumerate(itertools.combinations(range(N_INPUTS + _node), 2)):
+        _PAIRS[_node][_pair] = _number
+
+
 def cells_of(slots: np.ndarray) -> list[Cell]:
     """Return cells from their slots (int, B x 8 x 2)."""
     return [tuple((source, op) for source, op in cell) for cell in slots.tolist()]
@@ -155,11 +178,7 @@ class DARTSCellSpace(SearchSpace[Cell]):
         """
         self.check(a)
         self.check(b)
-        before, after = np.array(a), np.array(b).reshape(N_NODES, 2, 2)
-        nodes = np.stack(np.broadcast_arrays(_RENAMED[:, before[:, 0]], before[:, 1]), axis=-1).reshape(-1, 4, 2, 2)
-        target = after[_NUMBERINGS]  # what each node of `a` is to become
-        straight, crossed = ((nodes != t).sum((-1, -2)) for t in (target, target[..., ::-1, :]))
-        return int(np.minimum(straight, crossed).sum(-1).min())
+        return int((aligned_slots(np.array(a), np.array(b))[0] != np.array(a)).sum())
 
     def encode(self, archs: Sequence[Cell]) -> Graphs:
         """Return the graph form of cells, B x 11."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, combinations, permutations
+from itertools import combinations, permutations
 
 import numpy as np
 import pandas as pd
@@ -202,7 +202,7 @@ class Cells:
 
 @lru_cache(maxsize=1)
 def cells() -> Cells:
-    """Return the cells; built in about half a minute the first time, then read from the cache."""
+    """Return the cells; built in about a minute the first time, then read from the cache."""
     frame = cached_table("nb101-cells", fingerprint(["nb101-cells", VERSION]), _build)
     slots = frame["slot"].to_numpy().astype(np.int64)
     smallest = _smallest_slots(classes())
@@ -221,17 +221,14 @@ def _build() -> pd.DataFrame:
     known = classes()
     slots = np.unique(_smallest_slots(known))
     bounds = np.searchsorted(slots, known.offsets)
-    hashes = np.concatenate(
-        [
-            _hashes(_adjacency(code, n), _operations(slots[start:stop] - offset, n))
-            for code, n, offset, start, stop in zip(
-                known.codes, known.nodes, known.offsets, bounds, bounds[1:], strict=False
-            )
-        ]
-    )
-    order = np.lexsort((hashes[:, 1], hashes[:, 0]))
+    hashes: list[str] = []
+    for code, n, offset, start, stop in zip(known.codes, known.nodes, known.offsets, bounds, bounds[1:], strict=False):
+        labels = _operations(slots[start:stop] - offset, n)
+        hashes += _hashes(_adjacency(code, n), labels.tolist())
+    halves = np.frombuffer(bytes.fromhex("".join(hashes)), dtype=">u8").reshape(-1, 2).astype(np.uint64)
+    order = np.lexsort((halves[:, 1], halves[:, 0]))
     return pd.DataFrame(
-        {"slot": slots[order].astype(np.int32), "hash_high": hashes[order, 0], "hash_low": hashes[order, 1]}
+        {"slot": slots[order].astype(np.int32), "hash_high": halves[order, 0], "hash_low": halves[order, 1]}
     )
 
 
@@ -264,55 +261,32 @@ def _adjacency(code: int, n: int) -> np.ndarray:
     return matrix
 
 
-def _hashes(adjacency: np.ndarray, operations: np.ndarray) -> np.ndarray:
-    """Return the official graph hash of cells of one adjacency as two big-endian halves, uint64, B x 2.
+def _hashes(adjacency: np.ndarray, operations: list[list[int]]) -> list[str]:
+    """Return the official graph hashes of cells of one adjacency.
 
     Iterative neighbourhood hashing as published: a vertex begins with the md5 of (out-degree, in-degree, label); n
     times it takes the md5 of its sources' hashes, its targets' hashes (each sorted) and its own; the cell's hash is the
     md5 of the sorted list. The label is -1 for the input, -2 for the output, else the place in `OPERATIONS`.
     """
-    count, n = len(operations), len(adjacency)
-    sources, targets = [np.flatnonzero(row) for row in adjacency.T], [np.flatnonzero(row) for row in adjacency]
-    labels = np.concatenate([np.full((count, 1), -1), operations, np.full((count, 1), -2)], axis=1)
-    names = np.empty((count, n), dtype="S32")
-    for v in range(n):
-        first = {k: _hash_of_tuple(len(targets[v]), len(sources[v]), k) for k in np.unique(labels[:, v]).tolist()}
-        names[:, v] = [first[k] for k in labels[:, v].tolist()]
-    bar = _characters("|", count)
-    for _ in range(n):
-        texts = (
-            [_joined(names[:, sources[v]]), bar, _joined(names[:, targets[v]]), bar, _joined(names[:, [v]])]
-            for v in range(n)
-        )
-        names = np.stack([np.frombuffer(_md5(text).hex().encode(), dtype="S32") for text in texts], axis=1)
-    names.sort(axis=1)
-    quoted = [
-        [_characters(", '" if v else "['", count), _joined(names[:, [v]]), _characters("'", count)] for v in range(n)
+    around = [
+        (np.flatnonzero(s).tolist(), np.flatnonzero(t).tolist()) for s, t in zip(adjacency.T, adjacency, strict=True)
     ]
-    return np.frombuffer(_md5([*chain(*quoted), _characters("]", count)]), dtype=">u8").reshape(-1, 2).astype(np.uint64)
+    found = []
+    for inner in operations:
+        labels = (-1, *inner, -2)
+        names = [_md5(str((len(t), len(s), label))) for (s, t), label in zip(around, labels, strict=True)]
+        for _ in labels:
+            names = [
+                _md5(f"{_joined(names, sources)}|{_joined(names, targets)}|{own}")
+                for (sources, targets), own in zip(around, names, strict=True)
+            ]
+        found.append(_md5(str(sorted(names))))
+    return found
 
 
-@lru_cache(maxsize=256)
-def _hash_of_tuple(*numbers: int) -> bytes:
-    return hashlib.md5(str(numbers).encode(), usedforsecurity=False).hexdigest().encode()
+def _joined(names: list[str], vertices: list[int]) -> str:
+    return "".join(sorted([names[v] for v in vertices]))
 
 
-def _joined(names: np.ndarray) -> np.ndarray:
-    """Return the characters of hex names (S32, B x k) in ascending order, uint8, B x 32 k."""
-    return np.frombuffer(np.sort(names, axis=1).tobytes(), dtype=np.uint8).reshape(len(names), 32 * names.shape[1])
-
-
-def _characters(text: str, count: int) -> np.ndarray:
-    return np.broadcast_to(np.frombuffer(text.encode(), dtype=np.uint8), (count, len(text)))
-
-
-def _md5(parts: list[np.ndarray]) -> bytes:
-    """Return the md5 of each row of characters (parts side by side, uint8, B x length), 16 bytes after 16 bytes."""
-    text = np.concatenate(parts, axis=1)
-    content, length = text.tobytes(), text.shape[1]
-    return b"".join(
-        [
-            hashlib.md5(content[start : start + length], usedforsecurity=False).digest()
-            for start in range(0, len(content), length)
-        ]
-    )
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

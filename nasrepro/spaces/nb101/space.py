@@ -151,7 +151,8 @@ class NB101Space(FiniteSpace[Cell]):
         """Return the operations in topological order, and the upper triangle of the adjacency matrix row by row:
         `input,conv3x3-bn-relu,output;101`."""
         self.check(arch)
-        return f"{','.join(arch.operations)};{_upper_triangle(len(arch.nodes), arch.edges)}"
+        bits = arch.adjacency[np.triu_indices(len(arch.nodes), 1)]
+        return f"{','.join(arch.operations)};{''.join(map(str, bits))}"
 
     def from_string(self, text: str) -> Cell:
         """Parse a native string, pruned as `from_matrix` does; raise `InvalidArchitecture` with the reason."""
@@ -271,11 +272,6 @@ def _class_form(which: int) -> tuple[int, tuple[tuple[int, int], ...]]:
 @lru_cache(maxsize=512)
 def _nodes(n: int, label: int) -> tuple[int, ...]:
     return (INPUT, *(_FIRST_LABEL - label // 3**place % 3 for place in range(n - 3, -1, -1)), OUTPUT)
-
-
-@lru_cache(maxsize=4096)
-def _upper_triangle(n: int, edges: tuple[tuple[int, int], ...]) -> str:
-    return "".join("01"[pair in edges] for pair in combinations(range(n), 2))
 
 
 @lru_cache(maxsize=1)

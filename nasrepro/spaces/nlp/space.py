@@ -23,19 +23,13 @@ import numpy as np
 from nasrepro.errors import InvalidArchitecture, did_you_mean
 from nasrepro.spaces.base import SearchSpace
 from nasrepro.spaces.nlp.cell import (
-    BLEND,
     IN,
     INPUT_NAMES,
-    LEAKY_RELU,
-    LINEAR,
     MAX_HIDDEN,
     N_INPUTS,
     NODE_CLASSES,
     OUT,
-    PROD,
     SIGM,
-    SUM,
-    TANH,
     WORD,
     Cell,
     canonical,
@@ -48,16 +42,11 @@ from nasrepro.spaces.nlp.recipes import HIDDEN_SIZES, N_RECIPES, Recipe, draw_re
 if TYPE_CHECKING:
     from nasrepro.graphs import Graphs
 
-_RECIPE_OPERATIONS = {
-    SIGM: "activation_sigm",
-    TANH: "activation_tanh",
-    LEAKY_RELU: "activation_leaky_relu",
-    SUM: "elementwise_sum",
-    PROD: "elementwise_prod",
-    LINEAR: "linear",
-    BLEND: "blend",
-}
-_CLASS_OF = {name: c for c, name in _RECIPE_OPERATIONS.items()}
+_RECIPE_OPERATIONS = (  # of the node classes from SIGM on
+    *("activation_sigm", "activation_tanh", "activation_leaky_relu"),
+    *("elementwise_sum", "elementwise_prod", "linear", "blend"),
+)
+_CLASS_OF = {name: c for c, name in enumerate(_RECIPE_OPERATIONS, start=SIGM)}
 _NEW_STATES = tuple(f"h_new_{i}" for i in range(MAX_HIDDEN))
 
 
@@ -180,7 +169,7 @@ class NLPSpace(SearchSpace[Cell]):
         for number, k in enumerate([arch.output, *others]):
             names[1 + k], names[arch.hidden[k]] = INPUT_NAMES[1 + number], _NEW_STATES[number]
         return {
-            names[node]: {"op": _RECIPE_OPERATIONS[operation], "input": [names[i] for i in read]}
+            names[node]: {"op": _RECIPE_OPERATIONS[operation - SIGM], "input": [names[i] for i in read]}
             for node, (operation, read) in enumerate(zip(arch.operations, arch.inputs, strict=True), start=N_INPUTS)
         }
 
