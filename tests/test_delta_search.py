@@ -16,7 +16,7 @@ from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.nb201 import NB201Benchmark
 from nasrepro.delta.additive import AdditiveDifference
 from nasrepro.delta.pairs import DifferenceData, draw_among
-from nasrepro.delta.relearning import RelearntDifference
+from nasrepro.delta.search import RelearntDifference
 from nasrepro.errors import ParameterError
 from nasrepro.experiments.delta import contestants as delta_contestants
 from nasrepro.experiments.delta import delta_claims, delta_search

@@ -359,7 +359,7 @@ def test_readings_as_printed_are_told_differences_of_one_edit_pairs_alone(name: 
     """Other accuracies with the same differences are the same to them, and no zero-cost score is shown."""
     (task,), variant, rng = small_tasks("nb201"), doa.VARIANTS[name], np.random.default_rng(0)
     assert not variant.zero_cost
-    pairs = difference.training_pairs(task, 40, task.train_cells("10pct", 0), rng, variant.scheme)
+    pairs = difference.training_pairs(task, 40, task.train_cells("10pct", 0), rng, variant)
     archs = [[NB201.from_index(int(c)) for c in cells] for cells in (pairs.base, pairs.other)]
     assert {NB201.distance(a, b) for a, b in zip(*archs, strict=True)} == {1}
     data = label(pairs, task.labels(Ledger(), "x"))

@@ -16,7 +16,7 @@ from nasrepro.benchmarks.base import Column
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.benchmarks.remembered import Remembered
 from nasrepro.benchmarks.tabular import TabularBenchmark
-from nasrepro.experiments.delta.encodings import METHODS, EncodingParameters, EncodingTrials, _differences, ridge
+from nasrepro.experiments.delta.encodings import ALONE, METHODS, EncodingParameters, EncodingTrials, _differences, ridge
 from nasrepro.predictors.ranking_networks import MLP, RankingConfig, RankingEnsemble
 from nasrepro.report.delta import table_1 as encoding_tables
 from nasrepro.runs.claims import load_claims
@@ -57,9 +57,9 @@ def test_the_pool_has_the_cells_of_the_tasks_in_their_places(mirror: Path, tmp_p
     for trial in range(2):
         assert [known[k] for k in pool.train["1pct"][trial]] == keys(task.train_cells("1pct", trial))
         assert [known[k] for k in pool.test[trial]] == keys(task.test_cells(trial)[:40])
-        pairs = task.held_out_pairs(trial, 20)
-        assert [known[k] for k in pool.neighbours[trial]] == keys(pairs.neighbours)
-        assert [known[k] for k in pool.anchors[trial]] == keys(pairs.anchors)
+        anchors, neighbours = task.held_out_pairs(trial, 20)
+        assert [known[k] for k in pool.neighbours[trial]] == keys(neighbours)
+        assert [known[k] for k in pool.anchors[trial]] == keys(anchors)
 
 
 def test_a_run_counts_its_labels_and_the_table_shows_it(mirror: Path, tmp_path: Path) -> None:
@@ -74,6 +74,15 @@ def test_a_run_counts_its_labels_and_the_table_shows_it(mirror: Path, tmp_path: 
     text = encoding_tables.encoding_table("nb201", Shown([], mine)).to_text(300)
     assert "1,563" in text and f"{rows['10pct']['tau']['mean']:.3f}" in text
     assert Shown([mine]).record("delta.table1.nb201.encodings") is None  # a smoke run answers no claim
+
+
+def test_xgboost_is_a_method_asked_for_by_its_name_and_ranks_with_as_many_labels(mirror: Path, tmp_path: Path) -> None:
+    given = TINY | {"space": "nb201", "method": "xgboost"}
+    _, record = run(experiments.load("encodings"), given, profile="smoke", root=tmp_path, device="cpu")
+    rows = {row["protocol"]: row for row in record.metrics["rows"]}
+    assert {budget: row["labels"] for budget, row in rows.items()} == {"1pct": 156, "10pct": 1_563}
+    assert rows["10pct"]["tau"]["mean"] > rows["1pct"]["tau"]["mean"] > 0.5
+    assert {c.reads for c in record.labels if c.purpose == "train"} == {2 * (156 + 1_563)}
 
 
 def test_the_labels_of_a_record_are_what_the_benchmark_was_asked(
@@ -153,4 +162,4 @@ def test_a_table_without_a_record_has_every_printed_number_and_says_what_is_miss
 
 def test_the_methods_of_the_parameter_are_those_that_exist() -> None:
     schema = EncodingParameters.model_json_schema()["properties"]["method"]["enum"]
-    assert schema == ["all", *METHODS]
+    assert schema == ["all", *METHODS, *ALONE]

@@ -152,6 +152,16 @@ def test_a_baseline_reads_its_budget_and_nothing_else(baselines: tuple[Path, Rec
     assert {r["searcher"] for r in record.metrics["rows"]} == set(search_tables.SEARCHER_NAMES)
 
 
+def test_the_search_with_xgboost_is_run_by_its_name_alone(
+    baselines: tuple[Path, Record], tmp_path_factory: pytest.TempPathFactory
+):
+    _, record = _run("baselines", tmp_path_factory.mktemp("xgboost"), searcher="bananas_xgboost")
+    (row,) = record.metrics["rows"]
+    assert row["searcher"] == "bananas_xgboost" and row["distinct_valid"]["mean"] == row["queries"] == 24
+    assert {c.reader for c in record.labels if c.purpose == "select"} == {"bananas_xgboost"}
+    assert "bananas_xgboost" not in {r["searcher"] for r in baselines[1].metrics["rows"]}
+
+
 def test_the_seconds_of_a_baseline_are_those_of_the_cpu(baselines: tuple[Path, Record]):
     """A busy machine takes many times as long by the clock."""
     record = baselines[1]

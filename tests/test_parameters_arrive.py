@@ -343,8 +343,8 @@ def test_how_differences_are_judged_and_drawn_arrives(tmp_path: Path, monkeypatc
     monkeypatch.setattr(judging, "Evaluation", lambda task, ledger, *args: judged.append(args))
     drawn: list[dict[str, Any]] = []
 
-    def pairs(*args: Any, **kwargs: Any) -> Any:
-        drawn.append(kwargs)
+    def pairs(*args: Any) -> Any:
+        drawn.append(asdict(args[-1]))
         raise _Stop
 
     monkeypatch.setattr(judging, "training_pairs", pairs)

@@ -35,13 +35,12 @@ def test_training_sets_are_nested_and_test_cells_unseen(mirror: Path, name: str)
 @pytest.mark.parametrize("name", ["nb101", "nb201", "nb301"])
 def test_held_out_pairs_are_one_edit_apart_and_not_trained_on(mirror: Path, name: str) -> None:
     task = prediction_tasks(name)[0]
-    pairs = task.held_out_pairs(0, 60)
-    anchors, neighbours = (architectures(task.space, cells) for cells in (pairs.anchors, pairs.neighbours))
+    anchors, neighbours = (architectures(task.space, cells) for cells in task.held_out_pairs(0, 60))
     assert len(anchors) == len(neighbours) == 60
     assert all(task.space.distance(a, b) == 1 for a, b in zip(anchors, neighbours, strict=True))
     trained = {task.space.key(a) for a in architectures(task.space, task.train_cells(list(task.budgets)[-1], 0))}
     assert not trained & {task.space.key(a) for a in [*anchors, *neighbours]}
-    assert architectures(task.space, task.held_out_pairs(0, 20).neighbours) == neighbours[:20]
+    assert architectures(task.space, task.held_out_pairs(0, 20)[1]) == neighbours[:20]
 
 
 def test_every_label_is_counted_by_purpose(mirror: Path) -> None:
@@ -50,7 +49,7 @@ def test_every_label_is_counted_by_purpose(mirror: Path) -> None:
     cells = first.train_cells("1pct", 0)
     labels = first.labels(ledger, "me").read(cells, "train")
     assert np.isfinite(labels).all() and len(cells) == 41
-    first.test(ledger, "me", 0)
+    first.labels(ledger, "me").read(first.test_cells(0), "report")
     second.labels(ledger, "me").read(cells, "train")
     assert ledger.distinct("me", ["train"], first.column) == 41
     assert ledger.distinct("me", ["report"]) == 4_096 - 410

@@ -20,7 +20,7 @@ from nasrepro.predictors.gaussian_process import GaussianProcess
 from nasrepro.predictors.scaling import normal_scores
 from nasrepro.search import bananas, bayesian
 from nasrepro.search import gaussian_process as practitioner
-from nasrepro.search.bananas import BANANAS, XGBoostBANANAS
+from nasrepro.search.bananas import BANANAS, Ensemble, XGBoostBANANAS
 from nasrepro.search.base import Proposal, Searcher, spend
 from nasrepro.search.bayesian import BayesianOptimisation, expected_improvement
 from nasrepro.search.defaults import (
@@ -29,7 +29,6 @@ from nasrepro.search.defaults import (
     EvolutionConfig,
     PractitionerConfig,
 )
-from nasrepro.search.ensemble import Ensemble
 from nasrepro.search.evolution import RegularisedEvolution
 from nasrepro.search.gaussian_process import PractitionerGP, log_distance
 from nasrepro.search.local_search import LocalSearch

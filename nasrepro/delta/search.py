@@ -12,12 +12,14 @@ Which choices the paper leaves open, and what else one might sensibly do, are sw
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from nasrepro.search.base import Proposal
+from nasrepro.delta.pairs import DifferenceData
+from nasrepro.delta.predictor import DifferencePredictor
+from nasrepro.search.base import OneByOne, Proposal
 from nasrepro.search.defaults import DELTA_LITERAL, DeltaConfig
 from nasrepro.spaces.base import FiniteSpace
 from nasrepro.spaces.fixed_code import fixed_code
@@ -28,13 +30,6 @@ class GainPredictor(Protocol):
 
     def gain_cells(self, base: np.ndarray, neighbour: np.ndarray) -> np.ndarray:
         """Return the predicted value of each neighbour less that of its base (rows, int64, B each), float, B."""
-
-
-class LearningPredictor(GainPredictor, Protocol):
-    """A predictor that can be trained further while the search goes on."""
-
-    def learn(self, rows: np.ndarray, values: np.ndarray) -> None:
-        """Take in labels of cells (rows, int64, B; values, B)."""
 
 
 class ScoreGain:
@@ -53,7 +48,58 @@ class ScoreGain:
         return difference
 
 
-class DeltaNAS:
+class RelearntDifference:
+    """Predict with a predictor that is trained anew whenever labels come in: the `retrain` variant.
+
+    The paper trains once, before the search. But a search reads labels of cells that are one edit apart, and any two of
+    them are one more pair, free of charge.
+
+    Args:
+        space: where to search; it needs a fixed-length code.
+        data: the labelled pairs to begin with.
+        first: the predictor trained on them.
+        make: a new predictor, which is then trained on all pairs: those to begin with, and every two labelled cells
+            that are one edit of the code apart.
+    """
+
+    def __init__(
+        self,
+        space: FiniteSpace[Any],
+        data: DifferenceData,
+        first: DifferencePredictor,
+        make: Callable[[], DifferencePredictor],
+    ) -> None:
+        self._space, self._code, self._make = space, fixed_code(space), make
+        self.data, self._predictor = data, first
+
+    def gain_cells(self, base: np.ndarray, neighbour: np.ndarray) -> np.ndarray:
+        """Return the predicted value of each neighbour less that of its base, float64, B."""
+        return self._predictor.gain_cells(base, neighbour)
+
+    def learn(self, rows: np.ndarray, values: np.ndarray) -> None:
+        """Take in labels of cells, and train on all pairs that there are now."""
+        if np.isin(rows, self.data.cells).all():
+            return
+        self.data = self._extended(rows, values)
+        self._predictor = self._make()
+        self._predictor.fit(self.data)
+
+    def _extended(self, rows: np.ndarray, values: np.ndarray) -> DifferenceData:
+        known = np.asarray(self.data.cells)
+        new = ~np.isin(rows, known)
+        cells = np.concatenate([known, rows[new]])
+        number = np.full(self._space.size, -1)
+        number[cells] = np.arange(len(cells))
+        edits = self._code.edits(cells)
+        others = np.where(edits >= 0, number[edits], -1)
+        first, place = np.nonzero(others >= 0)
+        pairs = np.stack([first, others[first, place]], axis=1)
+        pairs = np.concatenate([self.data.ends, pairs[pairs[:, 0] != pairs[:, 1]]])
+        _, once = np.unique(np.sort(pairs, axis=1), axis=0, return_index=True)
+        return DifferenceData(cells, pairs[np.sort(once)], np.concatenate([self.data.labels, values[new]]))
+
+
+class DeltaNAS(OneByOne):
     """Move a population along predicted differences.
 
     Ask for a whole population at a time: a step begins when the last one was asked for completely, with what was told
@@ -75,7 +121,7 @@ class DeltaNAS:
     def __init__(
         self,
         space: FiniteSpace[Any],
-        predictor: GainPredictor | LearningPredictor,
+        predictor: GainPredictor | RelearntDifference,
         rng: np.random.Generator,
         config: DeltaConfig = DELTA_LITERAL,
     ) -> None:
@@ -91,12 +137,9 @@ class DeltaNAS:
         self._members = self._random(config.population)
         self.predictions = self.steps = 0
 
-    def ask(self, n: int) -> list[Proposal]:
-        """Return the next n members; fewer only when the search is over (`resample="never"`, or nothing is left)."""
-        out: list[Proposal] = []
-        while len(out) < n and (self._queue or self._step()):
-            out.append(Proposal(self._space.from_index(self._queue.popleft())))
-        return out
+    def next(self) -> Any | None:
+        """Return the next member; None only when the search is over (`resample="never"`, or nothing is left)."""
+        return self._space.from_index(self._queue.popleft()) if self._queue or self._step() else None
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         """Remember labels, for the elite and for retraining; those of cells that were not asked for, too."""

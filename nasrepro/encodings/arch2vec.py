@@ -23,7 +23,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 from torch_geometric.nn import SimpleConv
 from torch_geometric.utils import dense_to_sparse
 
-from nasrepro.encodings.node_mean import node_mean
+from nasrepro.encodings.cells import node_mean
 from nasrepro.graphs import Graphs
 from nasrepro.seeding import derive
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from nasrepro.encodings.node_mean import node_mean
+from nasrepro.encodings.cells import node_mean
 from nasrepro.encodings.structure import operation_kinds, structure_features
 from nasrepro.graphs import Graphs
 from nasrepro.seeding import derive, numpy_stream

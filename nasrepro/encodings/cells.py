@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from nasrepro.graphs import Graphs
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 from nasrepro.spaces.darts.space import CELL_NODES, NB301Space
 
 Cells = np.ndarray | list[Any]
+_CHUNK = 4_096  # cells embedded at a time
 
 
 def take(cells: Cells, places: np.ndarray) -> Cells:
@@ -43,3 +47,20 @@ def cell_graphs(space: SearchSpace[Any], graphs: Graphs) -> list[Graphs]:
         Graphs.from_adjacency(graphs.nodes[:, part], adjacency[:, part, part], graphs.mask[:, part])
         for part in (slice(None, CELL_NODES), slice(CELL_NODES, None))
     ]
+
+
+@torch.no_grad()
+def node_mean(encode: Callable[[Graphs], Tensor], graphs: Graphs) -> np.ndarray:
+    """Return the embedding of each cell by a pre-trained encoder, the mean of its encoded nodes, float32, B x C.
+
+    Args:
+        encode: returns the encoded nodes of a batch, B x N x C.
+        graphs: the cells.
+    """
+    parts = []
+    for start in range(0, len(graphs), _CHUNK):
+        part = graphs[start : start + _CHUNK]
+        keep = part.mask[..., None]
+        parts.append((encode(part) * keep).sum(1) / keep.sum(1))
+    embedded: np.ndarray = torch.cat(parts).numpy()
+    return embedded

@@ -29,12 +29,12 @@ class GPPredictor:
 
     def fit(self, features: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None) -> None:
         """See `Predictor`."""
-        count = len(targets)
-        order = np.arange(count) if self._seed is None else numpy_stream(self._seed, "scales").permutation(count)
-        part = order[: self._fit_on]
+        part: Any = slice(self._fit_on)
+        if self._seed is not None:
+            part = numpy_stream(self._seed, "scales").permutation(len(targets))[part]
         self._model = GaussianProcess(features.shape[1])
         self._model.fit(features[part], targets[part], self._steps, None if groups is None else groups[part])
-        if len(part) < count:
+        if len(targets) > self._fit_on:
             self._model.fit(features, targets, 0, groups)
 
     def predict(self, features: np.ndarray) -> np.ndarray:
@@ -88,17 +88,11 @@ class XGBoost:
 
     Args:
         seed: of the samples, and of the features that each tree sees.
-        members: E.
-        trees: of each member.
-        depth: of each tree.
-        learning_rate: share of a tree that is added.
+        members: E, of 200 trees each.
     """
 
-    def __init__(
-        self, seed: int = 0, members: int = 5, trees: int = 200, depth: int = 4, learning_rate: float = 0.1
-    ) -> None:
+    def __init__(self, seed: int = 0, members: int = 5) -> None:
         self._seed, self._members = seed, members
-        self._options = {"n_estimators": trees, "max_depth": depth, "learning_rate": learning_rate}
 
     def fit(self, features: np.ndarray, targets: np.ndarray, groups: np.ndarray | None = None) -> None:
         """See `Predictor`; raise `ParameterError` for more than one group."""
@@ -109,7 +103,10 @@ class XGBoost:
         self._models = []
         for _ in range(self._members):
             drawn = rng.integers(len(targets), size=len(targets))
-            model = XGBRegressor(**self._options, colsample_bynode=0.5, random_state=int(rng.integers(2**31)), n_jobs=1)
+            model = XGBRegressor(
+                n_estimators=200, max_depth=4, learning_rate=0.1, colsample_bynode=0.5,
+                random_state=int(rng.integers(2**31)), n_jobs=1,
+            )  # fmt: skip
             self._models.append(model.fit(features[drawn], targets[drawn]))
 
     def predict_members(self, features: np.ndarray) -> np.ndarray:

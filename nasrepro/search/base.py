@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -37,6 +38,21 @@ class Searcher(Protocol):
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         """Report the values (to be maximised) of proposals; NaN for those that are not architectures."""
+
+
+class OneByOne(ABC):
+    """Base of a `Searcher` that finds its candidates one after another."""
+
+    @abstractmethod
+    def next(self) -> Any | None:
+        """Return the next candidate, None when there is no more."""
+
+    def ask(self, n: int) -> list[Proposal]:
+        """Return the next n candidates; fewer only when there are no more."""
+        out: list[Proposal] = []
+        while len(out) < n and (arch := self.next()) is not None:
+            out.append(Proposal(arch))
+        return out
 
 
 def spend(

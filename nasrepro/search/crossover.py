@@ -17,7 +17,7 @@ import numpy as np
 from nasrepro.errors import InvalidArchitecture, UnknownQuery
 from nasrepro.spaces.edge_cell import EdgeCellSpace
 from nasrepro.spaces.fixed_code import fixed_code
-from nasrepro.spaces.nb101.graph_edits import Frame, apply, edit_path, from_frame, shuffled, to_frame
+from nasrepro.spaces.nb101.graph_edits import apply, edit_path, from_frame, shuffled, to_frame
 from nasrepro.spaces.nb101.space import Cell, NB101Space
 
 
@@ -70,13 +70,10 @@ def _graph_children(
         graph = start
         for edit in shuffled(path, rng)[:count]:
             graph = apply(edit, graph)
-        yield _cell(space, graph)
-
-
-def _cell(space: NB101Space, graph: Frame) -> Cell | None:
-    try:
-        operations, adjacency = from_frame(graph)
-        edges = tuple((int(i), int(j)) for i, j in np.argwhere(adjacency))
-        return space.from_index(space.index(Cell(tuple(operations.tolist()), edges)))
-    except InvalidArchitecture:
-        return None
+        try:
+            operations, adjacency = from_frame(graph)
+            edges = tuple((int(i), int(j)) for i, j in np.argwhere(adjacency))
+            child = space.from_index(space.index(Cell(tuple(operations.tolist()), edges)))
+        except InvalidArchitecture:
+            child = None
+        yield child

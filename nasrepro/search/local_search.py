@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from nasrepro.search.base import Proposal
+from nasrepro.search.base import OneByOne, Proposal
 from nasrepro.search.random_search import RandomSearch
 from nasrepro.spaces.base import SearchSpace
 
 
-class LocalSearch:
+class LocalSearch(OneByOne):
     """Climb to a local optimum, then restart.
 
     Asked for more than one cell at a time, it runs ahead of its answers: an improvement is acted upon when it is told.
@@ -33,32 +33,22 @@ class LocalSearch:
 
     def __init__(self, space: SearchSpace[Any], rng: np.random.Generator, initial: int = 10) -> None:
         self._space, self._rng, self._initial = space, rng, initial
+        self._to_draw = initial  # founders still to be drawn
         self._seen: set[str] = set()
         self._random = RandomSearch(space, rng, self._seen)
-        self._centre: float | None  # value of the centre
-        self._founders: list[tuple[Any, float]]
-        self._to_draw: int  # founders still to be drawn
-        self._untried: deque[Any]  # neighbours of the centre
         self._restart()
 
-    def ask(self, n: int) -> list[Proposal]:
-        """Return n cells that were not proposed before; fewer only when the space is exhausted."""
-        out: list[Proposal] = []
-        while len(out) < n:
-            if self._centre is None and self._to_draw == 0 and self._founders:
-                self._move(*max(self._founders, key=lambda founder: founder[1]))
-            arch = self._next_neighbour()
-            if arch is not None:
-                out.append(Proposal(arch))
-                continue
+    def next(self) -> Any | None:
+        """Return a cell that was not proposed before."""
+        if self._centre is None and self._to_draw == 0 and self._founders:
+            self._move(*max(self._founders, key=lambda founder: founder[1]))
+        arch = self._next_neighbour()
+        if arch is None:
             if self._centre is not None:  # a local optimum
                 self._restart()
-            drawn = self._random.ask(1)  # a founder, one more than wanted where no value was told yet
-            if not drawn:
-                break
-            out += drawn
+            arch = self._random.next()  # a founder, one more than wanted where no value was told yet
             self._to_draw = max(0, self._to_draw - 1)
-        return out
+        return arch
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         """Move to what is better than the centre; remember founders."""
@@ -71,10 +61,10 @@ class LocalSearch:
                 self._move(proposal.arch, float(value))
 
     def _restart(self) -> None:
-        self._centre = None
-        self._founders = []
+        self._centre: float | None = None  # value of the centre
+        self._founders: list[tuple[Any, float]] = []
         self._to_draw = self._initial
-        self._untried = deque()
+        self._untried: deque[Any] = deque()  # neighbours of the centre
 
     def _move(self, arch: Any, value: float) -> None:
         neighbours = self._space.neighbours(arch)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from nasrepro.search.base import Proposal
+from nasrepro.search.base import OneByOne, Proposal
 from nasrepro.search.defaults import SurrogateConfig
 from nasrepro.search.random_search import RandomSearch
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
@@ -17,7 +17,7 @@ from nasrepro.spaces.base import FiniteSpace, SearchSpace
 C = TypeVar("C", bound=SurrogateConfig)
 
 
-class SurrogateSearch(ABC, Generic[C]):
+class SurrogateSearch(OneByOne, Generic[C]):
     """Propose `initial` random cells, then `batch` cells at a time that `choose` picks; no cell twice.
 
     A new batch is chosen when the last one was asked for completely, from what was told until then. Labels told of
@@ -54,16 +54,11 @@ class SurrogateSearch(ABC, Generic[C]):
         None at all means that the searcher has no candidates: then random cells are proposed.
         """
 
-    def ask(self, n: int) -> list[Proposal]:
-        """Return n cells that were not proposed before; fewer only when the space is exhausted."""
-        out: list[Proposal] = []
-        while len(out) < n:
-            if not self._queue:
-                self._queue.extend(self._next_batch())
-                if not self._queue:
-                    break
-            out.append(Proposal(self._queue.popleft()))
-        return out
+    def next(self) -> Any | None:
+        """Return a cell that was not proposed before."""
+        if not self._queue:
+            self._queue.extend(self._next_batch())
+        return self._queue.popleft() if self._queue else None
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         """Keep the labels of cells; what is not a cell, or has no label, teaches nothing."""
@@ -96,7 +91,7 @@ class SurrogateSearch(ABC, Generic[C]):
         return [b for key, b in near.items() if key not in self.seen]
 
 
-class Ranking:
+class Ranking(OneByOne):
     """Propose the cells of a finite space in the order of given scores, the highest first.
 
     Args:
@@ -107,13 +102,11 @@ class Ranking:
     name = "ranking"
 
     def __init__(self, space: FiniteSpace[Any], scores: np.ndarray) -> None:
-        self._space, self._order, self._next = space, np.argsort(-scores, kind="stable"), 0
+        self._cells = (space.from_index(int(row)) for row in np.argsort(-scores, kind="stable"))
 
-    def ask(self, n: int) -> list[Proposal]:
-        """Return the next n cells; fewer only at the end of the space."""
-        rows = self._order[self._next : self._next + n]
-        self._next += len(rows)
-        return [Proposal(self._space.from_index(int(row))) for row in rows]
+    def next(self) -> Any | None:
+        """Return the next cell."""
+        return next(self._cells, None)
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         """Learn nothing."""

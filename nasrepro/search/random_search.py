@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from nasrepro.search.base import Proposal
+from nasrepro.search.base import OneByOne, Proposal
 from nasrepro.spaces.base import FiniteSpace, SearchSpace
 
 
-class RandomSearch:
+class RandomSearch(OneByOne):
     """Draw distinct architectures from the space, with the distribution of its `sample`.
 
     Args:
@@ -27,16 +27,15 @@ class RandomSearch:
         self._space, self._rng = space, rng
         self._seen = set() if seen is None else seen
 
-    def ask(self, n: int) -> list[Proposal]:
-        """Return n architectures that were not proposed before."""
-        out: list[Proposal] = []
-        while len(out) < n and (self._space.size is None or len(self._seen) < self._space.size):
+    def next(self) -> Any | None:
+        """Return an architecture that was not proposed before."""
+        while self._space.size is None or len(self._seen) < self._space.size:
             arch = self._space.sample(self._rng)
             key = self._space.key(arch)
             if key not in self._seen:
                 self._seen.add(key)
-                out.append(Proposal(arch))
-        return out
+                return arch
+        return None
 
     def tell(self, proposals: Sequence[Proposal], values: np.ndarray) -> None:
         """Learn nothing."""

@@ -59,7 +59,7 @@ def _judged(p: CodeAloneParameters, trial: Trial) -> pd.DataFrame:
     for budget in (*task.budgets, ALL):
         everything = budget == ALL
         cells = chain(np.arange(task.space.size or 0) if everything else task.train_cells(budget, trial.seed))
-        pairs = every_pair(task.space) if everything else trial.pairs(budget, stream, "independent", samples_per_code=4)
+        pairs = every_pair(task.space) if everything else trial.pairs(budget, Reading(), *stream)
         n = len(cells.cells)
         for name, (means, ranks) in LEARNERS.items():
             if means:

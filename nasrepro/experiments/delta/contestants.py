@@ -23,8 +23,7 @@ from nasrepro.delta.additive import AdditiveDifference, difference_trees
 from nasrepro.delta.network import MLPConfig, MLPDifference
 from nasrepro.delta.pairs import CellPairs, Scheme, draw_among, draw_pairs, label
 from nasrepro.delta.predictor import DifferencePredictor
-from nasrepro.delta.relearning import RelearntDifference
-from nasrepro.delta.search import DeltaNAS, GainPredictor, ScoreGain
+from nasrepro.delta.search import DeltaNAS, GainPredictor, RelearntDifference, ScoreGain
 from nasrepro.encodings.tabular import tabular_features
 from nasrepro.experiments.delta.judging import chain
 from nasrepro.predictors.regressors import GPPredictor

@@ -7,8 +7,8 @@ in the table.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -54,11 +54,9 @@ def execute(p: DoAParameters, context: RunContext) -> Outcome:
 def _rows(p: DoAParameters, trial: Trial) -> list[dict[str, Any]]:
     """Judge every reading on every budget and, on NAS-Bench-201, the mean of each code over all one-edit pairs of the
     space: test pairs are among them."""
-    task, space, rows = trial.task, trial.task.space, []
-    for budget, (name, of) in product(task.budgets, VARIANTS.items()):
-        options = {"samples_per_code": p.samples_per_code, "star": p.star}
-        pairs = trial.pairs(budget, ("doa", space.name, of.scheme), of.scheme, **options)
-        rows.append(trial.row(name, budget, pairs, of))
+    task, space = trial.task, trial.task.space
+    readings = {name: replace(of, samples_per_code=p.samples_per_code, star=p.star) for name, of in VARIANTS.items()}
+    rows = trial.rows(readings, lambda of: ("doa", space.name, of.scheme))
     if p.space == "nb201":
         pairs = every_pair(space)
         # anchors are read again, so that the counts of labels are those of the records

@@ -7,7 +7,6 @@ a predictor that is fitted to accuracies and subtracts.
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -69,20 +68,16 @@ SETTINGS: dict[str, Setting] = {
 
 def execute(p: AblationParameters, context: RunContext) -> Outcome:
     """Train and judge every setting on both budgets."""
-    task = prediction_tasks("nb201")[0]
-    runs = run_trials(context, [task], p.trials, lambda *of: _judged(Trial(p, *of)), "trial")
+    task, readings = prediction_tasks("nb201")[0], {name: setting.reading for name, setting in SETTINGS.items()}
+
+    def judged(*of: Any) -> pd.DataFrame:
+        rows = Trial(p, *of).rows(readings, lambda r: ("ablation", r.scheme, r.k, r.samples_per_code))
+        return pd.DataFrame(rows)
+
+    runs = run_trials(context, [task], p.trials, judged, "trial")
     settings = {name: {"choice": s.choice, "value": s.value} for name, s in SETTINGS.items()}
     metrics = {"column": str(task.column), "settings": settings, "rows": summary_rows(runs)}
     return Outcome(metrics, {"runs": runs}, {"master": p.seed})
-
-
-def _judged(trial: Trial) -> pd.DataFrame:
-    rows = []
-    for budget, (name, (_, _, of)) in product(trial.task.budgets, SETTINGS.items()):
-        stream = ("ablation", of.scheme, of.k, of.samples_per_code)
-        pairs = trial.pairs(budget, stream, of.scheme, k=of.k, samples_per_code=of.samples_per_code)
-        rows.append(trial.row(name, budget, pairs, of))
-    return pd.DataFrame(rows)
 
 
 EXPERIMENT = Experiment("doa_ablation", 1, AblationParameters, lambda p: data_files("nb201"), execute)

@@ -56,9 +56,8 @@ def gather(task: PredictionTask, trials: Sequence[int], pairs: int, most_test: i
     """Return the pool of the trials, with `pairs` held-out pairs and at most `most_test` test cells each."""
     parts: list[Cells] = []
     for trial in trials:
-        held_out = task.held_out_pairs(trial, pairs)
         parts += [task.train_cells(budget, trial) for budget in task.budgets]
-        parts += [task.test_cells(trial)[:most_test], held_out.anchors, held_out.neighbours]
+        parts += [task.test_cells(trial)[:most_test], *task.held_out_pairs(trial, pairs)]
     cells: Cells
     if isinstance(task.space, FiniteSpace):
         cells, places = np.unique(np.concatenate(parts), return_inverse=True)

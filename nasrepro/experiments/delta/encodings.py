@@ -40,7 +40,7 @@ from nasrepro.runs.run import Experiment, Outcome, RunContext
 from nasrepro.runs.statistics import summarise
 from nasrepro.seeding import derive, numpy_stream
 
-PREDICTORS: dict[str, Callable[[int], Predictor]] = {  # name, of the stream of its seed too
+PREDICTORS: dict[str, Callable[[int], Predictor]] = {  # by the name that its seed is derived from
     "GPPredictor": lambda seed: GPPredictor(fit_on=500, seed=seed),
     "BoostedTrees": lambda seed: BoostedTrees(derive(seed, "trees")),
     "XGBoost": XGBoost,

@@ -12,7 +12,7 @@ be among them. `doa`, `doa_ablation`, `code_alone` and `doa_distance` share the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -42,6 +42,11 @@ TAUS = ("tau_pairs", "tau_neighbours", "tau")
 ALL = "all"  # the budget of every label of a space
 MOST_NEIGHBOURS = 200  # a small cell of NAS-Bench-101 can have thousands
 _POOL = 8_000  # random cells that independent pairs are drawn from
+_ZERO_COST = {  # space -> metric and split of what costs no training
+    "nb101": [("parameters", "model")],
+    "nb201": [("zen", "proxy"), ("parameters", "model"), ("flops", "model")],
+    "tnb101-micro": [("zen", "proxy")],
+}
 Make = Callable[[SearchSpace[Any], int, Features], DifferencePredictor]  # space, seed, features of cells
 
 
@@ -60,11 +65,11 @@ class Evaluation:
     def __init__(
         self, task: PredictionTask, ledger: Ledger, trial: int, pairs: int, centres: int, anchors: int
     ) -> None:
-        labels, held_out = task.labels(ledger, "evaluation"), task.held_out_pairs(trial, pairs)
-        self.space, self.anchors = task.space, anchors
-        self.test, self.test_labels = task.test(ledger, "evaluation", trial)
+        labels, self.space, self.anchors = task.labels(ledger, "evaluation"), task.space, anchors
+        self.test = task.test_cells(trial)
+        self.test_labels = labels.read(self.test, "report")
         # cells before, cells after, and their true differences
-        self.pairs = held_out.anchors, held_out.neighbours
+        self.pairs = task.held_out_pairs(trial, pairs)
         self.pair_gains = labels.read(self.pairs[1], "report") - labels.read(self.pairs[0], "report")
         self.centre, near = _neighbourhoods(task, self.test, centres)
         self.near = take(self.test, self.centre), near
@@ -98,7 +103,7 @@ class Reading:
 
     Attributes:
         make: the predictor.
-        scheme, k, samples_per_code: how labels are spent, as in `delta.pairs.draw_pairs`.
+        scheme, k, samples_per_code, star: how labels are spent, as in `delta.pairs.draw_pairs`.
         zero_cost: whether the features of cells have zero-cost scores.
         column: the labels (default: the task's).
         ranks: whether labels are replaced by their ranks.
@@ -108,6 +113,7 @@ class Reading:
     scheme: Scheme = "independent"
     k: int = 1
     samples_per_code: int = 4
+    star: int = 4
     zero_cost: bool = False
     column: Column | None = None
     ranks: bool = False
@@ -128,11 +134,20 @@ class Trial:
         self.task, self.number, self.seed, self.ledger = task, number, p.seed + number, ledger
         self.judged = Evaluation(task, ledger, self.seed, p.pairs, p.centres, p.anchors)
 
-    def pairs(self, budget: str, stream: Sequence[int | str], scheme: Scheme, **options: Any) -> CellPairs:
-        """Return the pairs that a budget is spent on (`training_pairs`), drawn from a stream of the trial's seed."""
-        rng = numpy_stream(self.seed, *stream, budget)
-        cells = self.task.train_cells(budget, self.seed)
-        return training_pairs(self.task, self.task.budgets[budget], cells, rng, scheme, **options)
+    def pairs(self, budget: str, of: Reading, *stream: int | str) -> CellPairs:
+        """Return the pairs that a reading spends a budget on (`training_pairs`), drawn from a stream of the trial's
+        seed."""
+        cells, rng = self.task.train_cells(budget, self.seed), numpy_stream(self.seed, *stream, budget)
+        return training_pairs(self.task, self.task.budgets[budget], cells, rng, of)
+
+    def rows(
+        self, readings: Mapping[str, Reading], stream: Callable[[Reading], Sequence[int | str]]
+    ) -> list[dict[str, Any]]:
+        """Return `row` of every budget and reading, each on pairs of its stream."""
+        return [
+            self.row(name, budget, self.pairs(budget, of, *stream(of)), of)
+            for budget, (name, of) in product(self.task.budgets, readings.items())
+        ]
 
     def row(self, name: str, budget: str, pairs: CellPairs, of: Reading) -> dict[str, Any]:
         """Fit the predictor of a reading to labelled pairs; return the row of `summary_rows` that says what it cost and
@@ -207,9 +222,9 @@ def data_files(space: str) -> dict[str, str]:
 
 
 def training_pairs(
-    task: PredictionTask, budget: int, anchors: Cells, rng: np.random.Generator, scheme: Scheme, **options: Any
+    task: PredictionTask, budget: int, anchors: Cells, rng: np.random.Generator, of: Reading
 ) -> CellPairs:
-    """Draw the pairs that a budget of labels is spent on; see `delta_data.draw_pairs`.
+    """Draw the pairs that a budget of labels is spent on; see `draw_pairs`.
 
     Args:
         task: what is predicted.
@@ -217,27 +232,22 @@ def training_pairs(
         anchors: the random cells of the budget. Independent pairs begin at other random cells too, because several of
             the same code are looked for.
         rng: source of randomness.
-        scheme, options: as in `draw_pairs`.
+        of: how they are spent.
     """
-    if scheme == "independent":
+    if of.scheme == "independent":
         space = task.space
         if isinstance(space, FiniteSpace):
             anchors = rng.permutation(space.size)[:_POOL]
         else:
             anchors = [space.sample(rng) for _ in range(min(_POOL, 10 * budget))]
-    return draw_pairs(task.space, anchors, budget, rng, scheme=scheme, **options)
+    return draw_pairs(
+        task.space, anchors, budget, rng, scheme=of.scheme, k=of.k, samples_per_code=of.samples_per_code, star=of.star
+    )
 
 
 def zero_cost_columns(task: PredictionTask) -> list[Column]:
     """Return the columns that cost no training and that every cell of the space has; empty for NAS-Bench-301."""
-    if task.space.name == "nb101":
-        return [Column("cifar10", "parameters", "model", 0, MEAN)]
-    if task.space.name == "nb201":
-        named = (("zen", "proxy"), ("parameters", "model"), ("flops", "model"))
-        return [Column("cifar10", name, split, 0, MEAN) for name, split in named]
-    if task.space.name == "tnb101-micro":
-        return [Column(task.column.dataset, "zen", "proxy", 0, MEAN)]
-    return []
+    return [Column(task.column.dataset, *of, 0, MEAN) for of in _ZERO_COST.get(task.space.name, ())]
 
 
 def cell_features(task: PredictionTask, ledger: Ledger, reader: str, zero_cost: bool) -> Features:

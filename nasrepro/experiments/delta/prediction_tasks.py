@@ -45,18 +45,6 @@ SPACES = ("nb101", "nb201", "tnb101", "nb301")
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """One-edit pairs of cells that were not trained on.
-
-    Attributes:
-        anchors, neighbours: the cells of each pair, as many of one as of the other.
-    """
-
-    anchors: Cells
-    neighbours: Cells
-
-
-@dataclass(frozen=True)
 class PredictionTask:
     """One column of labels to be predicted.
 
@@ -96,13 +84,8 @@ class PredictionTask:
         """Return the test cells of a trial, in random order; none of them is trained on."""
         return self._drawn(trial)[max(self.budgets.values()) :]
 
-    def test(self, ledger: Ledger, reader: str, trial: int) -> tuple[Cells, np.ndarray]:
-        """Return the test cells of a trial and their labels (float64), read for `report`."""
-        cells = self.test_cells(trial)
-        return cells, self.labels(ledger, reader).read(cells, "report")
-
-    def held_out_pairs(self, trial: int, count: int = 2_000) -> Pairs:
-        """Return pairs of a random test cell and one of its neighbours that is in no training set of the trial.
+    def held_out_pairs(self, trial: int, count: int = 2_000) -> tuple[Cells, Cells]:
+        """Return random test cells, and of each one of its neighbours that is in no training set of the trial.
 
         Anchors are drawn with replacement, neighbours uniformly. Pairs of a smaller `count` are the first of a larger.
         """
@@ -117,7 +100,7 @@ class PredictionTask:
             if near := [b for b in around if self.space.key(b) not in trained]:
                 anchors.append(k)
                 neighbours.append(near[int(rng.integers(len(near)))])
-        return Pairs(take(test, np.array(anchors)), of_architectures(self.space, neighbours))
+        return take(test, np.array(anchors)), of_architectures(self.space, neighbours)
 
     def _drawn(self, trial: int) -> Cells:
         return _drawn(self.space, trial, max(self.budgets.values()), self.test_size)

@@ -23,6 +23,7 @@ from nasrepro.diffusion.denoiser_config import CONFIGS, DenoiserConfig
 from nasrepro.diffusion.guidance import Discretiser, Guided, percentile_discretiser, read_classes
 from nasrepro.diffusion.model import DiffusionModel
 from nasrepro.diffusion.train import TrainingConfig
+from nasrepro.encodings.cells import take
 from nasrepro.errors import ParameterError
 from nasrepro.graphs import Graphs
 from nasrepro.parameters.dinas import DinasParameters
@@ -146,7 +147,7 @@ class Generation:
         """Return the labelled cells of the wanted class, and the values that the cells found are ranked among."""
         known = self.labelled(0)
         values = self.labels("top_class").read(known, "threshold")
-        return _some(known, np.flatnonzero(values > self.cuts[-1])), values
+        return take(known, np.flatnonzero(values > self.cuts[-1])), values
 
     def observed(self, trace: pd.DataFrame) -> pd.DataFrame:
         """Return the trace of all draws with what else is told of them."""
@@ -176,7 +177,9 @@ class Generation:
             return self.population
         if m > n:
             raise ParameterError(f"labelled={m}: there are {n} cells to label only.")
-        return _some(self.population, numpy_stream(self.p.seed, "labelled", training).choice(n, m, replace=False))
+        return take(
+            self.population, np.sort(numpy_stream(self.p.seed, "labelled", training).choice(n, m, replace=False))
+        )
 
     def training_cells(self, training: int) -> Any:
         """Return the labelled cells that a training sees: all, or the share that is not held out, drawn at random."""
@@ -186,7 +189,8 @@ class Generation:
         m = int(self.p.train_share * len(cells))
         if not m:
             raise ParameterError(f"train_share={self.p.train_share} leaves none of {len(cells)} cells to train on.")
-        return _some(cells, numpy_stream(self.p.seed, "held out", training).choice(len(cells), m, replace=False))
+        kept = numpy_stream(self.p.seed, "held out", training).choice(len(cells), m, replace=False)
+        return take(cells, np.sort(kept))
 
     def conditions(self, training: int) -> Sequence[Condition]:
         """Return what a training is conditioned on; the same for all unless each labels cells of its own."""
@@ -338,9 +342,3 @@ class Generation:
             rank = int((values > value).sum()) + 1
             out.append({"arch": arch, "valid": float(value), "test": test, "count": int(count), "rank": rank})
         return out
-
-
-def _some(cells: Any, drawn: np.ndarray) -> Any:
-    """Return the cells at the places drawn, in their order: rows as an array, cells as a list."""
-    places = np.sort(drawn)
-    return cells[places] if isinstance(cells, np.ndarray) else [cells[i] for i in places]
