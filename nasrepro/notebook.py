@@ -62,11 +62,12 @@ class Page:
     def glue(self, numbers: Mapping[str, Number]) -> None:
         """Give numbers and words to the text of the notebook, which quotes them as `` {glue:text}`name:.3f` ``.
 
-        They become outputs as Jupyter Book and scrapbook write them. None is shown as `not run`.
+        They become outputs as Jupyter Book and scrapbook write them. None is shown as `not run`. Where nobody fills in
+        the text, as in Jupyter, nothing is given: a page knows thousands of numbers.
         """
-        quoted = os.environ.get(QUOTED)
-        for name in numbers if quoted is None else [n for n in json.loads(quoted) if n in numbers]:
-            glue(name, numbers[name])
+        for name in json.loads(os.environ.get(QUOTED, "[]")):
+            if name in numbers:
+                glue(name, numbers[name])
 
     def answers(self, claims: str, title: str) -> Table:
         """Return the claims whose ids begin so, answered twice: as printed, and by ours. By committed runs alone."""

@@ -122,20 +122,14 @@ from nasrepro.diffusion.denoiser_config import DEFAULT
 from nasrepro.diffusion.sample import sample
 from nasrepro.diffusion.train import TrainingConfig, train
 
+recipe = {"learning_rate": 2e-3, "schedule": "cosine", "clip_norm": 1.0, "ema_decay": 0.995}
 model, history = train(
     space.encode_rows(rows),
     torch.from_numpy(classes),
     node_classes=len(space.node_classes),
     condition_classes=tuple(d.n_classes for d in discretisers),
     denoiser=DEFAULT,
-    config=TrainingConfig(
-        epochs=p.epochs,
-        batch_size=p.batch_size,
-        learning_rate=2e-3,
-        schedule="cosine",
-        clip_norm=1.0,
-        ema_decay=0.995,
-    ),
+    config=TrainingConfig(epochs=p.epochs, batch_size=p.batch_size, **recipe),
     seed=p.seed,
 )
 guided = Guided(model.denoiser, wanted, p.guidance_scale)

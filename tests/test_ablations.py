@@ -12,13 +12,13 @@ from nasrepro.files import paths
 from nasrepro.report import verbs
 from nasrepro.report.dinas import statistics
 from nasrepro.report.dinas.ablations import (
-    ABLATIONS,
+    BASE,
     _Fill,
     ablation_table,
-    base_record,
     curve,
     numbers,
     overview_table,
+    settings,
     settings_table,
     shown,
     varied,
@@ -33,7 +33,13 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     root = tmp_path_factory.mktemp("records")
     fake_nb201_record(root, guidance_scale=5.0, epsilon=0.3)  # in no part of the plan
     for part in (
-        *("table2.cifar10", "ablations.guidance.1", "ablations.guidance.5", "ablations.epsilon.0.3", "table8.d3"),
+        *(
+            "ablations.base.cifar10",
+            "ablations.guidance.1",
+            "ablations.guidance.5",
+            "ablations.epsilon.0.3",
+            "table8.d3",
+        ),
         *("ablations.combine.probabilities", "ablations.labels.500-200", "ablations.guidance-cifar100.1"),
     ):
         fake_nb201_record(root, **plan.planned(f"dinas.{part}").resolved)
@@ -52,7 +58,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     ],
 )
 def test_an_ablation_has_its_runs_of_the_plan_and_the_run_that_they_vary(known, name: str, values: list) -> None:
-    parameter = ABLATIONS[name].parameters[0]
+    parameter = settings()[name].parameters[0]
     neutral = {"labelled": 0, "lower_percentiles": []}
     assert [r.parameters.get(parameter, neutral.get(parameter)) for r in varied(name, known)] == values
     table = ablation_table(name, known)
@@ -61,10 +67,10 @@ def test_an_ablation_has_its_runs_of_the_plan_and_the_run_that_they_vary(known, 
 
 
 def test_without_the_base_run_there_is_no_ablation(known: Shown) -> None:
-    others = Shown([run for run in known if run[1] is not base_record(known)])
-    assert base_record(others) is None and varied("guidance", others) == []
+    others = Shown([run for run in known if run[1] is not known.record(BASE)])
+    assert others.record(BASE) is None and varied("guidance", others) == []
     table = ablation_table("guidance", others)
-    assert table.rows == () and f"`{plan.planned('dinas.table2.cifar10').command}`" in table.notes[0]
+    assert table.rows == () and f"`{plan.planned('dinas.ablations.base.cifar10').command}`" in table.notes[0]
 
 
 def test_labels_count_what_the_training_read_and_the_distinct_queries(known: Shown) -> None:
@@ -93,7 +99,7 @@ def test_a_run_of_yours_stands_in_its_place_and_is_called_so(known: Shown, tmp_p
 
 
 def test_the_numbers_of_the_texts_are_those_of_the_records(known: Shown) -> None:
-    found, base = numbers("guidance", known), base_record(known)
+    found, base = numbers("guidance", known), known.record(BASE)
     row = next(r for r in base.metrics["rows"] if (r["searcher"], r["protocol"]) == ("dinas", "paper"))
     assert found["2.validity"] == found["base.validity"] == row["validity"]["mean"]
     assert found["2.best_valid.stands"] == "level with"  # the run itself
@@ -138,14 +144,14 @@ def test_every_committed_ablation_stands_on_a_page():
     """Each run of the plan that varies Table 2, however many trainings it has, is a row of some setting's table."""
     runs = Shown(list(records.find(paths.records_dir())))
     committed = [record for _, record in runs]
-    on_pages = {record.key for name in ABLATIONS if name != "dropout" for record in varied(name, runs)}
+    on_pages = {record.key for name in settings() if name != "dropout" for record in varied(name, runs)}
     planned = [p for p in plan.load_plan("dinas") if p.experiment == "nb201" and p.resolved["dataset"] == "cifar10"]
     planned = [p for p in planned if not p.recipe and not p.trial]
     made = {p.id: record.key for p in planned if (record := plan.find(p, committed)) is not None}
     for p in planned:  # a run of an ablation differs from the one behind Table 2 in the ablation's parameters alone
         if p.id.startswith("dinas.ablations."):
-            may = {*ABLATIONS[p.id.split(".")[2]].parameters, "trainings", "runs", "most_draws"}
-            base = plan.planned("dinas.table2.cifar10").resolved
+            may = {*settings()[p.id.split(".")[2]].parameters, "trainings", "runs", "most_draws"}
+            base = plan.planned("dinas.ablations.base.cifar10").resolved
             assert {k for k, v in p.resolved.items() if base[k] != v} <= may, p.id
     assert len(made) > 20
     assert {name: key for name, key in made.items() if key not in on_pages} == {}

@@ -17,7 +17,7 @@ from bs4 import BeautifulSoup
 from factories import fake_nb201_record
 
 from nasrepro.book import build as book
-from nasrepro.book import execute
+from nasrepro.book import execute, pages
 from nasrepro.book.check import check_built, toc_pages
 from nasrepro.book.listings import definitions
 from nasrepro.files import paths
@@ -56,7 +56,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     folders = {d: fake_nb201_record(root / "reference", d, trainings=3, runs=10) for d in ("cifar10", "cifar100")}
     own = fake_nb201_record(root / "own", "cifar10", trainings=1, runs=10, seed=7, with_test=False)
     before = hashes(ROOT / "book") | hashes(ROOT / "notebooks")
-    page = book.build(root, root / "reference", root / "own")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NASREPRO_RECORDS", str(root / "reference"))
+        patch.setenv("NASREPRO_RUNS", str(root / "own"))
+        page = book.build(root)
     reference = {d: records.load(f) for d, f in folders.items()}
     return Built(page, root / "_build" / "html", reference, records.load(own), before)
 
@@ -66,7 +69,7 @@ def test_every_page_is_built_and_whole(built: Built):
 
 
 def test_every_page_that_shows_a_result_is_a_notebook_of_its_own():
-    sources = {page: execute.find(page, ROOT) for page in PAGES}
+    sources = {page: pages.find(page, ROOT) for page in PAGES}
     assert [page for page, source in sources.items() if source is None] == list(PROSE)
     for page in PROSE:
         text = (ROOT / f"{page}.md").read_text(encoding="utf-8")
@@ -141,6 +144,12 @@ def test_links_into_the_code_lead_to_the_definition(built: Built):
     assert "def posterior(" in line.get_text()
 
 
+@pytest.fixture
+def no_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NASREPRO_RECORDS", "NASREPRO_RUNS"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+
+
 def _small_book(folder: Path, sentence: str) -> Path:
     for name in ("_ext", "_static"):
         shutil.copytree(ROOT / "book" / name, folder / "book" / name)
@@ -151,23 +160,26 @@ def _small_book(folder: Path, sentence: str) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("no_records")
 def test_a_reference_to_nothing_fails_the_build(tmp_path, monkeypatch):
     source = _small_book(tmp_path / "source", "{src}`nasrepro/diffusion/noise.py#posteriour`")
     monkeypatch.setattr(book, "_source", lambda: source)
     with pytest.raises(book.BookError, match="no source"):
-        book.build(tmp_path / "out", tmp_path / "none", tmp_path / "none")
+        book.build(tmp_path / "out")
 
 
+@pytest.mark.usefixtures("no_records")
 def test_what_is_staged_is_built_by_jupyter_book_alone_and_the_checkout_says_what_to_type(tmp_path, monkeypatch):
     source = _small_book(tmp_path / "source", "nothing")
     monkeypatch.setattr(book, "_source", lambda: source)
-    book.assemble(tmp_path / "staged", tmp_path / "kept", tmp_path / "none", tmp_path / "none")
+    book.assemble(tmp_path / "staged", tmp_path / "kept")
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build"]
     assert subprocess.run([*command, tmp_path / "staged"], capture_output=True, check=False).returncode == 0
     done = subprocess.run([*command, source], capture_output=True, text=True, check=False)
     assert done.returncode and "Type: nasrepro book" in done.stdout + done.stderr
 
 
+@pytest.mark.usefixtures("no_records")
 def test_pages_need_no_torch_and_no_records(tmp_path):
     script = (
         "import sys\n"
@@ -177,7 +189,7 @@ def test_pages_need_no_torch_and_no_records(tmp_path):
         "            raise ModuleNotFoundError(name)\n"
         "sys.meta_path.insert(0, NoTorch())\n"
         "from pathlib import Path; from nasrepro.book import build; "
-        "root = Path(sys.argv[1]); build.assemble(root / 'src', root / 'kept', root / 'none', root / 'none')"
+        "build.assemble(Path(sys.argv[1], 'src'), Path(sys.argv[1], 'kept'))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=False, cwd=ROOT
@@ -194,7 +206,9 @@ def test_pages_need_no_torch_and_no_records(tmp_path):
 def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The book of the committed records, staged."""
     root = tmp_path_factory.mktemp("committed")
-    book.assemble(root / "src", root / "kept", local=root / "none")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NASREPRO_RUNS", str(root / "none"))
+        book.assemble(root / "src", root / "kept")
     return root
 
 
@@ -202,16 +216,17 @@ def test_no_committed_record_is_hidden(committed: Path):
     """A run that was paid for and shown nowhere is a result withheld: each is named by a table or figure of some page,
     not only by the list of all runs."""
     lists = {"runs.ipynb", "generations.ipynb"}
-    pages = [path for path in (committed / "src").glob("book/**/*.ipynb") if path.name not in lists]
-    shown = "".join(path.read_text(encoding="utf-8") for path in pages)
+    texts = [path for path in (committed / "src").glob("book/**/*.ipynb") if path.name not in lists]
+    shown = "".join(path.read_text(encoding="utf-8") for path in texts)
     known = [record for _, record in records.find(paths.records_dir())]
     assert len(known) > 100
     assert [f"{r.experiment} {r.key}" for r in known if r.key not in shown] == []
 
 
 def test_what_has_not_changed_is_not_made_again(committed: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(execute, "_in_a_fork", lambda *_: pytest.fail("a page was executed again"))
-    changed, _ = book.assemble(committed / "src", committed / "kept", local=committed / "none")
+    monkeypatch.setattr(pages, "_in_a_fork", lambda *_: pytest.fail("a page was executed again"))
+    monkeypatch.setenv("NASREPRO_RUNS", str(committed / "none"))
+    changed, _ = book.assemble(committed / "src", committed / "kept")
     assert not changed
 
 
@@ -283,21 +298,3 @@ def test_missing_pages_titles_tables_and_remote_styles_are_found(tmp_path):
         "three: the page is missing",
         "_static/s.css: loads https://fonts.example/f.css from the network",
     ]
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance of a colour #rrggbb (WCAG 2.2)."""
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def test_quiet_text_has_enough_contrast_in_both_themes():
-    css = (ROOT / "book" / "_static" / "nasrepro.css").read_text(encoding="utf-8")
-    themes = [
-        dict(re.findall(r"--nr-(\w+): (#\w{6});", block)) for block in re.findall(r"\{([^}]*--nr-[^}]*)\}", css)[:2]
-    ]
-    for colours, page in zip(themes, ("#ffffff", "#14181e"), strict=True):
-        for background in (page, colours["soft"], colours["ours"]):
-            light, dark = sorted((luminance(colours["quiet"]), luminance(background)), reverse=True)
-            assert (light + 0.05) / (dark + 0.05) >= 4.5

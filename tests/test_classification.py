@@ -29,8 +29,6 @@ from nasrepro.classification.recipe import (
     Objective,
     Recipe,
     check_side,
-    drop_path_probability,
-    learning_rate,
     topk_wrong,
 )
 from nasrepro.classification.train import Processes, errors, prefetched
@@ -41,6 +39,7 @@ from nasrepro.proxies.networks import build
 from nasrepro.proxies.networks.darts import DARTSNetwork
 from nasrepro.spaces.darts.genotype import DARTS_V2
 from nasrepro.spaces.darts.space import NB301
+from nasrepro.training import warm_cosine
 
 TINY = Recipe(
     channels=4, n_cells=3, stem="cifar", epochs=3, batch_size=32, learning_rate=0.1, warmup_epochs=1,
@@ -111,11 +110,11 @@ def test_dropped_paths_leave_the_mean_of_a_node_as_it_is():
 
 def test_the_schedule_in_closed_form():
     recipe = Recipe()
-    rates = np.array([learning_rate(recipe, step, 10) for step in range(2500)])
+    rates = np.array([warm_cosine(recipe.learning_rate, step, 50, 2500) for step in range(2500)])
     np.testing.assert_allclose(rates[:50], 0.5 * np.arange(1, 51) / 50)
     np.testing.assert_allclose(rates[50:], 0.5 * np.cos(np.pi / 2 * np.arange(2450) / 2450) ** 2, atol=1e-12)
     assert rates.max() == rates[49] == rates[50] == 0.5
-    assert learning_rate(replace(recipe, warmup_epochs=0), 0, 10) == 0.5
+    assert warm_cosine(0.5, 0, 0, 2500) == 0.5
 
 
 def test_the_stated_recipe_is_the_default():
@@ -124,8 +123,6 @@ def test_the_stated_recipe_is_the_default():
     assert (r.epochs, r.learning_rate, r.warmup_epochs, r.batch_size) == (250, 0.5, 5, 1024)
     assert (r.momentum, r.weight_decay, r.label_smoothing) == (0.9, 3e-5, 0.1)
     assert (r.auxiliary_weight, r.drop_path) == (0.4, 0.0)
-    probabilities = [drop_path_probability(replace(r, drop_path=0.2), epoch) for epoch in (0, 125, 249)]
-    np.testing.assert_allclose(probabilities, [0, 0.1, 0.2 * 249 / 250])
 
 
 @pytest.mark.parametrize("k", [1, 5])
@@ -344,6 +341,13 @@ def _train(**options: Any) -> tuple[dict[str, torch.Tensor], list[train.Epoch]]:
     return network.state_dict(), history
 
 
+def test_the_probability_of_dropping_a_path_grows_linearly_with_the_epoch():
+    training, test = job.load(MADE_UP)
+    network, seen = job.network_of(Job(NB301.to_string(DARTS_V2), MADE_UP, TINY, 0), 10), []
+    train.train(network, training, test, TINY, 0, on_epoch=lambda _: seen.append(network.drop_path))
+    np.testing.assert_allclose(seen, [0, 0.2 / 3, 0.4 / 3])
+
+
 def test_training_beats_chance_on_images_that_can_be_told_apart(whole: Any):
     history = whole[1]
     right = round(200 * (1 - history[-1].top1_error / 100))
@@ -379,7 +383,7 @@ def test_a_damaged_or_foreign_checkpoint_costs_the_training_and_nothing_else(
     path = tmp_path / "checkpoint"
     path.write_bytes(b"nonsense")
     assert _train(checkpoint=path, checkpoint_every_s=1e9)[1] == whole[1]
-    assert "Starting this network anew" in caplog.text
+    assert "damaged" in caplog.text and "Going on from the checkpoint before it, or the start" in caplog.text
     training, test = job.load(MADE_UP)
     other = replace(TINY, epochs=1)
     network = job.network_of(Job(NB301.to_string(DARTS_V2), MADE_UP, other, 0), 10)

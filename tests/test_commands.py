@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasrepro.files import paths
-from nasrepro.parameters import NAMES, model_of, resolved
-from nasrepro.parameters.base import ADDED, option, parse_assignments, read_parameters
-from nasrepro.report.commands import run_command
+from nasrepro.parameters import NAMES, resolved
+from nasrepro.parameters.base import ADDED, PROFILES, option, parse_assignments, read_parameters
+from nasrepro.report.sources import run_command
 from nasrepro.runs import records
 from nasrepro.runs.plan import Planned, load_plan
 from nasrepro.runs.records import Record
@@ -90,8 +90,8 @@ def test_a_record_from_before_a_parameter_tells_the_value_that_it_had_then():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_command_of_a_run_with_nothing_but_defaults_names_it_under_each_profile(name: str):
-    record, model = COMMITTED[0], model_of(name)
-    for profile in model.profiles:
+    record = COMMITTED[0]
+    for profile in PROFILES:
         shown = resolved(name, {}, profile).model_dump(mode="json")
         fake = record.model_copy(update={"experiment": name, "profile": profile, "parameters": shown})
         experiment, told, of = _told(run_command(fake))

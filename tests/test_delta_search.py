@@ -371,18 +371,20 @@ def test_figures_and_tables_are_made_of_a_run(small: tuple[Path, Record], large:
     compared = figures.comparison_table("nb201", runs)
     assert compared is not None and len(compared.rows) == len(small[1].metrics["comparisons"])
     values = figures.numbers(runs, "nb201")
-    assert values["delta_search.nb201.queries"] == values["delta_search.nb201.last"] == 50
-    assert values["delta_search.nb201.delta_literal.as_close"] is not None
+    assert values["delta_search.nb201.parameters.queries"] == values["delta_search.nb201.last"] == 50
+    assert values["delta_search.nb201.delta_literal.claims.as_close"] is not None
     assert values["delta_search.nb201.delta_literal.against.evolution_sep"] is not None
     for table in (training_sets.accuracy_table("nb201", runs), training_sets.claims_table("nb201", runs)):
         first, notes = {row.cells[0] for row in table.rows}, " ".join(table.notes)
         assert {"10 % of the space", "100 labels (ours)"} <= first
         assert next(row.cells[-1] for row in table.rows if row.cells[0] == "1 % of the space") == "not run"
         assert "training_labels=156" in notes and "training_labels=1563 -p trained_on=zen" in notes  # that are missing
-    values = training_sets.numbers(runs)
+    values = training_sets.numbers(runs, "nb201")
     row = metric_row(large[1], "plain_ranking", "evaluations")
     assert row is not None
-    assert values["delta_search.nb201.10pct.plain_ranking.training_test.mean"] == row["training_test"]["mean"]
+    assert (
+        values["delta_search.nb201.10pct.plain_ranking.evaluations.training_test.mean"] == row["training_test"]["mean"]
+    )
     assert values["delta_search.nb201.10pct.against.random"] is not None
     assert "delta_search.nb201.zen.delta_literal.test.mean" not in values
 

@@ -64,9 +64,9 @@ def _shown(monkeypatch: pytest.MonkeyPatch, noise: bool = False, **changes) -> t
             shown.append((graphs.nodes, graphs.pairs, (10 * t).round().long(), classes[:, 0]))
             return super().forward(graphs, t, classes)
 
-    monkeypatch.setattr("nasrepro.diffusion.train.Denoiser", Spy)
+    monkeypatch.setattr("nasrepro.diffusion.flat.Denoiser", Spy)
     if not noise:
-        monkeypatch.setattr("nasrepro.diffusion.train.diffuse", lambda clean, *_: clean)
+        monkeypatch.setattr("nasrepro.diffusion.model.diffuse", lambda clean, *_: clean)
     _train(**changes)
     return tuple(map(torch.cat, zip(*shown, strict=True)))
 
@@ -326,7 +326,7 @@ def test_a_checkpoint_of_another_run_is_not_taken(tmp_path: Path, caplog):
     _train(seed=2, checkpoint=checkpoint, checkpoint_every_s=0.0)
     assert checkpoint.exists()
     resumed, _ = _train(checkpoint=checkpoint)
-    assert "another run" in caplog.text
+    assert "another training" in caplog.text
     assert torch.equal(_weights(_train()[0]), _weights(resumed))
 
 

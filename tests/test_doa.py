@@ -25,7 +25,6 @@ from nasrepro.experiments.delta import judging as difference
 from nasrepro.experiments.delta.prediction_tasks import PredictionTask, prediction_tasks
 from nasrepro.files import paths
 from nasrepro.parameters.delta import DistanceParameters
-from nasrepro.report.delta import code_alone as code_alone_table
 from nasrepro.report.delta import difference as doa_tables
 from nasrepro.report.delta import figure_3
 from nasrepro.runs import records
@@ -304,7 +303,7 @@ def test_the_shape_of_a_line_and_of_a_plateau():
 def test_the_growth_of_two_spaces_is_compared_trial_by_trial():
     def record(second: list[float]) -> tuple[Path, Record]:
         row = {"searcher": "alone", "protocol": "shape", "trials": {"second": second, "last": second}}
-        return Path(), SimpleNamespace(metrics={"rows": [row]})  # type: ignore[return-value]
+        return Path(), SimpleNamespace(metrics={"rows": [row]}, parameters={})  # type: ignore[return-value]
 
     shown = Shown([])
     shown.yours = {figure_3.PARTS["nb201"]: record([2.0, 2.2, 2.1])}
@@ -340,7 +339,7 @@ def test_a_reading_is_held_against_encodings_trial_by_trial():
 
 
 def test_values_of_sentences_are_none_without_records():
-    values = doa_tables.numbers(Shown([])) | code_alone_table.numbers(Shown([]))
+    values = doa_tables.numbers(Shown([]))
     told = {name for name, value in values.items() if value is not None}
     assert told == {"doa.nb201.expected_pairs"} | {name for name in values if name.endswith(".printed")}
     for table in (doa_tables.readings_table("nb201", Shown([])), doa_tables.ablation_table(Shown([]))):
@@ -350,7 +349,7 @@ def test_values_of_sentences_are_none_without_records():
 def test_names_in_tables_are_those_of_the_experiments():
     assert set(doa_tables.READINGS) == {*doa.VARIANTS, doa.CODE_MEANS}
     assert {name for pair in doa_tables.SAME_LABELS for name in pair} <= set(doa_ablation.SETTINGS)
-    assert set(code_alone_table.LEARNERS) == set(code_alone.LEARNERS)
+    assert set(doa_tables.LEARNERS) == set(code_alone.LEARNERS)
     assert set(figure_3.LINES) == set(doa_distance.PREDICTORS)
 
 
@@ -430,13 +429,13 @@ def test_the_code_alone_ranks_better_than_the_optimum_of_the_squared_error(small
         assert best == max(rows[name, "all"][tau]["mean"] for name in code_alone.LEARNERS)
     assert {row["labels"] for row in record.metrics["rows"] if row["protocol"] == "all"} == {15_625}
     assert all(row["labels"] <= SMALL[row["protocol"]] for row in record.metrics["rows"] if row["protocol"] in SMALL)
-    text = code_alone_table.code_table(Shown([], small["code"])).to_text(300)
+    text = doa_tables.code_table(Shown([], small["code"])).to_text(300)
     assert "no bound" in text and "0.759" in text
     committed = list(records.find(paths.records_dir()))
-    found = Shown(committed).run(code_alone_table.PART)
+    found = Shown(committed).run(doa_tables.CODE_ALONE)
     assert found is not None
     best = metric_row(found[1], found[1].metrics["best"]["tau"]["all"], "all")
-    values = code_alone_table.numbers(Shown(committed))
+    values = doa_tables.numbers(Shown(committed))
     assert best is not None and values["code_alone.best.all.tau.mean"] == best["tau"]["mean"]
 
 

@@ -12,7 +12,8 @@ import pytest
 from factories import fake_nb201_record
 
 from nasrepro.book import execute
-from nasrepro.book.execute import QUOTE, Source, pages, shown
+from nasrepro.book.execute import QUOTE, shown
+from nasrepro.book.pages import Source, find, pages
 from nasrepro.errors import NasreproError, ParameterError
 from nasrepro.files import paths
 from nasrepro.notebook import Page
@@ -105,59 +106,59 @@ def test_order_and_parallelism_change_no_page_and_each_starts_with_fresh_names(t
     assert [prose(page).split()[-1] for page in one.values()] == list("abcd")
 
 
-def test_a_page_is_kept_until_something_that_it_read_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("NASREPRO_RUNS", str(tmp_path / "runs"))
-    read = tmp_path / "runs" / "x" / "number.txt"
-    read.parent.mkdir(parents=True)
-    read.write_text("1")
+def test_a_page_is_kept_until_something_that_it_may_show_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Your runs, also the first and another folder of them; the committed records; the notebook."""
     code = (
         "from nasrepro.files import paths\n"
-        "files = sorted(paths.runs_dir().glob('x/*'))\n"
-        "glue('x', f'{len(files)}: {files[0].read_text()}')"
+        "numbers = [path.read_text() for path in sorted(paths.runs_dir().glob('*/*/record.json'))]\n"
+        "glue('x', f'{len(numbers)}: {numbers}')"
     )
     source = write(tmp_path, text="{glue:text}`x`", code=code)
+    kept = tmp_path / "kept" / "book" / "a.kept"
 
-    def made() -> str:
-        execute._digest.cache_clear()
-        execute._listing.cache_clear()
-        return prose(pages([source], tmp_path / "kept")["book/a"]).split("\n")[-1]
-
-    first = made()
-    kept = next((tmp_path / "kept").rglob("*.json"))
-    stamp = kept.stat().st_mtime_ns
-    assert made() == first == "1: 1" and kept.stat().st_mtime_ns == stamp
-    read.write_text("2")
-    assert made() == "1: 2"
-    (read.parent / "other.txt").write_text("3")
-    assert made() == "2: 2"
-    stamp = kept.stat().st_mtime_ns
-    content = json.loads(kept.read_text())
-    module = next(name for name in content["files"] if name.endswith("notebook.py"))
-    kept.write_text(json.dumps(content | {"files": content["files"] | {module: "another"}}))
-    assert made() == "2: 2" and kept.stat().st_mtime_ns != stamp
-    kept.write_text(kept.read_text()[:100])
-    assert made() == "2: 2"
-    source.notebook.write_text(source.notebook.read_text() + "\n# %% [markdown]\n# More.\n")
-    assert made() == "More."
-
-
-def test_a_page_of_your_runs_is_made_again_where_there_is_a_new_one_even_the_first(tmp_path: Path, monkeypatch):
-    code = "from nasrepro.files import paths; glue('x', len(list(paths.runs_dir().glob('*/*/record.json'))))"
-    source = write(tmp_path, text="{glue:text}`x`", code=code)
-
-    def made(runs: str) -> str:
-        execute._listing.cache_clear()
+    def made(runs: str = "runs") -> tuple[str, bool]:
+        """Return the last line of the page, and whether it was made again."""
         monkeypatch.setenv("NASREPRO_RUNS", str(tmp_path / runs))
-        return prose(pages([source], tmp_path / "kept")["book/a"]).split("\n")[-1]
+        before = kept.stat().st_mtime_ns if kept.exists() else 0
+        text = prose(pages([source], tmp_path / "kept")["book/a"]).split("\n")[-1]
+        return text, kept.stat().st_mtime_ns != before
 
-    assert made("none") == "0"
-    folder = fake_nb201_record(tmp_path / "mine", trainings=1, runs=2, queries=20)
-    assert made("mine") == "1"
-    folder.rename(folder.parent / "0123456789abcdef")
-    assert made("mine") == "1" and made("none") == "0"
+    assert made() == ("0: []", True)
+    assert made() == ("0: []", False)
+    for n, name in enumerate("ab", 1):
+        (tmp_path / "runs" / "x" / name).mkdir(parents=True)
+        (tmp_path / "runs" / "x" / name / "record.json").write_text(name)
+        assert made()[0][0] == str(n)
+    (tmp_path / "runs" / "x" / "b" / "record.json").write_text("c")
+    assert made() == ("2: ['a', 'c']", True)
+    assert made() == ("2: ['a', 'c']", False)
+    assert made("other") == ("0: []", True)
+    records = tmp_path / "records" / "x" / "a" / "record.json"
+    records.parent.mkdir(parents=True)
+    monkeypatch.setenv("NASREPRO_RECORDS", str(tmp_path / "records"))
+    for content in "12":
+        records.write_text(content)
+        assert made() == ("2: ['a', 'c']", True)
+    source.notebook.write_text(source.notebook.read_text() + "\n# %% [markdown]\n# More.\n")
+    assert made() == ("More.", True)
 
 
-def test_each_yaml_file_is_parsed_once_for_all_pages_and_each_depends_on_it(tmp_path: Path):
+def test_a_page_is_made_again_by_other_code_or_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from nasrepro.book import pages as module
+
+    (tmp_path / "data").mkdir()
+    (tmp_path / "nasrepro" / "book").mkdir(parents=True)
+    monkeypatch.setattr(module.paths, "data_dir", lambda: tmp_path / "data")
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "nasrepro" / "book" / "pages.py"))
+    states = [module._state()]
+    for name in ("data/plan.yml", "data/paper/a.yml", "nasrepro/a.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1")
+        states.append(module._state())
+    assert len(set(states)) == 4 and states[-1] == module._state()
+
+
+def test_each_yaml_file_is_parsed_once_for_all_pages(tmp_path: Path):
     from nasrepro.files import storage
     from nasrepro.runs import claims, plan
 
@@ -170,18 +171,15 @@ def test_each_yaml_file_is_parsed_once_for_all_pages_and_each_depends_on_it(tmp_
         "assert plan.load_plan() and claims.load_claims()"
     )
     pages([write(tmp_path, name, code=code) for name in "ab"], tmp_path / "kept")
-    for kept in (tmp_path / "kept").rglob("*.json"):
-        files = json.loads(kept.read_text())["files"]
-        assert {str(ROOT / "data" / name) for name in ("plan.yml", "claims.yml")} <= files.keys()
 
 
 def test_a_template_gives_a_page_for_each_value_of_its_first_parameter(tmp_path: Path):
     (tmp_path / "notebooks" / "x").mkdir(parents=True)
     write(tmp_path / "notebooks" / "x", "card")
     template = tmp_path / "notebooks" / "x" / "card.py"
-    assert execute.find("book/x/card", tmp_path) == Source("book/x/card", template, {})
-    assert execute.find("book/x/card/nb201", tmp_path) == Source("book/x/card/nb201", template, {"dataset": "nb201"})
-    assert execute.find("book/x/other", tmp_path) is None
+    assert find("book/x/card", tmp_path) == Source("book/x/card", template, {})
+    assert find("book/x/card/nb201", tmp_path) == Source("book/x/card/nb201", template, {"dataset": "nb201"})
+    assert find("book/x/other", tmp_path) is None
 
 
 def test_your_run_takes_the_place_of_the_committed_one_and_gets_no_verdict(tmp_path: Path, monkeypatch):

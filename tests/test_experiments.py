@@ -106,7 +106,7 @@ def test_table_4_says_in_how_many_settings_the_controls_are_ahead():
         assert said["table4.settings"] == len(shown)
         assert said["table4.ahead.random"] == sum(d > r for d, r, _ in means)
         assert said["table4.ahead.top_class"] == sum(d > t for d, _, t in means)
-        assert sum(said[f"evidence.table4.{word}"] for word in ("above", "level", "below")) == len(shown)  # type: ignore[misc]
+        assert sum(said[f"table4.{word}"] for word in ("above", "level", "below")) == len(shown)  # type: ignore[misc]
 
 
 def test_table_4_shows_the_records_that_answer_its_claims():
@@ -288,7 +288,7 @@ def test_pages_show_the_labels_of_one_training_of_every_committed_record():
             before = recorded_labels_before(record, row)
             assert before == record.parameters["labelled"] <= row["labels_before_search"]
             lines = search_tables._our_lines(search_tables.TABLES["nb201-cifar10"], record, None)
-            told = {line["method"]: line["labels"] for line in islice(lines, 2)}
+            told = {line["method"]: line["before"] for line in islice(lines, 2)}
             assert set(told.values()) == {before} and {*told} <= {label for *_, label in search_tables._DINAS_ROWS}
         row = metric_row(record, "top_class", "paper")
         assert row is not None and recorded_labels_before(record, row) == record.parameters["labelled"]

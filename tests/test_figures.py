@@ -154,8 +154,8 @@ def test_a_string_that_is_no_cell_is_refused() -> None:
 
 
 def test_operations_are_told_apart_without_colour() -> None:
-    patterns = {(str(dashes), width) for _, dashes, width in drawing._EDGE_STYLES.values()}
-    assert len(patterns) == len(drawing._EDGE_STYLES)
+    patterns = {(str(edge.dashes), edge.width) for edge in drawing._EDGES.values()}
+    assert len(patterns) == len(drawing._EDGES)
     lines = {(str(dashes), marker) for _, _, dashes, marker in figures._LINES.values()}
     assert len(lines) == len({m for _, m in lines}) == len(figures._LINES)
 

@@ -88,7 +88,7 @@ def test_the_recipe_of_the_paper_fits_every_dinas_experiment():
 
 def test_operations_are_counted_without_views_and_products_exactly():
     torch = pytest.importorskip("torch")
-    from nasrepro.experiments.dinas.step_cost import one_more
+    from nasrepro.experiments.machine.step_cost import one_more
 
     a, b = torch.ones(3, 5), torch.ones(7, 5)
     assert one_more(lambda n: [(a @ b.t()).reshape(7, 3) + 1 for _ in range(n)]) == (2, pytest.approx(2 * 3 * 5 * 7e-9))
@@ -98,7 +98,7 @@ def test_operations_are_counted_without_views_and_products_exactly():
 def test_a_larger_batch_is_more_arithmetic_in_as_many_operations():
     pytest.importorskip("torch")
     from nasrepro import experiments
-    from nasrepro.experiments.dinas.step_cost import count
+    from nasrepro.experiments.machine.step_cost import count
     from nasrepro.parameters.base import resolve
     from nasrepro.spaces.nb201 import NB201
 

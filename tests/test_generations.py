@@ -12,8 +12,8 @@ import pytest
 from nasrepro.errors import CorruptData, NasreproError
 from nasrepro.files import paths
 from nasrepro.report.history.answers import said_now
-from nasrepro.report.history.collect import changes, lives, name_readings
-from nasrepro.report.history.file import FIXED, HERE, OURS, OWN, Change, Entry, History, Life, load, part_of, save
+from nasrepro.report.history.collect import changes, name_readings
+from nasrepro.report.history.file import FIXED, HERE, OURS, OWN, Change, Entry, History, Told, load, part_of, save
 from nasrepro.report.history.pages import (
     PARTS,
     dropped_table,
@@ -23,6 +23,7 @@ from nasrepro.report.history.pages import (
     summary_table,
 )
 from nasrepro.report.history.repository import Repository
+from nasrepro.report.history.versions import Version, versions
 from nasrepro.runs import records
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,30 +56,26 @@ def test_the_file_has_every_committed_record_as_present_and_no_other():
 
 
 def test_the_file_says_of_every_record_what_the_history_says(repository: Repository):
-    found = lives(repository, list(repository.commits()))
-    expected = {(life.record["key"], life.record["created"][:16].replace("T", " ")): life for life in found.values()}
+    expected = {(v.key, v.created): v for v in versions(repository, repository.commits()).values()}
     told = {(e.key, e.created): e for e in load().records}
     assert told.keys() == expected.keys(), AGAIN
     commits, strangers = {c.name for c in repository.commits()} | {HERE}, 0
     for name, entry in told.items():
-        life = expected[name]
+        version = expected[name]
         if {entry.added, entry.removed or entry.added} <= commits:
-            assert entry.added in (life.added, HERE) and entry.removed in (life.removed, HERE), f"{name}: {AGAIN}"
+            assert entry.added in (version.added, HERE) and entry.removed in (version.removed, HERE), f"{name}: {AGAIN}"
         else:
             strangers += 1
-        parameters = life.record["parameters"]
-        assert entry.profile == life.record["profile"] and entry.seed == parameters.get("seed")
-        versions = {"method_version": life.record["method_version"]}
-        assert all((parameters | versions).get(k, new) == new for k, (_, new) in entry.changed.items())
+        assert entry.seed == version.seed and entry.code == version.code
+        assert all(version.parameters.get(k) == new for k, (_, new) in entry.changed.items())
     if strangers:
         pytest.skip(f"the rest holds, but the commits of {strangers} entries have other names here: {AGAIN}")
 
 
 def test_the_verdicts_of_the_first_generation_of_table_4_are_those_of_its_own_code(repository: Repository):
-    verdicts = repository.verdicts(FIRST_OF_TABLE_4)
-    assert isinstance(verdicts, list)
+    verdicts = repository.verdicts(next(c for c in repository.commits() if c.name == FIRST_OF_TABLE_4))
     said = {(v["id"], v["runs"][0]): (v["verdict"], v["ours"]) for v in verdicts if v["runs"]}
-    told = {(c, e.key): e.answers[c][OWN][0] for e in load().records for c in e.answers if OWN in e.answers[c]}
+    told = {(c, e.key): e.answers[c][OWN] for e in load().records for c in e.answers if OWN in e.answers[c]}
     of_table_4 = {name: answer for name, answer in said.items() if part_of(name[0]) == "dinas.table4"}
     assert len(of_table_4) == 24
     for name, (verdict, ours) in of_table_4.items():
@@ -88,7 +85,7 @@ def test_the_verdicts_of_the_first_generation_of_table_4_are_those_of_its_own_co
 def test_table_4_had_three_earlier_generations_all_of_the_seed_of_the_table():
     history = load()
     generations = answering(history, "dinas.table4")
-    first = [runs[0].answers[c][OWN][0][0] for c, runs in generations.items() if c.endswith(".feasibility")]
+    first = [runs[0].answers[c][OWN][0] for c, runs in generations.items() if c.endswith(".feasibility")]
     assert Counter(first) == {"worse": 6, "better": 4, "reproduced": 2}
     assert all(len(runs) >= 4 for runs in generations.values()) and len(generations) == 24
     assert {e.seed for runs in generations.values() for e in runs[:4]} == {0}
@@ -126,7 +123,7 @@ def test_every_commit_that_changes_the_claims_is_told(repository: Repository):
     found = [
         (change.part, change.field, change.claims, change.settings)
         for c in known.values()
-        for change in changes(repository, c, [known[p] for p in c.parents], set(), set(), {})
+        for change in changes(repository, c, [known[p] for p in c.parents], set(), set(), [])
     ]
     told = [(change.part, change.field, change.claims, change.settings) for change in load().selection]
     assert sorted(map(repr, told)) == sorted(map(repr, found)), AGAIN
@@ -138,6 +135,16 @@ def test_changes_of_the_selection_after_results_are_told():
     assert known["b02c3e22a6"].settings == {"laptop.reverse_steps": [(10, 50)]}
     assert known["803ba2704b"].settings["laptop.denoiser"] == [("default", "whole-graph")]
     assert all(known[c].answered == 24 for c in ("e7eed9da5c", "b02c3e22a6", "803ba2704b"))
+
+
+def content(key: str, created: str) -> dict[str, object]:
+    """Return what matters here of a record."""
+    code = {"git_commit": None}
+    return {"experiment": "x", "key": key, "created": created, "parameters": {}, "method_version": "1", "code": code}
+
+
+def write_record(folder: Path, key: str, created: str) -> None:
+    (folder / key / "record.json").write_text(json.dumps(content(key, created)))
 
 
 @pytest.fixture
@@ -152,7 +159,7 @@ def small(tmp_path: Path) -> Repository:
     def commit(subject: str, **contents: str) -> None:
         for key, created in contents.items():
             (folder / key).mkdir(parents=True, exist_ok=True)
-            (folder / key / "record.json").write_text(json.dumps({"key": key, "created": created}))
+            write_record(folder, key, created)
         git("add", "-A")
         git("commit", "-m", subject)
 
@@ -173,16 +180,15 @@ def small(tmp_path: Path) -> Repository:
 def test_the_life_of_a_record_ends_where_it_is_replaced_and_a_merge_adds_nothing(small: Repository):
     subject = {c.name: small.git("log", "-1", "--format=%s", c.name).strip() for c in small.commits()}
     told = {
-        (life.record["key"], life.record["created"]): (subject[life.added], life.removed and subject[life.removed])
-        for life in lives(small, list(small.commits())).values()
+        (version.key, version.created): (subject[version.added], version.removed and subject[version.removed])
+        for version in versions(small, small.commits()).values()
     }
     assert told == {("a", "1"): ("first", "anew"), ("b", "1"): ("on the side", "dropped"), ("a", "2"): ("anew", None)}
 
 
 def test_what_is_not_committed_yet_counts_as_of_this_version(small: Repository):
-    path = small.root / "data" / "records" / "x" / "a" / "record.json"
-    path.write_text(json.dumps({"key": "a", "created": "3"}))
-    told = {life.record["created"]: life for life in lives(small, list(small.commits())).values()}
+    write_record(small.root / "data" / "records" / "x", "a", "3")
+    told = {version.created: version for version in versions(small, small.commits()).values()}
     assert (told["3"].added, told["3"].removed, told["2"].removed) == (HERE, None, HERE)
     assert small.git("diff", "--cached", "--name-only") == ""  # the user's index is as it was
 
@@ -207,9 +213,9 @@ def test_the_file_is_read_as_it_was_written_and_a_broken_one_is_refused(tmp_path
 
 
 def _entry(key: str, created: str, verdict: str, ours: float, **more: object) -> Entry:
-    answers = {f"dinas.table4.{key[0]}.val": {OWN: [(verdict, ours, "c1")]}}
+    answers = {f"dinas.table4.{key[0]}.val": {OWN: (verdict, ours, "c1")}}
     return Entry.model_validate(
-        {"experiment": "hw", "key": key, "parts": ["dinas.table4"], "created": created, "profile": "laptop", "seed": 0}
+        {"experiment": "hw", "key": key, "parts": ["dinas.table4"], "created": created, "seed": 0}
         | {"code": "abcdef0123", "added": "c1", "answers": answers} | more
     )  # fmt: skip
 
@@ -236,25 +242,23 @@ def test_a_generation_is_one_row_with_its_verdicts_then_and_what_took_its_place(
     assert selection_table(history).rows[0].cells[3:] == ("2", "2", "0")
 
 
-def _life(key: str, created: str, answers: dict[str, list[tuple[str, float | None, str]]]) -> Life:
-    record = {"key": key, "created": created, "parameters": {}, "experiment": "doa"}
-    return Life(record, "c1", answers={"delta.table1.a": answers})
+def _version(key: str, answers: dict[str, Told]) -> Version:
+    version = Version.of(content(key, "1"), "c1")
+    version.answers = {"delta.table1.a": answers}
+    return version
 
 
 def test_an_answer_from_before_there_were_readings_goes_on_in_the_reading_that_took_the_same_number():
-    old = _life("k", "1", {"": [("worse", 0.5, "c1")], "code alone": [("worse", 0.4, "c2")], OWN: [(OURS, 0.5, "c2")]})
-    other = _life("j", "0", {"": [("worse", 0.3, "c0")]})
+    old = _version("k", {"": ("worse", 0.5, "c1"), "code alone": ("worse", 0.4, "c2"), OWN: (OURS, 0.5, "c2")})
+    other = _version("j", {"": ("worse", 0.3, "c0")})
     name_readings([other, old])
-    assert old.answers["delta.table1.a"] == {
-        "code alone": [("worse", 0.4, "c2")],
-        OWN: [("worse", 0.5, "c1"), (OURS, 0.5, "c2")],
-    }
-    assert other.answers["delta.table1.a"] == {OWN: [("worse", 0.3, "c0")]}
+    assert old.answers["delta.table1.a"] == {"code alone": ("worse", 0.4, "c2"), OWN: ("worse", 0.5, "c1")}
+    assert other.answers["delta.table1.a"] == {OWN: ("worse", 0.3, "c0")}
 
 
 def test_readings_that_stand_side_by_side_are_no_generations_of_each_other():
     def entry(key: str, created: str, reading: str) -> Entry:
-        answers = {"dinas.table2.a.val": {reading: [("undecided", 91.0, "c1")]}}
+        answers = {"dinas.table2.a.val": {reading: ("undecided", 91.0, "c1")}}
         return _entry(key, created, "", 0.0).model_copy(update={"answers": answers, "parts": ["dinas.table2"]})
 
     entries = [

@@ -15,8 +15,8 @@ from nasrepro.benchmarks.nb301 import SURROGATE_ACCURACY, NB301Benchmark
 from nasrepro.errors import InvalidArchitecture, MissingData, ParameterError
 from nasrepro.experiments.dinas import chosen_cells, network_training
 from nasrepro.files import paths
-from nasrepro.report.commands import run_command
 from nasrepro.report.dinas import table_5
+from nasrepro.report.sources import run_command
 from nasrepro.runs import records
 from nasrepro.runs.claims import load_claims, metric_row
 from nasrepro.runs.plan import Shown, planned

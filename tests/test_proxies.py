@@ -322,7 +322,6 @@ def test_zen_leaves_the_network_and_the_global_state_and_depends_on_the_generato
     first, second = (zen(network, generator, batch_size=2, resolution=16) for _ in range(2))
     assert first != second
     assert zen(small(seed=5).eval(), seeded(), batch_size=2, resolution=16) == first
-    assert zen(network, seeded(), batch_size=2, resolution=16, repeats=2) == pytest.approx((first + second) / 2)
     assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
     assert torch.equal(torch.random.get_rng_state(), state)
 

@@ -6,8 +6,6 @@ unknown file or name is a warning, and the book is built with warnings as errors
 
 from __future__ import annotations
 
-import json
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +16,6 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
 
 logger = logging.getLogger(__name__)
-GENERATED = Path("book", "_generated")
-
-
-@lru_cache
-def _load(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 class SourceRole(SphinxRole):
@@ -32,14 +24,12 @@ class SourceRole(SphinxRole):
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Return a link to a file, or to one definition in it."""
         path, _, name = self.text.partition("#")
-        listings = _load(Path(self.env.srcdir, GENERATED, "sources.json"))
-        entry = listings.get(path)
-        if entry is None or (name and name not in entry["names"]):
+        page = Path("_static", "code", path.replace("/", "-")).with_suffix(".html")
+        listing = Path(self.env.srcdir, "book", page)
+        if not listing.is_file() or (name and f'id="{name}"' not in listing.read_text(encoding="utf-8")):
             logger.warning("no source %r to link to", self.text, location=self.get_location())
             return [nodes.literal(text=self.text)], []
-        up = "../" * self.env.docname.count("/")
-        anchor = f"#line-{entry['names'][name]}" if name else ""
-        uri = f"{up}_static/code/{entry['page']}{anchor}"
+        uri = "../" * self.env.docname.count("/") + page.as_posix() + (f"#{name}" if name else "")
         text = f"{Path(path).stem}.{name}" if name else path
         link = nodes.reference("", "", nodes.literal(text=text), internal=False, refuri=uri, classes=["nr-source"])
         return [link], []

@@ -14,8 +14,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from nasrepro.book.check import check_built, toc_pages
@@ -31,14 +29,12 @@ class BookError(NasreproError):
     """The book could not be built, or the built book lacks something."""
 
 
-def build(root: Path | None = None, reference: Path | None = None, local: Path | None = None) -> Path:
+def build(root: Path | None = None) -> Path:
     """Build the book and return the page to open: your runs if there are any, else the front page.
 
     Args:
         root: receives `_build/book-src` (staging), `_build/pages` (kept pages) and `_build/html`; default: the source
             checkout.
-        reference: folder of committed records; default `data/records`.
-        local: folder of your own runs; default as `paths.runs_dir`.
 
     Raises:
         BookError: no source checkout, no jupyter-book, a notebook that stops, a Sphinx warning, or a built page without
@@ -49,7 +45,7 @@ def build(root: Path | None = None, reference: Path | None = None, local: Path |
         raise BookError(f"Building the book needs jupyter-book, which is not installed here. Run `{_INSTALL}`.")
     out = (root or source) / "_build"
     staging, built, stamp = out / "book-src", out / "html", out / "pages" / _STAMP
-    changed, expected = assemble(staging, out / "pages", reference, local)
+    changed, expected = assemble(staging, out / "pages")
     if changed or not stamp.is_file():
         stamp.unlink(missing_ok=True)
         if any(name.suffix != ".ipynb" for name in changed):
@@ -59,20 +55,16 @@ def build(root: Path | None = None, reference: Path | None = None, local: Path |
         if defects := check_built(built, staging / "_toc.yml", expected):
             raise BookError("The built book is not whole:\n" + "\n".join(f"- {d}" for d in defects))
         stamp.touch()
-    own = any(Path(local or paths.runs_dir()).glob("*/*/record.json"))
+    own = any(paths.runs_dir().glob("*/*/record.json"))
     return built / "book" / ("runs.html" if own else "index.html")
 
 
-def assemble(
-    staging: Path, kept: Path, reference: Path | None = None, local: Path | None = None
-) -> tuple[set[Path], dict[str, list[str]]]:
+def assemble(staging: Path, kept: Path) -> tuple[set[Path], dict[str, list[str]]]:
     """Write everything that the book is built from into a staging folder; what is the same stays as it is.
 
     Args:
         staging: folder to write, created if needed.
         kept: folder of executed notebooks.
-        reference: folder of committed records; default `data/records`.
-        local: folder of your own runs; default as `paths.runs_dir`.
 
     Returns:
         The files of the folder that changed, came or went; page (as in `_toc.yml`) -> ids of the tables and figures
@@ -80,7 +72,8 @@ def assemble(
     """
     import nbformat  # these three come with what `build` asks for
 
-    from nasrepro.book import execute
+    from nasrepro.book.execute import shown
+    from nasrepro.book.pages import find, pages
 
     source = _source()
     with tempfile.TemporaryDirectory() as temporary:
@@ -88,18 +81,15 @@ def assemble(
         for name in ("_config.yml", "_toc.yml"):
             shutil.copy(source / name, new / name)
         shutil.copytree(source / "book", new / "book", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-        generated = new / "book" / "_generated"
-        generated.mkdir()
-        write_listings(source, new / "book" / "_static" / "code", generated / "sources.json")
+        write_listings(source, new / "book" / "_static" / "code")
         (new / "staged").touch()  # tells the book from the checkout (`book/_ext/nasrepro_book.py`)
-        wanted = [s for page in toc_pages(source / "_toc.yml") if (s := execute.find(page, source)) is not None]
-        with _environment(NASREPRO_RECORDS=reference, NASREPRO_RUNS=local):
-            pages = execute.pages(wanted, kept, strict=reference is None)
-        for name, page in pages.items():
+        wanted = [s for page in toc_pages(source / "_toc.yml") if (s := find(page, source)) is not None]
+        made = pages(wanted, kept, strict=paths.records_dir() == paths.data_dir() / "records")
+        for name, page in made.items():
             path = new / f"{name}.ipynb"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(nbformat.writes(page), encoding="utf-8")
-        return _synchronise(new, staging), {name: execute.shown(page) for name, page in pages.items()}
+        return _synchronise(new, staging), {name: shown(page) for name, page in made.items()}
 
 
 def _synchronise(new: Path, staging: Path) -> set[Path]:
@@ -129,18 +119,6 @@ def _sphinx(staging: Path, out: Path) -> None:
         output = done.stdout + done.stderr
         lines = [line for line in output.splitlines() if re.search(r"WARNING|ERROR|SEVERE", line)]
         raise BookError("The book was not built without warnings:\n" + ("\n".join(lines) or output.strip()))
-
-
-@contextmanager
-def _environment(**folders: Path | None) -> Iterator[None]:
-    """Set environment variables for a while; None leaves one as it is."""
-    before = dict(os.environ)
-    os.environ.update({name: str(folder) for name, folder in folders.items() if folder is not None})
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _source() -> Path:

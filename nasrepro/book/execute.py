@@ -1,129 +1,45 @@
-"""From a notebook to a page: executed from records, quoted numbers filled in, kept while nothing that it read changes.
-
-Notebooks run in processes forked from this one, which has imported what they need, so that each starts with fresh
-names and without a kernel. A page is kept with the hash of every file that it read, the names in every folder that it
-listed, and every module of this package that it imported; it is executed again when one of them differs.
-"""
+"""A notebook executed in this process, with IPython and no kernel: its parameters set, the numbers that its text quotes
+filled in."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import multiprocessing
 import os
 import re
-import signal
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from IPython.core.displayhook import CapturingDisplayHook
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import RichOutput, capture_output
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
+from traitlets.config import Config
 
 from nasrepro.errors import MissingData, NasreproError, did_you_mean
 from nasrepro.files import paths
-from nasrepro.files.storage import READ_YAML, read_yaml, sha256_of, write_atomically
+from nasrepro.files.storage import write_atomically
 from nasrepro.notebook import QUOTED, STRICT, VERB
 
 QUOTE = re.compile(r"\{glue:text\}`([^`:]+)(?::([^`]*))?`")
-_RUNS = "*/*/record.json"  # below the folder of your runs
 _IMAGES = ("image/svg+xml", "image/png")
 
 
-@dataclass(frozen=True)
-class Source:
-    """A page to be made.
+def read(notebook: Path) -> NotebookNode:
+    """Return a notebook of a py:percent file, without outputs."""
+    import jupytext
 
-    Attributes:
-        page: its name, as in `_toc.yml`.
-        notebook: py:percent file.
-        parameters: given to it through papermill.
-    """
-
-    page: str
-    notebook: Path
-    parameters: Mapping[str, Any]
+    return jupytext.read(notebook)
 
 
-def find(page: str, root: Path) -> Source | None:
-    """Return what a page of `_toc.yml` is made of, None where it is no notebook.
+def execute(notebook: Path, parameters: Mapping[str, Any], *, strict: bool = True) -> NotebookNode:
+    """Execute a notebook and fill in the numbers that its text quotes.
 
-    `book/dinas/table_2` is made of `notebooks/dinas/table_2.py`; `book/data/card/nb201`, of the template
-    `notebooks/data/card.py` with its first parameter set to nb201.
-    """
-    path = root / "notebooks" / Path(page).relative_to("book")
-    if path.with_suffix(".py").is_file():
-        return Source(page, path.with_suffix(".py"), {})
-    template = path.parent.with_suffix(".py")
-    if template.is_file():
-        return Source(page, template, {_first_parameter(template): path.name})
-    return None
-
-
-def _first_parameter(template: Path) -> str:
-    cell = next(c for c in _read(template).cells if "parameters" in c.metadata.get("tags", ()))
-    return str(re.match(r"(\w+)", cell.source)[1])  # type: ignore[index]
-
-
-def pages(
-    sources: Sequence[Source], kept: Path, *, strict: bool = True, processes: int | None = None
-) -> dict[str, nbformat.NotebookNode]:
-    """Return the executed notebook of every page; those that nothing has changed of come from a folder.
-
-    Args:
-        sources: what to execute.
-        kept: the folder.
-        strict: as of `execute`.
-        processes: how many at once; None, one a core.
-
-    Raises:
-        NasreproError: a notebook stopped; the message names all that did.
-    """
-    found = {s.page: page for s in sources if (page := _kept(s, kept)) is not None}
-    if left := [(s, kept, strict) for s in sources if s.page not in found]:
-        _warm()
-        fork = multiprocessing.get_context("fork")
-        with fork.Pool(processes or os.cpu_count(), initializer=_end_quietly, maxtasksperchild=1) as pool:
-            made = dict(zip([s.page for s, *_ in left], pool.starmap(_in_a_fork, left, chunksize=1), strict=True))
-        if stopped := [f"{name}: {why}" for name, (_, why) in made.items() if why]:
-            raise NasreproError("\n".join(["Notebooks stopped:", *stopped]))
-        found |= {name: nbformat.reads(text, 4) for name, (text, _) in made.items()}
-    return {s.page: found[s.page] for s in sources}
-
-
-def _end_quietly() -> None:
-    """Take back what the command line does on a signal: the pool ends its processes by one."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _warm() -> None:
-    """Import what notebooks need, and parse the YAML files, once for all of them."""
-
-    import nasrepro.book.engine
-    import nasrepro.notebook  # noqa: F401
-
-    for path in [*paths.data_dir().glob("*.yml"), *paths.data_dir().glob("paper/*.yml")]:
-        read_yaml(path)
-
-
-def _in_a_fork(source: Source, kept: Path, strict: bool) -> tuple[str, str]:
-    """Return the executed notebook as text, or why it stopped."""
-    reads = _Reads()
-    sys.addaudithook(reads.note)
-    try:
-        page = execute(source.notebook, source.parameters, strict=strict)
-    except NasreproError as error:
-        return "", str(error)
-    text = nbformat.writes(page)
-    content = {"source": _signature(source), "files": reads.files(), "folders": reads.folders()}
-    write_atomically(kept / f"{source.page}.json", json.dumps(content | {"page": text}).encode())
-    return text, ""
-
-
-def execute(notebook: Path, parameters: Mapping[str, Any], *, strict: bool = True) -> nbformat.NotebookNode:
-    """Execute a notebook in this process and fill in the numbers that its text quotes.
+    It starts with fresh names. What it imports stays: `book.pages` forks a process for each.
 
     Args:
         notebook: py:percent file.
@@ -134,26 +50,19 @@ def execute(notebook: Path, parameters: Mapping[str, Any], *, strict: bool = Tru
     Raises:
         NasreproError: a cell raised, or a quoted number or word is not what the notebook says.
     """
-    from papermill import execute_notebook
-
-    from nasrepro.book.engine import NAME
-
-    source = _read(notebook)
-    quoted = sorted(
-        {m[1] for cell in source.cells if cell.cell_type == "markdown" for m in QUOTE.finditer(cell.source)}
-    )
+    page = load_notebook_node(read(notebook))
+    if parameters:
+        page = parameterize_notebook(page, dict(parameters), kernel_name="python3", language="python")
+    quoted = {match[1] for cell in page.cells if cell.cell_type == "markdown" for match in QUOTE.finditer(cell.source)}
     os.environ[STRICT] = str(int(strict))
-    os.environ[QUOTED] = json.dumps(quoted)
-    page = execute_notebook(
-        source, None, dict(parameters), engine_name=NAME, log_output=False, progress_bar=False, kernel_name="python3"
-    )
-    page.metadata.pop("papermill", None)  # names of files on this machine, and times
+    os.environ[QUOTED] = json.dumps(sorted(quoted))
+    _run_cells(page)
+    page.metadata.pop("papermill")
     for place, cell in enumerate(page.cells):
         cell["id"] = f"cell-{place}"  # else a random one
+        cell.metadata.pop("papermill", None)
         if "injected-parameters" in cell.metadata.get("tags", ()):  # the title says which page this is
             cell.metadata["tags"] = ["injected-parameters", "remove-cell"]
-        for name in ("papermill", "execution"):
-            cell.metadata.pop(name, None)
     _fill(page, strict)
     for cell in page.cells:
         _describe_images(cell)
@@ -182,13 +91,31 @@ def write(name: str, out: Path, parameters: Mapping[str, Any]) -> Path:
     return out
 
 
-def _read(notebook: Path) -> nbformat.NotebookNode:
-    import jupytext
+def _run_cells(page: NotebookNode) -> None:
+    """Run the code cells one after the other; raise `NasreproError`, caused by the error of the cell, at the first."""
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}), colors="nocolor")
+    shell.reset(new_session=False)
+    for index, cell in enumerate(page.cells):
+        if cell.cell_type != "code":
+            continue
+        with capture_output() as captured:
+            # `run_cell` puts the hook of its shell in the place of the one that captures
+            shell.display_trap.hook = CapturingDisplayHook(shell, captured._outputs)
+            result = shell.run_cell(cell.source)
+        cell.execution_count = result.execution_count
+        streams = {"stdout": captured.stdout, "stderr": captured.stderr}
+        cell.outputs = [new_output("stream", name=name, text=text) for name, text in streams.items() if text]
+        cell.outputs += [_output(one) for one in captured.outputs]
+        if not result.success:
+            error = result.error_before_exec or result.error_in_exec
+            raise NasreproError(f"cell {index} stopped: {type(error).__name__}: {error}") from error
 
-    return jupytext.read(notebook)
+
+def _output(shown: RichOutput) -> NotebookNode:
+    return new_output("display_data", data=shown.data, metadata=shown.metadata or {})
 
 
-def _fill(page: nbformat.NotebookNode, strict: bool) -> None:
+def _fill(page: NotebookNode, strict: bool) -> None:
     """Replace what the text quotes by what the cells glued; take the glued outputs out."""
     glued: dict[str, tuple[Any, bool]] = {}
     for cell in page.cells:
@@ -221,7 +148,7 @@ def _fill(page: nbformat.NotebookNode, strict: bool) -> None:
             cell.source = QUOTE.sub(quoted, cell.source)
 
 
-def _describe_images(cell: nbformat.NotebookNode) -> None:
+def _describe_images(cell: NotebookNode) -> None:
     """Put the text alternative and the caption of a figure where the book looks for them."""
     for output in cell.get("outputs", ()):
         for kind in _IMAGES:
@@ -233,7 +160,7 @@ def _describe_images(cell: nbformat.NotebookNode) -> None:
                 cell.metadata["mystnb"] = image
 
 
-def shown(page: nbformat.NotebookNode) -> list[str]:
+def shown(page: NotebookNode) -> list[str]:
     """Return the ids of the tables and figures that an executed notebook shows."""
     found = []
     for cell in page.cells:
@@ -241,76 +168,3 @@ def shown(page: nbformat.NotebookNode) -> list[str]:
         for output in cell.get("outputs", ()):
             found += re.findall(r'id="(table-[^"]+)"', "".join(output.get("data", {}).get("text/html", "")))
     return found
-
-
-# --- what a page was made of ------------------------------------------------------------------------------------------
-
-
-class _Reads:
-    """Notes which files a process opens and which folders it lists, through the interpreter's own audit events."""
-
-    def __init__(self) -> None:
-        self._files: set[str] = set()
-        self._folders: set[str] = set()
-        self._roots = tuple(f"{p.resolve()}{os.sep}" for p in (paths.data_dir(), paths.runs_dir()))
-
-    def note(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Take an audit event."""
-        if event == READ_YAML:
-            self._files.add(arguments[0])
-        if event == paths.ASKED_FOR_RUNS:
-            self._folders.add(f"{arguments[0]}/{_RUNS}")
-        if event == "open" and isinstance(arguments[0], str | Path) and arguments[1] in ("r", "rb", None):
-            self._files.add(str(Path(arguments[0]).absolute()))
-        elif event in ("os.scandir", "os.listdir") and isinstance(arguments[0], str | Path):
-            self._folders.add(str(Path(arguments[0]).absolute()))
-
-    def files(self) -> dict[str, str]:
-        """Return file -> hash, of data, records and modules of this package."""
-        package = Path(__file__).parent.parent
-        modules = {m.__file__ for m in list(sys.modules.values()) if getattr(m, "__file__", None)}
-        own = {name for name in modules if name and Path(name).is_relative_to(package)}
-        read = {name for name in self._files if name.startswith(self._roots)}
-        return {name: _digest(name) for name in sorted(own | read) if Path(name).is_file()}
-
-    def folders(self) -> dict[str, str]:
-        """Return folder, or pattern of files below it, -> hash of the names in it."""
-        listed = {n for n in self._folders if f"{n}{os.sep}".startswith(self._roots)}
-        return {name: _listing(name) for name in sorted(listed)}
-
-
-@lru_cache
-def _digest(name: str) -> str:
-    path = Path(name)
-    return sha256_of(path) if path.is_file() else ""
-
-
-@lru_cache
-def _listing(name: str) -> str:
-    folder = Path(name.removesuffix(f"/{_RUNS}"))
-    found = folder.glob(_RUNS) if name.endswith(_RUNS) else folder.iterdir() if folder.is_dir() else []
-    names = sorted(path.relative_to(folder).as_posix() for path in found)
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()
-
-
-def _signature(source: Source) -> str:
-    return f"{sha256_of(source.notebook)} {json.dumps(source.parameters, sort_keys=True)} {paths.records_dir()}"
-
-
-def _kept(source: Source, kept: Path) -> nbformat.NotebookNode | None:
-    """Return the page as it was made, None if anything that it was made of has changed."""
-    path = kept / f"{source.page}.json"
-    if not path.is_file():
-        return None
-    runs = f"{paths.runs_dir().absolute()}/{_RUNS}"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        same = (
-            content["source"] == _signature(source)
-            and all(_digest(name) == digest for name, digest in content["files"].items())
-            and all(_listing(name) == digest for name, digest in content["folders"].items())
-            and all(name == runs for name in content["folders"] if name.endswith(_RUNS))
-        )
-        return nbformat.reads(content["page"], 4) if same else None
-    except (ValueError, KeyError, TypeError, AttributeError):  # half a file, or of another version
-        return None

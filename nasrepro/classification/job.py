@@ -114,8 +114,10 @@ def carry_out(
     check_side(job.recipe, job.data.side)
     training, test = load(job.data)
     network = network_of(job, len(training.classes))
-    keeping: dict[str, Any] = {"checkpoint": checkpoint, "checkpoint_every_s": checkpoint_every_s}
-    history = train(network, training, test, job.recipe, job.seed, device=device, on_epoch=on_epoch, **keeping)
+    history = train(
+        network, training, test, job.recipe, job.seed,
+        device=device, checkpoint=checkpoint, checkpoint_every_s=checkpoint_every_s, on_epoch=on_epoch,
+    )  # fmt: skip
     if weights is not None and Processes.here().rank == 0:
         write_tensors(weights, network.state_dict(), {"job": asdict(job)})
     head = 0 if network.auxiliary is None else complexity.parameters(network.auxiliary)

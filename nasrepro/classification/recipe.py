@@ -6,7 +6,6 @@ larger batch. The paper prints none of its settings.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,19 +53,6 @@ class Recipe:
     precision: Literal["float32", "bfloat16"] = "float32"
 
 
-def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """Return the learning rate of a step, counted from 0: linear warm-up, then half a cosine down to zero."""
-    warm_up, total = recipe.warmup_epochs * steps_per_epoch, recipe.epochs * steps_per_epoch
-    if step < warm_up:
-        return recipe.learning_rate * (step + 1) / warm_up
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, total - warm_up)))
-
-
-def drop_path_probability(recipe: Recipe, epoch: int) -> float:
-    """Return the probability with which a path is dropped in an epoch, counted from 0, as in the DARTS code."""
-    return recipe.drop_path * epoch / recipe.epochs
-
-
 def topk_wrong(logits: Tensor, labels: Tensor, k: int) -> Tensor:
     """Return whether each label is not among the k largest logits, bool, B. Ties count against the answer."""
     place = (logits >= logits.gather(1, labels[:, None])).sum(1)  # from 1, as the answer itself is counted
@@ -84,12 +70,10 @@ class Objective(nn.Module):
         """Return the mean loss: label-smoothed cross-entropy, and that of the auxiliary head with its weight."""
         r = self.recipe
         with torch.autocast(images.device.type, torch.bfloat16, enabled=r.precision == "bfloat16"):
-            if r.auxiliary_weight:
-                outputs = zip(self.network.forward_with_auxiliary(images), (1.0, r.auxiliary_weight), strict=True)
-            else:
-                outputs = zip((self.network(images),), (1.0,), strict=True)
-        losses = [w * F.cross_entropy(out.float(), labels, label_smoothing=r.label_smoothing) for out, w in outputs]
-        return torch.stack(losses).sum()
+            network = self.network
+            outputs = network.forward_with_auxiliary(images) if r.auxiliary_weight else (network(images),)
+        losses = [F.cross_entropy(out.float(), labels, label_smoothing=r.label_smoothing) for out in outputs]
+        return losses[0] + r.auxiliary_weight * losses[1] if r.auxiliary_weight else losses[0]
 
 
 def check_side(recipe: Recipe, side: int) -> None:

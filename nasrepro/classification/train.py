@@ -5,9 +5,7 @@ Order, augmentation and drop path of each step come from streams named by seed a
 
 from __future__ import annotations
 
-import logging
 import math
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -20,15 +18,14 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from nasrepro.classification.images import Images
-from nasrepro.classification.recipe import Objective, Recipe, drop_path_probability, learning_rate, topk_wrong
-from nasrepro.errors import CorruptData, ParameterError, TrainingDiverged
-from nasrepro.files.tensors import read_tensors, write_tensors
+from nasrepro.classification.recipe import Objective, Recipe, topk_wrong
+from nasrepro.errors import ParameterError, TrainingDiverged
 from nasrepro.proxies.networks.darts import DARTSNetwork
 from nasrepro.seeding import derive
+from nasrepro.training import Learner, warm_cosine
 
 TEST_BATCH = 500
 _CHECK_EVERY = 50  # steps between two looks at whether the loss is finite, which makes a GPU wait
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -105,25 +102,23 @@ def train(
             f"{processes.size} process(es): it must be a multiple of the processes and at most the images."
         )
     with torch.random.fork_rng(devices=[device] if "cuda" in str(device) else []):
-        state = _State(network.to(device, memory_format=torch.channels_last), recipe, seed, steps)  # type: ignore[call-overload]
-        if checkpoint is not None:
-            state.restore(checkpoint)
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        state = _State(network, recipe, seed, steps, checkpoint, checkpoint_every_s)
         objective = Objective(network, recipe)
         model = DistributedDataParallel(objective) if processes.size > 1 else objective
-        saved = time.monotonic()
         while len(state.history) < recipe.epochs:
             epoch = len(state.history)
             network.train()
-            network.drop_path = drop_path_probability(recipe, epoch)
-            order = torch.randperm(len(training.labels), generator=_generator(seed, "order", epoch))
+            network.drop_path = recipe.drop_path * epoch / recipe.epochs
+            generator = torch.Generator().manual_seed(derive(seed, "order", epoch))
+            order = torch.randperm(len(training.labels), generator=generator)
             batches = order[: steps * recipe.batch_size].view(steps, recipe.batch_size)[state.step - epoch * steps :]
             shares = map(processes.part, batches)
             for images, labels in prefetched(training, shares, derive(seed, "augmentation", epoch)):
                 torch.manual_seed(derive(seed, "drop path", state.step, processes.rank))
                 state.update(model(_to(images, device), labels.to(device)))
-                if checkpoint is not None and processes.rank == 0 and time.monotonic() - saved > checkpoint_every_s:
-                    state.save(checkpoint)
-                    saved = time.monotonic()
+                if processes.rank == 0:
+                    state.save_when_due()
             processes.share_buffers(network)
             top1, top5 = errors(network, test, device)
             state.end_epoch(top1, top5)
@@ -164,37 +159,34 @@ def prefetched(
             yield made.result(), labels
 
 
-class _State:
+class _State(Learner):
     """Network, optimiser and history: everything that a checkpoint holds."""
 
-    def __init__(self, network: DARTSNetwork, recipe: Recipe, seed: int, steps: int) -> None:
-        self.network, self.recipe, self.steps = network, recipe, steps
-        self.identity = {"recipe": asdict(recipe), "seed": seed, "steps_per_epoch": steps}
-        self.parameters = list(network.parameters())
+    def __init__(
+        self, network: DARTSNetwork, recipe: Recipe, seed: int, steps: int, checkpoint: Path | None, every_s: float
+    ) -> None:
         settings: dict[str, Any] = {"momentum": recipe.momentum, "weight_decay": recipe.weight_decay, "foreach": True}
-        self.optimiser = torch.optim.SGD(self.parameters, recipe.learning_rate, **settings)
-        self.step = 0
-        self.history: list[Epoch] = []
+        optimiser = torch.optim.SGD(network.parameters(), recipe.learning_rate, **settings)
+        identity = {"recipe": asdict(recipe), "seed": seed, "steps_per_epoch": steps}
+        super().__init__(network, optimiser, identity, checkpoint, every_s)
+        self.recipe, self.steps, self.step, self.history = recipe, steps, 0, list[Epoch]()
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.parameters[0].device)
+        if (kept := self.restore()) is not None:
+            self.step, self.history = kept[1]["step"], [Epoch(**epoch) for epoch in kept[1]["history"]]
+            self.loss_sum.fill_(kept[1]["loss_sum"])
 
     def update(self, loss: Tensor) -> None:
         """Take one step down the loss."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.recipe, self.step, self.steps)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        if self.recipe.clip_norm:
-            nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_norm)
-        self.optimiser.step()
+        r = self.recipe
+        rate = warm_cosine(r.learning_rate, self.step, r.warmup_epochs * self.steps, r.epochs * self.steps)
+        self.descend(loss, rate, r.clip_norm)
         self.step += 1
         self.loss_sum += loss.detach()
-        if self.step % _CHECK_EVERY == 0 or self.step % self.steps == 0:
-            self._check()
-
-    def _check(self) -> None:
+        if self.step % _CHECK_EVERY and self.step % self.steps:
+            return
         if not math.isfinite(float(self.loss_sum)):
             raise TrainingDiverged(
-                f"The loss became {float(self.loss_sum)} before step {self.step} of {self.recipe.epochs * self.steps}. "
+                f"The loss became {float(self.loss_sum)} before step {self.step} of {r.epochs * self.steps}. "
                 "Lower learning_rate or clip_norm."
             )
 
@@ -204,35 +196,10 @@ class _State:
         self.history.append(Epoch(len(self.history) + 1, loss, top1, top5))
         self.loss_sum.zero_()
 
-    def save(self, path: Path) -> None:
-        """Write the state."""
-        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        for i, p in enumerate(self.parameters):
-            tensors[f"momentum.{i}"] = self.optimiser.state[p]["momentum_buffer"]
-        progress = {"step": self.step, "loss_sum": float(self.loss_sum), "history": [asdict(e) for e in self.history]}
-        write_tensors(path, tensors, {"training": self.identity, **progress})
-
-    def restore(self, path: Path) -> None:
-        """Go on from a checkpoint, if there is a sound one of this training."""
-        if not path.exists():
-            return
-        try:
-            tensors, meta = read_tensors(path)
-        except CorruptData as error:
-            log.warning("%s Starting this network anew.", str(error).split(". Delete")[0])
-            return
-        if meta.get("training") != self.identity:
-            log.warning("%s belongs to another training; starting this network anew.", path)
-            return
-        self.network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items() if "network." in k})
-        for i, p in enumerate(self.parameters):
-            self.optimiser.state[p]["momentum_buffer"] = torch.empty_like(p).copy_(tensors[f"momentum.{i}"])
-        self.step, self.history = meta["step"], [Epoch(**epoch) for epoch in meta["history"]]
-        self.loss_sum.fill_(meta["loss_sum"])
-
-
-def _generator(seed: int, *name: int | str) -> torch.Generator:
-    return torch.Generator().manual_seed(derive(seed, *name))
+    def progress(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return step, sum of the losses of the epoch, and history."""
+        history = [asdict(epoch) for epoch in self.history]
+        return {}, {"step": self.step, "loss_sum": float(self.loss_sum), "history": history}
 
 
 def _to(images: Tensor, device: torch.device | str) -> Tensor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple, cast
 
 import torch
@@ -32,6 +33,12 @@ def sinusoids(positions: Tensor, channels: int) -> Tensor:
     rates = torch.exp(-torch.arange(n, device=positions.device, dtype=torch.float32) * (math.log(1e4) / max(n - 1, 1)))
     angles = positions.unsqueeze(-1).to(torch.float32) * rates
     return torch.cat([angles.sin(), angles.cos()], -1)
+
+
+@lru_cache(maxsize=64)
+def _positions(n: int, channels: int, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):  # kept for good: made while sampling, they must serve a training as well
+        return sinusoids(torch.arange(n, device=device), channels)
 
 
 class ClassEmbedding(nn.Module):
@@ -62,11 +69,8 @@ class ConditionEmbedding(nn.Module):
 
     def forward(self, classes: Tensor) -> Tensor:
         """Classes of k conditions (B, k) -> features (B, out)."""
-        parts = [
-            F.embedding(classes[:, j], out(F.relu(table)))
-            for j, (table, out) in enumerate(zip(self.tables, self.out, strict=True))
-        ]
-        return torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
+        embedded = zip(classes.T, self.tables, self.out, strict=True)
+        return torch.stack([F.embedding(of, out(F.relu(table))) for of, table, out in embedded]).sum(0)
 
 
 class OneHotNetwork(nn.Module):
@@ -97,25 +101,14 @@ class OneHotCondition(nn.Module):
 
     def __init__(self, n_classes: Sequence[int], node_dim: int, pair_dim: int, film_hidden: int) -> None:
         super().__init__()
-        self.parts = nn.ModuleList(
-            nn.ModuleList(
-                OneHotNetwork(n, hidden, out, rectified)
-                for hidden, out, rectified in (
-                    (node_dim, node_dim, False),
-                    (pair_dim, pair_dim, False),
-                    (film_hidden, FILM, True),
-                )
-            )
-            for n in n_classes
-        )
+        shapes = ((node_dim, node_dim, False), (pair_dim, pair_dim, False), (film_hidden, FILM, True))
+        self.parts = nn.ModuleList(nn.ModuleList(OneHotNetwork(n, *shape) for shape in shapes) for n in n_classes)
 
     def forward(self, classes: Tensor) -> Tensor:
         """Classes of k conditions (B, k) -> features (B, out)."""
-        features = [
-            torch.cat([network(classes[:, j]) for network in cast(nn.ModuleList, part)], -1)
-            for j, part in enumerate(self.parts)
-        ]
-        return torch.stack(features).sum(0) if len(features) > 1 else features[0]
+        networks = zip(classes.T, self.parts, strict=True)
+        features = [torch.cat([network(of) for network in cast(nn.ModuleList, part)], -1) for of, part in networks]
+        return torch.stack(features).sum(0)
 
 
 class GraphBlock(nn.Module):
@@ -178,6 +171,8 @@ class Denoiser(nn.Module):
         super().__init__()
         if config.graph_hidden and not most_nodes:
             raise ValueError("a network that acts on whole graphs needs most_nodes, the size of the largest")
+        if config.pairs == "flat":
+            raise ValueError("a flat shape is for flat.FlatDenoiser")
         if config.linear_inputs and config.pairs != "full":
             raise ValueError("linear_inputs needs full pairs: upper pairs have no diagonal and no FiLM")
         self.config, self.node_classes, self.condition_classes = config, node_classes, tuple(condition_classes)
@@ -194,7 +189,6 @@ class Denoiser(nn.Module):
         self.time = nn.Linear(d, sum(self.splits)) if config.time_input else None
         full = config.pairs == "full"
         self.core = _MatrixCore(config, node_classes) if full else _NodeCore(config, node_classes, most_nodes)
-        self._cache: dict[tuple[int, torch.device], Tensor] = {}
 
     def forward(self, graphs: Graphs, t: Tensor, classes: Tensor) -> Logits:
         """Predict the clean graphs.
@@ -209,7 +203,7 @@ class Denoiser(nn.Module):
             pairs = F.pad(pairs, (0, 1), value=2)
         e = self.pair_in(pairs)
         if self.config.positions:
-            x = x + self._positions(graphs.n_nodes, x.device)
+            x = x + _positions(graphs.n_nodes, self.config.node_dim, x.device)
         c = self.condition(classes)
         if self.time is not None:
             c = c + self.time(sinusoids(1000 * t, self.config.node_dim))
@@ -224,12 +218,6 @@ class Denoiser(nn.Module):
         """Return how many graphs a pass without gradients should hold: on a CPU the N x N matrices of a DiGress network
         are fastest while they stay in its cache."""
         return 32 if self.config.pairs == "full" and device.type == "cpu" else 1024
-
-    def _positions(self, n: int, device: torch.device) -> Tensor:
-        key = (n, device)
-        if key not in self._cache:
-            self._cache[key] = sinusoids(torch.arange(n, device=device), self.config.node_dim)
-        return self._cache[key]
 
 
 class _MatrixCore(nn.Module):

@@ -64,7 +64,7 @@ PAPER = DenoiserConfig(pairs="full", attention="channel", dropout=0.1)
 PUBLIC_CODE = replace(PAPER, residual=True, linear_inputs=True)
 DEFAULT = DenoiserConfig(pairs="upper", layers=3, heads=4, node_dim=64, pair_dim=32, node_hidden=128, pair_hidden=32)
 WHOLE_GRAPH = replace(DEFAULT, layers=2, graph_hidden=512)
-FLAT = DenoiserConfig(pairs="flat", layers=2, node_dim=32, pair_dim=8, graph_hidden=384)
+FLAT = DenoiserConfig(pairs="flat", layers=2, node_dim=16, pair_dim=8, graph_hidden=512)
 # a small DiGress network with either attention, for the ablation of the two on a CPU
 MATRIX_CHANNELS = replace(PAPER, layers=3, heads=4, node_dim=32, pair_dim=16, node_hidden=64, pair_hidden=32)
 MATRIX_HEADS = replace(MATRIX_CHANNELS, attention="head")

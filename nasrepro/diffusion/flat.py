@@ -79,6 +79,20 @@ class FlatDenoiser(nn.Module):
 Network = Denoiser | FlatDenoiser
 
 
+def network(config: DenoiserConfig, node_classes: int, condition_classes: Sequence[int], graphs: Graphs) -> Network:
+    """Return an untrained network of a shape for graphs of K = `node_classes` operations.
+
+    Args:
+        config: its shape.
+        node_classes: K.
+        condition_classes: number of classes of each condition.
+        graphs: those that it will learn: their largest size and, for a flat network, what occurs in their slots.
+    """
+    if config.pairs == "flat":
+        return FlatDenoiser(config, condition_classes, Support.of(graphs, node_classes))
+    return Denoiser(config, node_classes, condition_classes, graphs.n_nodes)
+
+
 class _Slots(nn.Module):
     """Slots of one kind: features of those that vary, and logits of all.
 

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from nasrepro.benchmarks.ledger import Labels
 from nasrepro.diffusion.flat import Network
+from nasrepro.diffusion.threads import on_threads
 from nasrepro.graphs import Graphs
-
-
-class ReadsLabels(Protocol):
-    """What a discretiser needs of `benchmarks.ledger.Labels`: a read that is accounted for."""
-
-    def read(self, archs: np.ndarray | Sequence[Any], purpose: str) -> np.ndarray:
-        """Return the labels of the given architectures (rows, where the space is finite) and note them in the
-        ledger."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +43,7 @@ class Discretiser:
 
 
 def percentile_discretiser(
-    labels: ReadsLabels, archs: np.ndarray | Sequence[Any], percentiles: Sequence[float]
+    labels: Labels, archs: np.ndarray | Sequence[Any], percentiles: Sequence[float]
 ) -> Discretiser:
     """Cut at percentiles of the labels of `archs` (DiNAS: above the 95th of all cells); the read of every label goes
     to the ledger."""
@@ -62,7 +57,7 @@ def threshold_discretiser(bound: float) -> Discretiser:
 
 
 def read_classes(
-    labels: Sequence[ReadsLabels],
+    labels: Sequence[Labels],
     discretisers: Sequence[Discretiser],
     archs: np.ndarray | Sequence[Any],
     purpose: str,
@@ -115,8 +110,9 @@ class Guided:
         size = self.denoiser.graphs_per_pass(graphs.nodes.device) // 2
         if len(graphs) <= size:
             return self._predict(graphs, t)
-        parts = [self._predict(graphs[i : i + size], t[i : i + size]) for i in range(0, len(graphs), size)]
-        nodes, pairs = (torch.cat(z) for z in zip(*parts, strict=True))
+        parts = [slice(i, i + size) for i in range(0, len(graphs), size)]
+        done = on_threads([partial(self._predict, graphs[part], t[part]) for part in parts])
+        nodes, pairs = (torch.cat(z) for z in zip(*done, strict=True))
         return nodes, pairs
 
     def _predict(self, graphs: Graphs, t: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
 FILM = 64  # features of the class embedding that scale the outputs of a DiGress layer
 
 _tile = 2**18  # elements of a tile of scores: 1 MiB of float32
+_generator: ContextVar[torch.Generator | None] = ContextVar("generator", default=None)  # of a thread; None: PyTorch's
+
+
+@contextmanager
+def dropout_generator(generator: torch.Generator) -> Iterator[None]:
+    """Draw the masks of dropout in this thread from a generator of its own."""
+    token = _generator.set(generator)
+    try:
+        yield
+    finally:
+        _generator.reset(token)
 
 
 @contextmanager
@@ -175,7 +187,8 @@ class Dropout(nn.Module):
         """Return x with elements dropped in training, x itself in evaluation."""
         if not self.training or not self.cut:
             return x
-        words = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device).random_(-(2**63), None)
+        words = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
+        words.random_(-(2**63), None, generator=_generator.get())
         kept = words.view(torch.int16)[: x.numel()].view(x.shape) >= self.cut - 2**15
         return x * kept.to(x.dtype).mul_(1 / (1 - self.cut / 2**16))
 

@@ -13,9 +13,10 @@ from torch import Tensor
 from nasrepro.diffusion.denoiser import Denoiser
 from nasrepro.diffusion.denoiser_config import DenoiserConfig
 from nasrepro.diffusion.flat import FlatDenoiser, Network, Support
-from nasrepro.diffusion.noise import SCHEDULES, class_marginal
+from nasrepro.diffusion.noise import SCHEDULES, class_marginal, diffuse
 from nasrepro.files.tensors import read_tensors, write_tensors
 from nasrepro.graphs import Graphs
+from nasrepro.training import part
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,12 @@ class NoiseModel:
             sizes / sizes.sum(),
         )
 
+    def diffuse(self, clean: Graphs, t: Tensor, generator: torch.Generator) -> Graphs:
+        """Draw z_t ~ q(z_t | x_0) of every node and pair (Eq. 1): clean graphs and a time 0..T of each, int64, B."""
+        keep = self.keep.to(device=t.device, dtype=torch.float32)[t]
+        nodes = diffuse(clean.nodes, keep, self.node_marginal, generator)
+        return Graphs(nodes, diffuse(clean.pairs, keep, self.pair_marginal, generator), clean.mask)
+
     def to(self, device: torch.device | str) -> NoiseModel:
         """Return the same process with its marginals on another device (the schedule stays on the CPU)."""
         return NoiseModel(self.keep, self.node_marginal.to(device), self.pair_marginal.to(device), self.sizes)
@@ -71,23 +78,20 @@ class DiffusionModel:
             "node_classes": self.denoiser.node_classes,
             "condition_classes": list(self.denoiser.condition_classes),
         } | ({} if about is None else {"about": about})
-        noise = {f"noise.{k}": getattr(self.noise, k) for k in ("keep", "node_marginal", "pair_marginal", "sizes")}
+        noise = {f"noise.{k}": v for k, v in vars(self.noise).items()}
         others = {f"with.{name}": tensor for name, tensor in (tensors or {}).items()}
         write_tensors(path, {**self.denoiser.state_dict(), **noise, **others}, meta)
 
     @classmethod
     def load(cls, path: Path) -> DiffusionModel:
         """Read a model; raise `CorruptData` if the file is damaged."""
-        found, meta = read_tensors(path)
-        tensors = {name: tensor for name, tensor in found.items() if not name.startswith("with.")}
-        noise = NoiseModel(
-            **{k.removeprefix("noise."): tensors.pop(k) for k in list(tensors) if k.startswith("noise.")}
-        )
+        tensors, meta = read_tensors(path)
+        noise = NoiseModel(**part(tensors, "noise."))
         config, conditions = DenoiserConfig(**meta["config"]), meta["condition_classes"]
         denoiser: Network
         if config.pairs == "flat":
             denoiser = FlatDenoiser(config, conditions, Support(tensors["nodes.support"], tensors["pairs.support"]))
         else:
             denoiser = Denoiser(config, meta["node_classes"], conditions, len(noise.sizes) - 1)
-        denoiser.load_state_dict(tensors)
+        denoiser.load_state_dict({k: v for k, v in tensors.items() if not k.startswith(("noise.", "with."))})
         return cls(denoiser.eval(), noise)

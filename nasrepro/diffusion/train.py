@@ -6,11 +6,9 @@ run that is killed and resumed ends with the same weights as one that was not.
 
 from __future__ import annotations
 
-import logging
 import math
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,17 +16,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nasrepro.diffusion.denoiser import Denoiser, Logits
+from nasrepro.diffusion import flat
+from nasrepro.diffusion.denoiser import Logits
 from nasrepro.diffusion.denoiser_config import DenoiserConfig
-from nasrepro.diffusion.flat import FlatDenoiser, Network, Support
 from nasrepro.diffusion.model import DiffusionModel, NoiseModel
-from nasrepro.diffusion.noise import diffuse
-from nasrepro.errors import CorruptData, TrainingDiverged
-from nasrepro.files.tensors import read_tensors, write_tensors
+from nasrepro.diffusion.threads import InParts
+from nasrepro.errors import TrainingDiverged
 from nasrepro.graphs import Graphs
 from nasrepro.seeding import derive
-
-log = logging.getLogger(__name__)
+from nasrepro.training import Learner, part, warm_cosine
 
 
 @dataclass(frozen=True)
@@ -49,6 +45,7 @@ class TrainingConfig:
         joint_dropout: drop all conditions of a graph together.
         wanted_share: share of the conditional graphs that are drawn anew from the wanted class, 0 = every graph as
             often as it occurs (the paper). See `favour`.
+        parts: parts of a batch that are computed on a thread each; their sums differ in the last bits.
         diffusion_steps: T.
         first_time: smallest time that is trained, 1 (Algorithm 1) or 0 (the public code).
         noise_schedule: one of `noise.SCHEDULES`.
@@ -65,6 +62,7 @@ class TrainingConfig:
     epsilon: float = 0.1
     joint_dropout: bool = True
     wanted_share: float = 0.0
+    parts: int = 1
     diffusion_steps: int = 500
     first_time: Literal[0, 1] = 1
     noise_schedule: Literal["exact", "public-code"] = "exact"
@@ -119,14 +117,6 @@ def favour(
     return torch.where(chosen & (condition != null).all(1), drawn, batch)
 
 
-def draw_times(config: TrainingConfig, n: int, generator: torch.Generator) -> Tensor:
-    """Return n times drawn uniformly from `config.first_time`..T (Algorithm 1, line 3), int64."""
-    shape = (n,)
-    return torch.randint(
-        config.first_time, config.diffusion_steps + 1, shape, generator=generator, device=generator.device
-    )
-
-
 def graph_loss(logits: Logits, clean: Graphs, edge_weight: float) -> tuple[Tensor, Tensor, Tensor]:
     """Return (total, node part, edge part) of Eq. 2: mean cross-entropy over existing nodes and, times lambda, over
     existing pairs."""
@@ -160,156 +150,90 @@ def train(
     Returns:
         The model (moving-average weights if asked for) and the history of steps.
     """
-    total = config.epochs * math.ceil(len(graphs) / config.batch_size)
     noise = NoiseModel.fit(graphs, node_classes, config.diffusion_steps, config.noise_schedule)
     with torch.random.fork_rng():
         torch.manual_seed(derive(seed, "initial weights") % 2**63)
-        network: Network
-        if denoiser.pairs == "flat":
-            network = FlatDenoiser(denoiser, condition_classes, Support.of(graphs, node_classes))
-        else:
-            network = Denoiser(denoiser, node_classes, condition_classes, graphs.n_nodes)
-        network = network.to(device).train()
-        state = _State(
-            network,
-            config,
-            total,
-            {"denoiser": asdict(denoiser), "training": asdict(config), "seed": seed, "graphs": len(graphs)},
-        )
-        if checkpoint is not None:
-            state.restore(checkpoint)
+        network = flat.network(denoiser, node_classes, condition_classes, graphs).to(device).train()
+        identity = {"denoiser": asdict(denoiser), "training": asdict(config), "seed": seed, "graphs": len(graphs)}
+        steps = math.ceil(len(graphs) / config.batch_size)  # of an epoch
+        state = _State(network, config, config.epochs * steps, identity, checkpoint, checkpoint_every_s)
         graphs, classes = graphs.to(device), classes.to(device)
-        node_marginal, pair_marginal = noise.node_marginal.to(device), noise.pair_marginal.to(device)
-        keep = noise.keep.to(device=device, dtype=torch.float32)
+        moved = replace(noise.to(device), keep=noise.keep.to(device=device, dtype=torch.float32))
         null = torch.as_tensor(condition_classes, device=device)
         favoured = _of_class(classes, wanted) if config.wanted_share else classes[:0, 0]
-        generator = torch.Generator(device)
-        saved = time.monotonic()
-        while state.step < total:
-            generator.manual_seed(derive(seed, "step", state.step))
-            torch.manual_seed(derive(seed, "dropout", state.step))
-            batch = state.batch(len(graphs), seed, device)
-            condition = drop_conditions(
-                classes[batch], condition_classes, config.epsilon, config.joint_dropout, generator
-            )
-            if len(favoured):
-                batch = favour(batch, condition, null, favoured, config.wanted_share, generator)
-                condition = torch.where(condition == null, condition, classes[batch])
-            clean = graphs[batch]
-            t = draw_times(config, len(clean), generator)
-            noisy = Graphs(
-                diffuse(clean.nodes, keep[t], node_marginal, generator),
-                diffuse(clean.pairs, keep[t], pair_marginal, generator),
-                clean.mask,
-            )
-            losses = graph_loss(network(noisy, t / config.diffusion_steps, condition), clean, config.edge_weight)
-            state.update(losses)
-            if on_step is not None:
-                on_step(state.history[-1])
-            if checkpoint is not None and time.monotonic() - saved > checkpoint_every_s:
-                state.save(checkpoint)
-                saved = time.monotonic()
+        generator, predict = torch.Generator(device), InParts(network, config.parts)
+        for epoch in range(state.step // steps, config.epochs):
+            shuffled = torch.Generator().manual_seed(derive(seed, "order", epoch))
+            batches = torch.randperm(len(graphs), generator=shuffled).to(device).split(config.batch_size)
+            for batch in batches[state.step - epoch * steps :]:
+                generator.manual_seed(derive(seed, "step", state.step))
+                torch.manual_seed(derive(seed, "dropout", state.step))
+                condition = drop_conditions(
+                    classes[batch], condition_classes, config.epsilon, config.joint_dropout, generator
+                )
+                if len(favoured):
+                    batch = favour(batch, condition, null, favoured, config.wanted_share, generator)
+                    condition = torch.where(condition == null, condition, classes[batch])
+                clean, times = graphs[batch], (config.first_time, config.diffusion_steps + 1)
+                t = torch.randint(*times, (len(clean),), generator=generator, device=device)
+                noisy = moved.diffuse(clean, t, generator)
+                logits = predict(noisy, t / config.diffusion_steps, condition)
+                state.update(graph_loss(logits, clean, config.edge_weight))
+                if on_step is not None:
+                    on_step(state.history[-1])
+                state.save_when_due()
     network.load_state_dict(state.average if config.ema_decay else network.state_dict())
     return DiffusionModel(network.cpu().eval(), noise), state.history
 
 
-class _State:
+class _State(Learner):
     """Network, optimiser, moving average and history: everything that a checkpoint holds."""
 
-    def __init__(self, network: Network, config: TrainingConfig, total: int, identity: dict[str, object]) -> None:
-        self.network, self.config, self.total, self.identity = network, config, total, identity
-        self.parameters = [p for p in network.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(
-            self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay, amsgrad=True, fused=True
+    def __init__(
+        self,
+        network: flat.Network,
+        config: TrainingConfig,
+        total: int,
+        identity: dict[str, object],
+        checkpoint: Path | None,
+        every_s: float,
+    ) -> None:
+        optimiser = torch.optim.AdamW(
+            network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, amsgrad=True, fused=True
         )
+        super().__init__(network, optimiser, identity, checkpoint, every_s)
+        self.config, self.total, self.history = config, total, list[Step]()
         self.average = {k: v.detach().clone() for k, v in network.state_dict().items()}
-        self.history: list[Step] = []
-        self._order: tuple[int, Tensor] | None = None
+        if (kept := self.restore()) is not None:
+            self.average = {k: v.to(self.average[k].device) for k, v in part(kept[0], "average.").items()}
+            self.history = [Step(i, *row) for i, row in enumerate(kept[0]["history"].tolist(), 1)]
 
     @property
     def step(self) -> int:
         """Steps done."""
         return len(self.history)
 
-    def batch(self, n: int, seed: int, device: torch.device | str) -> Tensor:
-        """Return the indices of the next batch: a fresh permutation for each epoch."""
-        per_epoch = math.ceil(n / self.config.batch_size)
-        epoch, position = divmod(self.step, per_epoch)
-        if self._order is None or self._order[0] != epoch:
-            generator = torch.Generator().manual_seed(derive(seed, "order", epoch))
-            self._order = (epoch, torch.randperm(n, generator=generator).to(device))
-        return self._order[1][position * self.config.batch_size : (position + 1) * self.config.batch_size]
-
     def update(self, losses: tuple[Tensor, Tensor, Tensor]) -> None:
         """Take one optimiser step down the first of the losses and note all three."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._learning_rate()
-        self.optimiser.zero_grad(set_to_none=True)
-        losses[0].backward()
-        if self.config.clip_norm:
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm)
-        self.optimiser.step()
+        config, rate = self.config, self.config.learning_rate
+        if config.schedule == "cosine":
+            rate = warm_cosine(rate, self.step, max(1, self.total // 10), self.total)
+        self.descend(losses[0], rate, config.clip_norm)
         values = torch.stack([loss.detach() for loss in losses]).tolist()
         if not math.isfinite(values[0]):
             raise TrainingDiverged(
                 f"The loss became {values[0]} at training step {self.step + 1}. Lower learning_rate or set clip_norm=1."
             )
         self.history.append(Step(self.step + 1, *values))
-        if self.config.ema_decay:
-            decay = min(self.config.ema_decay, self.step / (self.step + 10))
+        if config.ema_decay:
+            decay = min(config.ema_decay, self.step / (self.step + 10))
             current = self.network.state_dict()
             torch._foreach_lerp_(list(self.average.values()), [current[k] for k in self.average], 1 - decay)
 
-    def _learning_rate(self) -> float:
-        if self.config.schedule == "constant":
-            return self.config.learning_rate
-        warm_up = max(1, self.total // 10)
-        if self.step < warm_up:
-            return self.config.learning_rate * (self.step + 1) / warm_up
-        return (
-            self.config.learning_rate
-            * 0.5
-            * (1 + math.cos(math.pi * (self.step - warm_up) / max(1, self.total - warm_up)))
-        )
-
-    def save(self, path: Path) -> None:
-        """Write the state; the checkpoint before it is kept as `<name>.previous`."""
-        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        tensors |= {f"average.{k}": v for k, v in self.average.items()}
-        for i, p in enumerate(self.parameters):
-            tensors |= {f"optimiser.{i}.{k}": v for k, v in self.optimiser.state[p].items()}
-        tensors["history"] = torch.tensor(
-            [[s.loss, s.node_loss, s.edge_loss] for s in self.history], dtype=torch.float64
-        )
-        if path.exists():
-            path.replace(_previous(path))
-        write_tensors(path, tensors, self.identity)
-
-    def restore(self, path: Path) -> None:
-        """Go on from the newest sound checkpoint; say so when the newest was damaged."""
-        for candidate in (path, _previous(path)):
-            if not candidate.exists():
-                continue
-            try:
-                tensors, identity = read_tensors(candidate)
-            except CorruptData as error:
-                log.warning(
-                    "%s Going on from %s.",
-                    str(error).split(". Delete")[0],
-                    "the checkpoint before it" if candidate == path else "the start",
-                )
-                continue
-            if identity != self.identity:
-                log.warning("%s belongs to another run; starting anew.", candidate)
-                continue
-            self.network.load_state_dict(_part(tensors, "network."))
-            self.average = {k: v.to(self.average[k].device) for k, v in _part(tensors, "average.").items()}
-            states = {i: _part(tensors, f"optimiser.{i}.") for i in range(len(self.parameters))}
-            self.optimiser.load_state_dict(
-                {"state": states, "param_groups": self.optimiser.state_dict()["param_groups"]}
-            )
-            self.history = [Step(i + 1, *row) for i, row in enumerate(tensors["history"].tolist())]
-            return
+    def progress(self) -> tuple[dict[str, Tensor], dict[str, object]]:
+        """Return the moving average and the losses of all steps."""
+        losses = torch.tensor([[s.loss, s.node_loss, s.edge_loss] for s in self.history], dtype=torch.float64)
+        return {"history": losses} | {f"average.{k}": v for k, v in self.average.items()}, {}
 
 
 def _of_class(classes: Tensor, wanted: Sequence[Sequence[int]] | None) -> Tensor:
@@ -318,14 +242,6 @@ def _of_class(classes: Tensor, wanted: Sequence[Sequence[int]] | None) -> Tensor
         raise ValueError("wanted_share needs to know the wanted classes")
     targets = torch.as_tensor([tuple(w) for w in wanted], device=classes.device)
     return (classes[:, None] == targets).all(2).any(1).nonzero()[:, 0]
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _previous(path: Path) -> Path:
-    return path.with_name(path.name + ".previous")
 
 
 def _masked_cross_entropy(logits: Tensor, target: Tensor, mask: Tensor) -> Tensor:

@@ -13,10 +13,8 @@ Environment variables, all optional:
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
-ASKED_FOR_RUNS = "nasrepro.runs_dir"  # audit event
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -49,10 +47,9 @@ def cache_dir() -> Path:
 def runs_dir() -> Path:
     """Return the folder of local runs: `NASREPRO_RUNS`, else `runs/` in the checkout, else `runs/` in the current
     folder."""
-    value = os.environ.get("NASREPRO_RUNS")
-    found = Path(value).expanduser() if value else (checkout() or Path.cwd()) / "runs"
-    sys.audit(ASKED_FOR_RUNS, str(found.absolute()))  # a page that looks for your runs depends on what is there
-    return found
+    if value := os.environ.get("NASREPRO_RUNS"):
+        return Path(value).expanduser()
+    return (checkout() or Path.cwd()) / "runs"
 
 
 def records_dir() -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from nasrepro.errors import CorruptData, StorageError
-
-READ_YAML = "nasrepro.read_yaml"  # audit event
 
 
 def sha256_of(path: Path) -> str:
@@ -35,7 +32,6 @@ def read_yaml(path: Path, *, committed: bool = True) -> Any:
         OSError: it cannot be read.
     """
     state = path.stat()
-    sys.audit(READ_YAML, str(path.absolute()))  # a page depends on it even where it was parsed before
     try:
         return _parsed_yaml(path, state.st_mtime_ns, state.st_size)
     except CorruptData as error:

@@ -7,53 +7,50 @@ importing the experiment.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
 from nasrepro.errors import ParameterError, did_you_mean
+from nasrepro.parameters import data, delta, dinas, machine, method
 from nasrepro.parameters.base import Parameters, resolve
 
-_MODELS = {
-    "nb201": ("dinas", "NB201Parameters"),
-    "nb101": ("dinas", "NB101Parameters"),
-    "hw": ("dinas", "HWParameters"),
-    "hw_joint": ("dinas", "JointParameters"),
-    "nb301": ("dinas", "NB301Parameters"),
-    "nlp": ("dinas", "NLPParameters"),
-    "exact_denoiser": ("dinas", "ExactParameters"),
-    "step_cost": ("dinas", "StepParameters"),
-    "baselines": ("dinas", "BaselineParameters"),
-    "network_training": ("dinas", "NetworkTrainingParameters"),
-    "theory": ("delta", "TheoryParameters"),
-    "encodings": ("delta", "EncodingParameters"),
-    "doa": ("delta", "DoAParameters"),
-    "doa_distance": ("delta", "DistanceParameters"),
-    "doa_ablation": ("delta", "AblationParameters"),
-    "code_alone": ("delta", "CodeAloneParameters"),
-    "proxies": ("delta", "ProxyParameters"),
-    "delta_search": ("delta", "DeltaSearchParameters"),
-    "card": ("data", "CardParameters"),
+_MODELS: Mapping[str, type[Parameters]] = {
+    "nb201": dinas.NB201Parameters,
+    "nb101": dinas.NB101Parameters,
+    "hw": dinas.HWParameters,
+    "hw_joint": dinas.JointParameters,
+    "nb301": dinas.NB301Parameters,
+    "nlp": dinas.NLPParameters,
+    "exact_denoiser": dinas.ExactParameters,
+    "step_cost": machine.StepParameters,
+    "speed": machine.SpeedParameters,
+    "baselines": dinas.BaselineParameters,
+    "network_training": dinas.NetworkTrainingParameters,
+    "theory": delta.TheoryParameters,
+    "encodings": delta.EncodingParameters,
+    "doa": delta.DoAParameters,
+    "doa_distance": delta.DistanceParameters,
+    "doa_ablation": delta.AblationParameters,
+    "code_alone": delta.CodeAloneParameters,
+    "proxies": delta.ProxyParameters,
+    "delta_search": delta.DeltaSearchParameters,
+    "card": data.CardParameters,
+    "steps": method.StepsParameters,
 }
 NAMES = tuple(_MODELS)
 
 
-def room_of(experiment: str) -> str:
-    """Return the room of an experiment: dinas, delta or data. Raise `ParameterError` for an unknown experiment."""
+def model_of(experiment: str) -> type[Parameters]:
+    """Return the model of an experiment's parameters; raise `ParameterError` for an unknown experiment."""
     if experiment not in _MODELS:
         raise ParameterError(
             f"There is no experiment `{experiment}`; there are {', '.join(NAMES)}.{did_you_mean(experiment, NAMES)}"
         )
-    return _MODELS[experiment][0]
+    return _MODELS[experiment]
 
 
-@lru_cache
-def model_of(experiment: str) -> type[Parameters]:
-    """Return the model of an experiment's parameters; raise `ParameterError` for an unknown experiment."""
-    model: type[Parameters] = getattr(
-        import_module(f"nasrepro.parameters.{room_of(experiment)}"), _MODELS[experiment][1]
-    )
-    return model
+def room_of(experiment: str) -> str:
+    """Return the room of an experiment, e.g. dinas or machine. Raise `ParameterError` for an unknown experiment."""
+    return model_of(experiment).__module__.rpartition(".")[2]
 
 
 def resolved(experiment: str, given: Mapping[str, Any], profile: str) -> Parameters:

@@ -36,6 +36,7 @@ ADDED: Mapping[str, Any] = {
     "train_share": 1.0,
     "trained_on": "accuracy",
     "methods": "all",
+    "parts": 1,
 }
 
 
@@ -47,13 +48,13 @@ class Parameters(BaseModel):
     is taken as that number. Infinity and NaN are refused: JSON has neither, so a record could not tell what ran.
 
     Attributes:
-        profiles: profile -> what it sets.
+        profiles: profile -> what it sets, where that is not the default.
         unread: fields that an experiment inherits and does not read; only their defaults are taken.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False)
     unread: ClassVar[frozenset[str]] = frozenset()
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {"smoke": {}, "laptop": {}, "full": {}}
+    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def identity(self) -> dict[str, Any]:
         """Return what a run's key is made of: all parameters but those of `ADDED` that change nothing."""
@@ -75,7 +76,7 @@ def resolve(model: type[P], given: Mapping[str, Any], profile: str) -> P:
             f"There is no profile `{profile}`; there are {', '.join(PROFILES)}.{did_you_mean(profile, PROFILES)}"
         )
     try:
-        found = model.model_validate({**model.profiles[profile], **given})
+        found = model.model_validate({**model.profiles.get(profile, {}), **given})
     except ValidationError as error:
         raise ParameterError("\n".join(_explain(model, e) for e in error.errors())) from None
     for name in sorted(model.unread & given.keys()):
@@ -113,10 +114,9 @@ def read_parameters(path: Path) -> dict[str, Any]:
     """Return the parameters of a YAML file, as papermill's `-f` takes it; raise `ParameterError` where it has none."""
     try:
         found = read_yaml(path, committed=False)
-    except OSError as error:
-        raise ParameterError(f"The parameters file {path} cannot be read: {error.strerror}.") from None
-    except CorruptData as error:
-        raise ParameterError(f"The parameters file {path} cannot be read: {error}") from None
+    except (OSError, CorruptData) as error:
+        reason = f"{error.strerror}." if isinstance(error, OSError) else error
+        raise ParameterError(f"The parameters file {path} cannot be read: {reason}") from None
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
         raise ParameterError(f"{path} is no parameters file: give one `name: value` a line.")
     return found

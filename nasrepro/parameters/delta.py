@@ -53,31 +53,11 @@ class EncodingParameters(Parameters):
             "trials": 2, "pairs": 20, "test_cells": 60, "epochs": 2, "flan_epochs": 1, "flan_large_epochs": 1,
             "pretraining_cells": 200, "arch2vec_epochs": 1, "cate_epochs": 1, "most_paths": 64,
         },
-        "laptop": {},
         "full": {
             "large_batch_size": 8, "flan_size": "published", "flan_epochs": 150, "flan_large_epochs": 150,
             "flan_large_batch_size": 8, "pretraining_cells": 400_000, "cate_epochs": 10,
         },
     }  # fmt: skip
-
-
-class DoAParameters(Parameters):
-    """Parameters of `nasrepro run doa`. Defaults are those of the `laptop` profile."""
-
-    space: Literal["nb101", "nb201", "tnb101", "nb301"] = Field("nb201", description="search space")
-    trials: int = Field(5, ge=1, le=100, description="training sets")
-    samples_per_code: int = Field(4, ge=1, le=1_000, description="n: pairs of a code, where pairs are independent")
-    star: int = Field(4, ge=1, le=100, description="neighbours of an anchor, where pairs share anchors")
-    pairs: int = Field(2_000, ge=10, le=100_000, description="held-out one-edit pairs of a trial")
-    centres: int = Field(50, ge=1, le=10_000, description="test cells whose neighbourhoods are ranked")
-    anchors: int = Field(4, ge=1, le=100, description="labelled cells that chained predictions begin at")
-    seed: int = Field(0, ge=0, description="number of the first trial; a trial's number decides its cells")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"trials": 2, "pairs": 200, "centres": 5},
-        "laptop": {},
-        "full": {"trials": 20, "centres": 500},
-    }
 
 
 class DistanceParameters(Parameters):
@@ -95,7 +75,6 @@ class DistanceParameters(Parameters):
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"trials": 2, "pairs": 40, "test_pairs": 50},
-        "laptop": {},
         "full": {"trials": 20, "pairs": 4_000, "test_pairs": 5_000},
     }
 
@@ -111,7 +90,19 @@ class AblationParameters(Parameters):
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"trials": 2, "pairs": 100, "centres": 5},
-        "laptop": {},
+        "full": {"trials": 20, "centres": 500},
+    }
+
+
+class DoAParameters(AblationParameters):
+    """Parameters of `nasrepro run doa`. Defaults are those of the `laptop` profile."""
+
+    space: Literal["nb101", "nb201", "tnb101", "nb301"] = Field("nb201", description="search space")
+    samples_per_code: int = Field(4, ge=1, le=1_000, description="n: pairs of a code, where pairs are independent")
+    star: int = Field(4, ge=1, le=100, description="neighbours of an anchor, where pairs share anchors")
+
+    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "smoke": {"trials": 2, "pairs": 200, "centres": 5},
         "full": {"trials": 20, "centres": 500},
     }
 
@@ -131,7 +122,6 @@ class ProxyParameters(Parameters):
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"cells": 10},
-        "laptop": {},
         "full": {"cells": 2_000},
     }
 
@@ -162,6 +152,5 @@ class DeltaSearchParameters(Parameters):
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"runs": 2, "queries": 100, "training_labels": 20},
-        "laptop": {},
         "full": {"queries": 5000},
     }

@@ -12,6 +12,8 @@ from nasrepro.parameters.base import Parameters
 # The paper's number of epochs in batches that keep a GPU busy; `full` profiles begin with it. The recipe of the paper
 # to the letter is `data/paper/dinas_recipe.yml`.
 GPU_RECIPE = {"epochs": 100, "batch_size": 1024, "reverse_steps": 50}
+# What `smoke` profiles of experiments with queries begin with.
+_SMOKE = {"epochs": 1, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5}
 # The denoisers of N x N matrices of pair features, which alone may have `linear_inputs`.
 MATRIX_DENOISERS = ("paper", "matrix-channels", "matrix-heads")
 
@@ -72,6 +74,9 @@ class DinasParameters(Parameters):
     train_share: float = Field(
         1.0, gt=0, le=1, description="share of the labelled cells that is trained on; the public code holds out 1 %"
     )
+    parts: int = Field(
+        1, ge=1, le=64, description="parts of a training batch on a thread each; more change the last bits of a sum"
+    )
     most_draws: int = Field(
         10, ge=1, le=1000, description="the distinct protocol draws at most this many times `queries` samples"
     )
@@ -100,8 +105,8 @@ class NB201Parameters(DinasParameters):
     )
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"epochs": 1, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5, "most_draws": 2},
-        "laptop": {},
+        "smoke": {**_SMOKE, "most_draws": 2},
+        "laptop": {"denoiser": "flat"},
         "full": GPU_RECIPE,
     }
 
@@ -117,13 +122,17 @@ class NB101Parameters(DinasParameters):
     epochs: int = Field(6, ge=1, le=10_000, description="passes over the labelled cells")
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {
-            "epochs": 1, "batch_size": 8192, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5,
-            "most_draws": 2,
+        "smoke": {**_SMOKE, "batch_size": 8192, "most_draws": 2},
+        "laptop": {
+            "denoiser": "flat",
+            "epochs": 8,
+            "batch_size": 1024,
+            "guidance_scale": 3.0,
+            "reverse_steps": 25,
+            "wanted_share": 0.5,
         },
-        "laptop": {"guidance_scale": 3.0, "reverse_steps": 25, "wanted_share": 0.5},
         "full": {**GPU_RECIPE, "epochs": 30, "guidance_scale": 3.0, "wanted_share": 0.5},
-    }  # fmt: skip
+    }
 
 
 class HWParameters(DinasParameters):
@@ -140,7 +149,7 @@ class HWParameters(DinasParameters):
     queries: int = Field(200, ge=1, le=15_625, description="queries of one run")
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"epochs": 1, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5, "most_draws": 1},
+        "smoke": {**_SMOKE, "most_draws": 1},
         "laptop": {
             "most_draws": 1, "guidance_scale": 2.0, "epochs": 100, "trainings": 1, "wanted_share": 0.9,
             "reverse_steps": 50, "denoiser": "whole-graph",
@@ -161,7 +170,7 @@ class JointParameters(DinasParameters):
     queries: int = Field(200, ge=1, le=15_625, description="queries of one run and setting")
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {"epochs": 1, "batch_size": 8192, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5},
+        "smoke": {**_SMOKE, "batch_size": 8192},
         "laptop": {
             "epochs": 12, "trainings": 1, "guidance_scale": 2.0, "wanted_share": 0.9, "time_input": True,
             "reverse_steps": 50, "denoiser": "whole-graph",
@@ -171,6 +180,9 @@ class JointParameters(DinasParameters):
             "denoiser": "whole-graph",
         },
     }  # fmt: skip
+
+
+_SURROGATE_SMOKE = {**_SMOKE, "epochs": 2, "most_draws": 2, "generations": 20, "percentile": 95.0}
 
 
 class SurrogateParameters(DinasParameters):
@@ -200,13 +212,13 @@ class NB301Parameters(SurrogateParameters):
     trainings: int = Field(1, ge=1, le=100, description="separate trainings")
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {
-            "cells": 500, "epochs": 2, "runs": 2, "queries": 25, "reverse_steps": 5, "most_draws": 2, "generations": 20,
-            "percentile": 95.0,
-        },
+        "smoke": {**_SURROGATE_SMOKE, "cells": 500, "queries": 25},
         "laptop": {"epochs": 40, "wanted_share": 0.5},
         "full": {**GPU_RECIPE, "cells": 100_000, "trainings": 3, "wanted_share": 0.5},
-    }  # fmt: skip
+    }
+
+
+_NLP_RECIPE = {"epochs": 200, "batch_size": 64, "wanted_share": 0.5, "most_draws": 1, "denoiser": "whole-graph"}
 
 
 class NLPParameters(SurrogateParameters):
@@ -216,18 +228,10 @@ class NLPParameters(SurrogateParameters):
     epochs: int = Field(100, ge=1, le=10_000, description="passes over the labelled cells")
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "smoke": {
-            "epochs": 2, "trainings": 1, "runs": 2, "queries": 24, "reverse_steps": 5, "most_draws": 2,
-            "generations": 20, "percentile": 95.0,
-        },
-        "laptop": {
-            "epochs": 200, "batch_size": 64, "wanted_share": 0.5, "most_draws": 1, "denoiser": "whole-graph",
-        },
-        "full": {
-            **GPU_RECIPE, "epochs": 200, "batch_size": 64, "wanted_share": 0.5, "most_draws": 1,
-            "denoiser": "whole-graph",
-        },
-    }  # fmt: skip
+        "smoke": _SURROGATE_SMOKE,
+        "laptop": _NLP_RECIPE,
+        "full": {**GPU_RECIPE, **_NLP_RECIPE},
+    }
 
 
 class ExactParameters(Parameters):
@@ -248,17 +252,8 @@ class ExactParameters(Parameters):
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"samples": 200, "steps": [2, 10]},
-        "laptop": {},
         "full": {"samples": 20_000},
     }
-
-
-class StepParameters(Parameters):
-    """Parameters of `nasrepro run step_cost`."""
-
-    seed: int = Field(0, ge=0, description="master seed")
-
-    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {"smoke": {}, "laptop": {}, "full": {}}
 
 
 class BaselineParameters(Parameters):
@@ -275,7 +270,6 @@ class BaselineParameters(Parameters):
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {"runs": 2, "queries": 24},
-        "laptop": {},
         "full": {"runs": 50},
     }
 
@@ -313,38 +307,13 @@ class NetworkTrainingParameters(Parameters):
 
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "smoke": {
-            "data": "generated",
-            "cells": "darts-v2",
-            "random_cells": 1,
-            "darts_v2": 1,
-            "side": 8,
-            "training_images": 160,
-            "test_images": 100,
-            "channels": 4,
-            "n_cells": 3,
-            "epochs": 2,
-            "batch_size": 32,
+            "data": "generated", "cells": "darts-v2", "random_cells": 1, "darts_v2": 1, "side": 8,
+            "training_images": 160, "test_images": 100, "channels": 4, "n_cells": 3, "epochs": 2, "batch_size": 32,
         },
-        "laptop": {},
         "full": {
-            "data": "imagenet",
-            "cells": "record:nb301",
-            "chosen_cells": 1,
-            "random_cells": 0,
-            "darts_v2": 0,
-            "side": 224,
-            "training_images": 0,
-            "test_images": 0,
-            "channels": 48,
-            "n_cells": 14,
-            "epochs": 250,
-            "batch_size": 1024,
-            "learning_rate": 0.5,
-            "warmup_epochs": 5,
-            "weight_decay": 0.00003,
-            "label_smoothing": 0.1,
-            "auxiliary_weight": 0.4,
-            "precision": "bfloat16",
-            "processes": 8,
+            "data": "imagenet", "cells": "record:nb301", "chosen_cells": 1, "random_cells": 0, "darts_v2": 0,
+            "side": 224, "training_images": 0, "test_images": 0, "channels": 48, "n_cells": 14, "epochs": 250,
+            "batch_size": 1024, "learning_rate": 0.5, "warmup_epochs": 5, "weight_decay": 0.00003,
+            "label_smoothing": 0.1, "auxiliary_weight": 0.4, "precision": "bfloat16", "processes": 8,
         },
-    }
+    }  # fmt: skip

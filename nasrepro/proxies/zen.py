@@ -22,15 +22,13 @@ def zen(
     *,
     resolution: int = 32,
     batch_size: int = 16,
-    repeats: int = 1,
 ) -> float:
     """Return the Zen-score of a network, which is left as it is; its weights do not matter.
 
     The network gets standard normal weights, and sees `batch_size` images x of standard normal noise, and then
     x + 0.01 z with new noise z. The score is the logarithm of the mean over images of the L1 distance between the two
     last feature maps, plus, for each batch normalisation, the logarithm of its standard deviation (root of the running
-    variance, averaged over channels), which undoes the normalisation. It is averaged over `repeats` draws of weights
-    and images.
+    variance, averaged over channels), which undoes the normalisation.
 
     As in the authors' code, and in the scores of NAS-Bench-Suite-Zero, a running variance starts at 1 and moves by
     a tenth towards the variance of each of the two batches.
@@ -41,15 +39,11 @@ def zen(
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.momentum = MOMENTUM
-    scores = []
-    for _ in range(repeats):
-        initialise(network, generator, gaussian=True)
-        images, change = torch.randn(2, batch_size, 3, resolution, resolution, generator=generator)
-        distance = network.features(images) - network.features(images + PERTURBATION * change)
-        deviation = float(distance.abs().sum((1, 2, 3)).mean())
-        scale = sum(_log_deviation(norm) for norm in norms)
-        scores.append((math.log(deviation) if deviation > 0 else -math.inf) + scale)
-    return sum(scores) / repeats
+    initialise(network, generator, gaussian=True)
+    images, change = torch.randn(2, batch_size, 3, resolution, resolution, generator=generator)
+    distance = network.features(images) - network.features(images + PERTURBATION * change)
+    deviation = float(distance.abs().sum((1, 2, 3)).mean())
+    return (math.log(deviation) if deviation > 0 else -math.inf) + sum(map(_log_deviation, norms))
 
 
 def _log_deviation(norm: nn.BatchNorm2d) -> float:

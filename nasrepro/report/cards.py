@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import html
 import math
-import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nasrepro.errors import ParameterError, did_you_mean
 from nasrepro.files import paths
 from nasrepro.files.storage import read_yaml
-from nasrepro.report.drawing import Figure, render
+from nasrepro.report.drawing import Canvas, Figure, render
 from nasrepro.report.rendering import Table, number, tabulate, text
 from nasrepro.runs import records
 from nasrepro.runs.plan import Shown, planned
 from nasrepro.spaces.nb201 import N_FUNCTIONS
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
 
 _LISTS = {"defects": "Known defects", "cannot_answer": "What it cannot answer"}
 _TRAINED = ("valid", "test", "surrogate")
@@ -53,8 +49,8 @@ def texts(benchmark: str, runs: Shown) -> dict[str, str]:
 
 
 _QUESTIONS = (
-    text("Question", lambda q: q["column"]),
-    text("Unit", lambda q: q["unit"]),
+    text("Question", "column"),
+    text("Unit", "unit"),
     text("Better", lambda q: "higher" if q["higher_is_better"] else "lower"),
     number(
         "Labelled", lambda q: f"{q['labelled']:,}" + ("" if math.isnan(q["share"]) else f" ({100 * q['share']:.3g} %)")
@@ -93,17 +89,20 @@ def _number(value: float) -> str:
     return f"{value:.3f}" if 0.1 <= abs(value) < 1e4 or value == 0 else f"{value:.3g}"
 
 
-def _published_by(file: Mapping[str, Any]) -> str:
-    return str(file.get("package") or "/".join(file["url"].split("/")[2:5]))
+def _published_by(file: Mapping[str, Any], *parts: int) -> str:
+    return str(file.get("package") or "/".join(file["url"].split("/")[slice(*parts)]))
 
 
+_LICENCE, _SIZE = text("Licence", "licence"), number("Size", lambda f: f"{f['bytes'] / 1e6:.1f} MB")
+_NAME, _WHAT = text("File", lambda f: f"`{f['name']}`"), text("What", "what")
 _FILES = (
-    text("File", lambda f: f"`{f['name']}`"),
-    text("What", lambda f: f["what"]),
-    text("Published by", _published_by),
-    text("Licence", lambda f: f["licence"]),
-    number("Size", lambda f: f"{f['bytes'] / 1e6:.1f} MB"),
+    *(_NAME, _WHAT, text("Published by", lambda f: _published_by(f, 2, 5)), _LICENCE, _SIZE),
     text("SHA-256", lambda f: f"`{f['checksum'][:12]}`"),
+)
+_REGISTRY = (
+    *(_NAME, _WHAT, text("Source", lambda f: f"[{_published_by(f, 3, 5)}]({f['url']})"), _LICENCE),
+    text("Size", lambda f: f"{f['bytes'] / 1e6:.1f} MB"),
+    text("Checksum", lambda f: f"`{f['sha256'][:12]}`"),
 )
 
 
@@ -123,24 +122,9 @@ def files_table(benchmark: str, runs: Shown) -> Table | None:
 def registry_table() -> Table:
     """Return every file behind the study: what it is, its source, licence, size and checksum, and whom to cite."""
     registry = read_yaml(paths.data_dir() / "registry.yml")
-    columns = (
-        *_FILES[:2],
-        text("Source", lambda f: f"[{f.get('package') or '/'.join(f['url'].split('/')[3:5])}]({f['url']})"),
-        text("Licence", lambda f: f["licence"]),
-        text("Size", lambda f: f"{f['bytes'] / 1e6:.1f} MB"),
-        text("Checksum", lambda f: f"`{f['sha256'][:12]}`"),
-    )
     caption = "The files behind this study, with the beginning of the checksum against which each is checked."
     cited = [f"Please cite with them: {text}" for text in registry["citations"].values()]
-    return _Linked(**vars(tabulate(columns, registry["files"], caption, cited, kind="", name="data-files")))
-
-
-class _Linked(Table):
-    """A table in which `[text](address)` is a link."""
-
-    def to_html(self, name: str | None = None) -> str:
-        """Return the table as HTML."""
-        return re.sub(r"\[([^]]+)\]\((https?://[^)]+)\)", r'<a href="\2">\1</a>', super().to_html(name))
+    return tabulate(_REGISTRY, registry["files"], caption, cited, kind="", name="data-files")
 
 
 _FACTS = (

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pandas as pd
 
@@ -21,8 +20,18 @@ from nasrepro.spaces.nb201 import CELL_EDGES, NB201, OPERATIONS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
+else:  # loaded only when something is drawn
+    Axes = Canvas = Any
 
 INK, QUIET, PAPER = "#1f2933", "#5b6673", "#ffffff"
+Look = tuple[str, str, str, str]  # of a line: label, colour, name of its dashes, marker
+_DASHES: dict[str, Any] = {  # as seaborn takes them
+    "solid": "",
+    "dashed": (5, 2),
+    "dotted": (1, 1.4),
+    "dashdot": (7, 2, 1.5, 2),
+    "dashdotdot": (3, 1.5, 1, 1.5, 1, 1.5),
+}
 _STYLE: Any = {
     "font.family": "DejaVu Sans",  # shipped with Matplotlib
     "font.size": 11,
@@ -105,29 +114,63 @@ def render(
     return Figure(stream.getvalue(), pixels.getvalue(), alt, pd.DataFrame() if data is None else data)
 
 
+def draw_lines(
+    axes: Axes,
+    data: pd.DataFrame,
+    x: str,
+    y: str,
+    by: str,
+    looks: Mapping[str, Look],
+    band: tuple[str, str] | None = None,
+    **options: Any,
+) -> None:
+    """Draw a line of each part of a table, by seaborn; its labels are those of the axes, for a legend.
+
+    Args:
+        axes: where.
+        data: one row per point.
+        x: column of the horizontal axis.
+        y: column of the vertical axis.
+        by: column that says of which line a point is; points of no line in `looks` are left out.
+        looks: of each line, in the order of the legend.
+        band: columns of the lower and upper end of a band.
+        **options: of `seaborn.lineplot`.
+    """
+    import seaborn
+
+    data = data[data[by].isin(looks)]
+    known = {look[0]: look for name, look in looks.items() if (data[by] == name).any()}
+    names = {"hue_order": [*known], "style_order": [*known], "palette": {n: look[1] for n, look in known.items()}}
+    names |= {"dashes": {n: _DASHES[look[2]] for n, look in known.items()}}
+    names |= {"markers": {n: look[3] for n, look in known.items()}, "hue": "line", "style": "line"}
+    told = data.assign(line=data[by].map({name: look[0] for name, look in looks.items()}))
+    for name, part in told.groupby("line") if band else ():
+        low, high = (part[end].astype(float).fillna(part[y]) for end in band)  # type: ignore[union-attr]
+        axes.fill_between(part[x], low, high, color=known[str(name)][1], alpha=0.14, linewidth=0)
+    seaborn.lineplot(told, x=x, y=y, ax=axes, **{"estimator": None, "errorbar": None} | names | options)
+    if legend := axes.get_legend():
+        legend.remove()
+
+
 # ---- the NAS-Bench-201 cell ----
 
-SHORT_NAMES = {
-    "none": "none",
-    "skip_connect": "skip",
-    "nor_conv_1x1": "1×1",
-    "nor_conv_3x3": "3×3",
-    "avg_pool_3x3": "pool",
-}
-_LONG_NAMES = {
-    "none": "no connection",
-    "skip_connect": "skip connection",
-    "nor_conv_1x1": "1×1 convolution",
-    "nor_conv_3x3": "3×3 convolution",
-    "avg_pool_3x3": "3×3 average pooling",
-}
-# Colour, dash pattern and width of an operation: told apart without colour by pattern, width and the label on the edge.
-_EDGE_STYLES: dict[str, tuple[str, Any, float]] = {
-    "nor_conv_3x3": ("#0b4f8a", "solid", 3.4),
-    "nor_conv_1x1": ("#2a7fc1", "solid", 1.6),
-    "avg_pool_3x3": ("#b3540f", (0, (5, 2)), 2.2),
-    "skip_connect": ("#3b7d3a", (0, (1, 1.6)), 2.2),
-    "none": ("#9aa3ad", (0, (1, 4)), 1.1),
+
+class _Edge(NamedTuple):
+    """How an operation is named and drawn: told apart without colour by pattern, width and the label on the edge."""
+
+    short: str
+    long: str
+    colour: str
+    dashes: Any
+    width: float
+
+
+_EDGES = {
+    "nor_conv_3x3": _Edge("3×3", "3×3 convolution", "#0b4f8a", "solid", 3.4),
+    "nor_conv_1x1": _Edge("1×1", "1×1 convolution", "#2a7fc1", "solid", 1.6),
+    "avg_pool_3x3": _Edge("pool", "3×3 average pooling", "#b3540f", (0, (5, 2)), 2.2),
+    "skip_connect": _Edge("skip", "skip connection", "#3b7d3a", (0, (1, 1.6)), 2.2),
+    "none": _Edge("none", "no connection", "#9aa3ad", (0, (1, 4)), 1.1),
 }
 _NODES = ((0.0, 0.0), (1.15, 0.72), (2.3, -0.72), (3.45, 0.0))
 # Bend of each edge of CELL_EDGES (0->1, 0->2, 1->2, 0->3, 1->3, 2->3), chosen so that no two edges or labels meet.
@@ -139,10 +182,10 @@ def describe_cell(arch: str) -> str:
     """Return the cell of a native string in words, for those who do not see it; raise `InvalidArchitecture`."""
     operations = [OPERATIONS[op] for op in NB201.from_string(arch)]
     parts = []
-    for name in _EDGE_STYLES:
+    for name, style in _EDGES.items():
         edges = [f"{a} to {b}" for (a, b), op in zip(CELL_EDGES, operations, strict=True) if op == name]
         if edges:
-            parts.append(f"{_LONG_NAMES[name]} on {_listed(edges)}")
+            parts.append(f"{style.long} on {_listed(edges)}")
     return "; ".join(parts)
 
 
@@ -152,27 +195,15 @@ def draw_cell(axes: Axes, arch: str) -> None:
 
     operations = [OPERATIONS[op] for op in NB201.from_string(arch)]
     for (a, b), bend, at, op in zip(CELL_EDGES, _BENDS, _LABEL_AT, operations, strict=True):
-        colour, dashes, width = _EDGE_STYLES[op]
+        short, _, colour, dashes, width = _EDGES[op]
         start, end = _NODES[a], _NODES[b]
-        axes.add_patch(
-            FancyArrowPatch(
-                start,
-                end,
-                connectionstyle=f"arc3,rad={bend}",
-                arrowstyle="-|>,head_length=5,head_width=2.6" if op != "none" else "-",
-                linestyle=dashes,
-                linewidth=width,
-                color=colour,
-                shrinkA=12,
-                shrinkB=12,
-                zorder=2,
-            )
-        )
-        x, y = _on_arc(start, end, bend, at)
-        text_colour = QUIET if op == "none" else colour
+        head = "-|>,head_length=5,head_width=2.6" if op != "none" else "-"
+        line: dict[str, Any] = {"arrowstyle": head, "connectionstyle": f"arc3,rad={bend}", "shrinkA": 12, "shrinkB": 12}
+        line |= {"linestyle": dashes, "linewidth": width, "color": colour, "zorder": 2}
+        axes.add_patch(FancyArrowPatch(start, end, **line))
         box = {"boxstyle": "round,pad=0.12", "facecolor": PAPER, "edgecolor": "none"}
-        name = axes.text(x, y, SHORT_NAMES[op], ha="center", va="center", color=text_colour, bbox=box, zorder=3)
-        name.set_fontsize(10)
+        name: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 10, "bbox": box, "zorder": 3}
+        axes.text(*_on_arc(start, end, bend, at), short, color=QUIET if op == "none" else colour, **name)
     for number, (x, y) in enumerate(_NODES):
         axes.add_patch(Circle((x, y), 0.19, facecolor=PAPER, edgecolor=INK, linewidth=1.4, zorder=4))
         axes.text(x, y, str(number), ha="center", va="center", fontsize=11, zorder=5)
@@ -193,18 +224,11 @@ def operation_legend(canvas: Canvas) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=colour, linestyle=dashes, linewidth=width, label=f"{SHORT_NAMES[op]}: {_LONG_NAMES[op]}")
-        for op, (colour, dashes, width) in _EDGE_STYLES.items()
+        Line2D([], [], color=e.colour, linestyle=e.dashes, linewidth=e.width, label=f"{e.short}: {e.long}")
+        for e in _EDGES.values()
     ]
-    canvas.legend(
-        handles=handles,
-        title="node 0: input, node 3: output",
-        title_fontsize=10,
-        loc="outside lower center",
-        ncols=3,
-        frameon=False,
-        handlelength=3.2,
-    )
+    look: dict[str, Any] = {"loc": "outside lower center", "ncols": 3, "frameon": False, "handlelength": 3.2}
+    canvas.legend(handles=handles, title="node 0: input, node 3: output", title_fontsize=10, **look)
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -243,14 +267,9 @@ class _Chart:
         from matplotlib.patches import FancyBboxPatch
 
         (width, height), dashes = size, (0, (4, 2)) if dashed else "solid"
-        look: dict[str, Any] = {
-            "boxstyle": "round,pad=0,rounding_size=0.1",
-            "edgecolor": INK,
-            "linewidth": 1.2,
-            "linestyle": dashes,
-        }
+        look: dict[str, Any] = {"boxstyle": "round,pad=0,rounding_size=0.1", "edgecolor": INK, "linewidth": 1.2}
         corner, fill = (x - width / 2, y - height / 2), "#ffffff" if dashed else "#e9edf2"
-        self.axes.add_patch(FancyBboxPatch(corner, width, height, facecolor=fill, **look))
+        self.axes.add_patch(FancyBboxPatch(corner, width, height, facecolor=fill, linestyle=dashes, **look))
         self.text(x, y, text)
 
     def text(self, x: float, y: float, text: str, **options: Any) -> None:
@@ -260,10 +279,14 @@ class _Chart:
 
     def arrow(self, *points: tuple[float, float]) -> None:
         """Draw a line through points that ends in an arrow head."""
-        for (x0, y0), (x1, y1) in pairwise(points[:-1]):
-            self.axes.plot([x0, x1], [y0, y1], color=INK, linewidth=1.3, solid_capstyle="round")
+        self.axes.plot(*zip(*points[:-1], strict=True), color=INK, linewidth=1.3, solid_capstyle="round")
         head = {"arrowstyle": "-|>", "color": INK, "lw": 1.3, "shrinkA": 0, "shrinkB": 0}
         self.axes.annotate("", points[-1], points[-2], arrowprops=head)
+
+    def arrows(self, y: float, *ends: tuple[float, float]) -> None:
+        """Draw level arrows, each from one place to another."""
+        for start, end in ends:
+            self.arrow((start, y), (end, y))
 
     def graph(self, x: float, y: float, fills: Sequence[str], edges: Sequence[tuple[int, int]], label: str) -> None:
         """Draw a small graph centred at a point, with a label below."""
@@ -300,18 +323,13 @@ def _draw_training(chart: _Chart) -> None:
     chart.box(6.05, y, "join embeddings,\nadd positions")
     chart.box(7.95, y, "graph transformer\n$\\phi_\\theta$", (1.6, 0.78))
     chart.box(9.9, y, "cross-entropy of\noperations + λ edges\n(Eq. 2)", (1.9, 1.0))
-    chart.arrow((1.55, y), (1.8, y))
+    chart.arrows(y, (1.55, 1.8), (3.3, 3.6), (5.0, 5.3), (6.8, 7.15), (8.75, 8.95))
     chart.arrow((2.55, 6.25), (2.55, y + 0.39))
-    chart.arrow((3.3, y), (3.6, y))
-    chart.arrow((5.0, y), (5.3, y))
-    chart.arrow((6.8, y), (7.15, y))
-    chart.arrow((8.75, y), (8.95, y))
     chart.box(2.55, 4.2, "classes $c_1 … c_k$\nof its metrics", dashed=True)
     chart.box(4.3, 4.2, "∅ instead, with\nprobability ε", dashed=True)
     chart.box(6.05, 4.2, "one embedding\nper condition", dashed=True)
     chart.arrow((0.85, 4.7), (0.85, 4.2), (1.8, 4.2))
-    chart.arrow((3.3, 4.2), (3.55, 4.2))
-    chart.arrow((5.05, 4.2), (5.3, 4.2))
+    chart.arrows(4.2, (3.3, 3.55), (5.05, 5.3))
     chart.arrow((6.05, 4.59), (6.05, y - 0.39))
     chart.arrow((0.85, 5.95), (0.85, 6.98), (9.9, 6.98), (9.9, y + 0.5))
     chart.text(7.0, 6.76, "$G^0$ is the target")
@@ -330,13 +348,10 @@ def _draw_sampling(chart: _Chart) -> None:
     chart.box(7.15, y, "posterior,\njump from $t$ to $s < t$\n(Eq. 3, 4)", (1.75, 0.95))
     chart.graph(8.98, y, _MIXED_FILLS, _MIXED_EDGES, "cell $G^s$")
     chart.box(10.3, y, "decode,\nquery", (0.95, 0.78))
-    chart.arrow((1.55, y), (1.8, y), (1.8, 2.45), (2.12, 2.45))
-    chart.arrow((1.55, y), (1.8, y), (1.8, 1.05), (2.12, 1.05))
-    chart.arrow((3.88, 2.45), (4.25, 2.45), (4.25, y + 0.15), (4.55, y + 0.15))
-    chart.arrow((3.88, 1.05), (4.25, 1.05), (4.25, y - 0.15), (4.55, y - 0.15))
-    chart.arrow((6.05, y), (6.27, y))
-    chart.arrow((8.03, y), (8.3, y))
-    chart.arrow((9.65, y), (9.82, y))
+    for side in (0.7, -0.7):
+        chart.arrow((1.55, y), (1.8, y), (1.8, y + side), (2.12, y + side))
+        chart.arrow((3.88, y + side), (4.25, y + side), (4.25, y + side * 0.15 / 0.7), (4.55, y + side * 0.15 / 0.7))
+    chart.arrows(y, (6.05, 6.27), (8.03, 8.3), (9.65, 9.82))
     chart.text(9.74, y + 0.55, "$s = 0$")
     chart.arrow((8.98, 0.85), (8.98, 0.32), (0.85, 0.32), (0.85, 0.7))
     chart.text(5.3, 0.5, "$s > 0$: repeat with $t = s$")

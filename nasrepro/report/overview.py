@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nasrepro.errors import CorruptData
 from nasrepro.files import paths
 from nasrepro.report import search_figures
-from nasrepro.report.commands import run_command
 from nasrepro.report.dinas import table_1_2
 from nasrepro.report.drawing import Figure
 from nasrepro.report.rendering import DATASET_NAMES, Table, duration, number, runs_note, tabulate, text, with_interval
+from nasrepro.report.rows import row_of
+from nasrepro.report.sources import run_command
 from nasrepro.runs import records
-from nasrepro.runs.claims import as_measured, by_claim, metric_row, stands, verdict_of
+from nasrepro.runs.claims import as_measured, by_claim, stands, verdict_of
 from nasrepro.runs.evidence import VERDICTS, Claim, Evidence, Measured
 from nasrepro.runs.plan import PLACE, Shown, nearest, parts_of
 from nasrepro.runs.records import Record, Run
@@ -24,48 +25,31 @@ _DETAILED = 12  # runs of yours that get a section of their own; the overview li
 _SIGNS = {"above": "> ", "below": "< ", "at_most": "≤ ", "about": "about "}
 
 
-@dataclass(frozen=True)
-class _Answered:
-    """A claim with its answers, and the verdict on the runs as printed."""
+def _printed(claim: Claim) -> str:
+    tolerance = f"\n± {claim.tolerance:g}" if claim.tolerance else ""
+    return f"{_SIGNS.get(str(claim.bound), '')}{claim.printed:.{claim.digits}f} {claim.unit}{tolerance}"
 
-    answers: Sequence[Evidence]
 
-    @property
-    def claim(self) -> Claim:
-        return self.answers[0].claim
+def _controls(answers: Sequence[Evidence]) -> str:
+    told: dict[str, dict[str, None]] = {}  # the number -> which answers it is held against
+    for e in answers:
+        if e.control is not None:
+            told.setdefault(f"{e.control[0]}: {_number(e.control[1], e.claim)}", {})[e.method] = None
+    return "\n".join(f"{n} ({', '.join(of)})" if len(told) > 1 else n for n, of in told.items())
 
-    @property
-    def verdict(self) -> str | None:
-        return verdict_of(self.answers)
 
-    @property
-    def printed(self) -> str:
-        c = self.claim
-        tolerance = f"\n± {c.tolerance:g}" if c.tolerance else ""
-        return f"{_SIGNS.get(str(c.bound), '')}{c.printed:.{c.digits}f} {c.unit}{tolerance}"
-
-    @property
-    def controls(self) -> str:
-        told: dict[str, dict[str, None]] = {}  # the number -> which answers it is held against
-        for e in (e for e in self.answers if e.control is not None):
-            told.setdefault(f"{e.control[0]}: {_number(e.control[1], e.claim)}", {})[e.method] = None  # type: ignore[index]
-        return "\n".join(f"{n} ({', '.join(of)})" if len(told) > 1 else n for n, of in told.items())
-
-    def by(self, method: str) -> list[Evidence]:
-        """Return the answers as printed, or ours."""
-        return [e for e in self.answers if e.method == method]
+def _told(answers: Sequence[Evidence], method: str, tell: Callable[[Evidence], str], otherwise: str) -> str:
+    """Return what is told of the answers as printed, or of ours, each once."""
+    return "\n".join(dict.fromkeys(tell(e) for e in answers if e.method == method)) or otherwise
 
 
 _CLAIMS = (
-    text("Where", lambda a: f"{a.claim.paper}, {a.claim.location}\n`{a.claim.id}`"),
-    number("Printed", lambda a: a.printed),
-    text("Verdict", lambda a: a.verdict or "compared"),
-    text(
-        "As printed, run by us",
-        lambda a: "\n".join(dict.fromkeys(map(_found, a.by("as printed")))) or "another method's number",
-    ),
-    text("Control", lambda a: a.controls or "none"),
-    text("Ours: where it stands", lambda a: "\n".join(map(_stands, a.by("ours"))) or "none"),
+    text("Where", lambda a: f"{a[0].claim.paper}, {a[0].claim.location}\n`{a[0].claim.id}`"),
+    number("Printed", lambda a: _printed(a[0].claim)),
+    text("Verdict", lambda a: verdict_of(a) or "compared"),
+    text("As printed, run by us", lambda a: _told(a, "as printed", _found, "another method's number")),
+    text("Control", lambda a: _controls(a) or "none"),
+    text("Ours: where it stands", lambda a: _told(a, "ours", _stands, "none")),
 )
 
 
@@ -73,14 +57,14 @@ def claims_table(
     evidence: Sequence[Evidence], title: str = "The statements of the papers and what our runs say to them"
 ) -> Table:
     """Return a row per claim: printed, as printed by us with the verdict, ours, and the control of both."""
-    items = [_Answered(answers) for answers in by_claim(evidence).values()]
-    said = [item.verdict for item in items]
+    items = list(by_claim(evidence).values())
+    said = [verdict_of(answers) for answers in items]
     tally = ", ".join(f"{said.count(v)} {v}" for v in VERDICTS if v in said)
     caption = f"{title}. Verdicts, of runs as printed alone: {tally or 'none'}. Mean [95 % interval]."
     if rivals := said.count(None):
         caption += f" {rivals} numbers of other methods are compared and count in no sum."
     keys = dict.fromkeys(key for e in evidence if e.method == "as printed" for key in e.runs)
-    kind = lambda a: (a.verdict or "").replace(" ", "-").replace("(", "").replace(")", "")  # noqa: E731
+    kind = lambda a: (verdict_of(a) or "").replace(" ", "-").replace("(", "").replace(")", "")  # noqa: E731
     return tabulate(_CLAIMS, items, caption, (*_remarks(evidence), *runs_note(keys)), kind=kind, stacks=True)
 
 
@@ -110,10 +94,9 @@ def _found(e: Evidence) -> str:
 def _stands(e: Evidence) -> str:
     if e.found is None:
         return f"{e.reading}: {e.reason}"
-    against = f"{stands(e.found, as_measured(e.claim))} the printed value".replace("level the", "level with the")
-    if e.control is not None:
-        against += f", {stands(e.found, e.control[1])} the control".replace("level the", "level with the")
-    return f"{e.reading}: {_number(e.found, e.claim)}, {against}"
+    against = {"the printed value": as_measured(e.claim)} | ({"the control": e.control[1]} if e.control else {})
+    places = (f"{stands(e.found, other)} {name}" for name, other in against.items())
+    return f"{e.reading}: {_number(e.found, e.claim)}, {', '.join(places)}".replace("level the", "level with the")
 
 
 def _number(found: Measured, claim: Claim) -> str:
@@ -155,9 +138,9 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
 
 _RUNS = (
     text("Run", lambda r: f"`{r.key}`"),
-    text("Experiment", lambda r: r.experiment),
+    text("Experiment", "experiment"),
     text("Where", lambda r: _place(r) or "one place only"),
-    text("Profile", lambda r: r.profile),
+    text("Profile", "profile"),
     text("Finished", lambda r: r.created[:16].replace("T", " ")),
     number("DiNAS, best, %", lambda r: _best(r) or "no such row", 3),
     number("Time", lambda r: duration(r.cost.wall_s)),
@@ -178,7 +161,7 @@ def _place(record: Record) -> str:
 
 
 def _best(record: Record) -> object:
-    row = metric_row(record, "dinas", "paper") or {}
+    row = row_of(record, "dinas")
     return row.get("best_valid") or row.get("val")
 
 

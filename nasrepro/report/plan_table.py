@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import Any
 
-from nasrepro.report.rendering import Table, duration, number, tabulate, text
+from nasrepro.report.rendering import NOT_RUN, Table, duration, number, tabulate, text
 from nasrepro.runs.plan import PAPERS, Planned, Shown, find, load_plan, training_of
 
 _ALL = "all of it"
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A part of the book, or all of a paper, with the seconds that its runs took; a shared training counts once."""
-
-    paper: str
-    name: str
-    entries: tuple[Planned, ...]
-    with_record: int
-    wall_s: float
-    cpu_s: float
-
-    def time(self, seconds: float) -> str:
-        return duration(seconds) if self.with_record or self.name == _ALL else "not run"
-
-
 _COLUMNS = (
-    text("Paper", lambda part: PAPERS[part.paper]),
-    text("Shown in", lambda part: part.name),
-    text("Experiments", lambda part: ", ".join(dict.fromkeys(entry.experiment for entry in part.entries))),
-    number("Runs", lambda part: len(part.entries) or ""),
-    number("With a record", lambda part: part.with_record if part.entries else ""),
-    number("Wall time", lambda part: part.time(part.wall_s)),
-    number("CPU time", lambda part: part.time(part.cpu_s)),
+    text("Paper", lambda part: PAPERS[part["paper"]]),
+    text("Shown in", "name"),
+    text("Experiments", "experiments"),
+    number("Runs", "runs"),
+    number("With a record", "known"),
+    number("Wall time", lambda part: NOT_RUN if part["known"] == 0 else duration(part["wall_s"])),
+    number("CPU time", lambda part: NOT_RUN if part["known"] == 0 else duration(part["cpu_s"])),
 )
 
 
@@ -48,14 +31,15 @@ def plan_table(runs: Shown) -> Table:
     lacking = [record.key for _, record in runs if record.cost.lacks_seconds]
     notes = (f"Resumed, so that seconds of killed sittings may be missing: {', '.join(lacking)}.",) if lacking else ()
     parts = list(_parts(runs))
-    for paper in ("dinas", "delta", "both"):
-        own = [p for p in parts if p.paper == paper]
-        parts.append(_Part(paper, _ALL, (), 0, sum(p.wall_s for p in own), sum(p.cpu_s for p in own)))
-    kind = lambda part: "" if part.name == _ALL else "ours"  # noqa: E731
+    for paper in PAPERS:
+        sums = {time: sum(p[time] for p in parts if p["paper"] == paper) for time in ("wall_s", "cpu_s")}
+        parts.append({"paper": paper, "name": _ALL, "experiments": "", "runs": "", "known": "", **sums})
+    kind = lambda part: "" if part["name"] == _ALL else "ours"  # noqa: E731
     return tabulate(_COLUMNS, parts, caption, notes, kind=kind, name="plan")
 
 
-def _parts(runs: Shown) -> Iterator[_Part]:
+def _parts(runs: Shown) -> Iterator[dict[str, Any]]:
+    """Yield each part of the book with the seconds that its runs took; a shared training counts once."""
     groups: dict[tuple[str, str], list[Planned]] = {}
     for entry in load_plan():
         kind = ", as printed" if entry.recipe else ", trials" if entry.trial else ""
@@ -69,4 +53,6 @@ def _parts(runs: Shown) -> Iterator[_Part]:
             own = 1.0 if model not in seen else 1 - record.cost.stages.get("training", 0.0) / record.cost.wall_s
             seen.add(model)
             wall, cpu = wall + own * record.cost.wall_s, cpu + own * record.cost.cpu_s
-        yield _Part(paper, name, tuple(entries), len(found), wall, cpu)
+        experiments = ", ".join(dict.fromkeys(entry.experiment for entry in entries))
+        counts = {"runs": len(entries), "known": len(found)}
+        yield {"paper": paper, "name": name, "experiments": experiments, "wall_s": wall, "cpu_s": cpu, **counts}

@@ -1,4 +1,4 @@
-"""A neutral `Table` of text that renders to accessible HTML, to MyST and to the terminal, and numbers as text.
+"""A neutral `Table` of text that renders to accessible HTML and to the terminal, and numbers as text.
 
 A cell is never a bare dash: where there is no number, the cell says why.
 """
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table as RichTable
 
+NOT_RUN = "not run"
 _SENTENCE = ' class="nr-long"'
 DATASET_NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16-120": "ImageNet16-120"}
 
@@ -27,39 +27,54 @@ class Column:
     Attributes:
         name: its heading.
         numeric: whether its cells are numbers, aligned to the right.
-        value: of an item (`tabulate`): a number, a stored summary, a text, or None where there is none.
-        digits: after the point.
+        value: of an item (`tabulate`): a number, a stored summary, a text, or None where there is none. A dotted name
+            stands for a field (`look_up`).
+        digits: after the point, or a format.
         percent: show shares in per cent.
     """
 
     name: str
     numeric: bool = False
-    value: Callable[[Any], object] | None = None
-    digits: int = 0
+    value: Callable[[Any], object] | str = ""
+    digits: int | str = 0
     percent: bool = False
 
     def of(self, item: Any) -> str:
         """Return the cell of an item."""
-        assert self.value is not None
-        return shown(self.value(item), self.digits, 100.0 if self.percent else 1.0)
+        value = look_up(item, self.value) if isinstance(self.value, str) else self.value(item)
+        return shown(value, self.digits, 100.0 if self.percent else 1.0)
 
 
-def number(name: str, value: Callable[[Any], object], digits: int = 0, *, percent: bool = False) -> Column:
+def number(name: str, value: Callable[[Any], object] | str, digits: int | str = 0, *, percent: bool = False) -> Column:
     """Return a column of numbers."""
     return Column(name, numeric=True, value=value, digits=digits, percent=percent)
 
 
-def text(name: str, value: Callable[[Any], object]) -> Column:
+def text(name: str, value: Callable[[Any], object] | str) -> Column:
     """Return a column of texts."""
     return Column(name, value=value)
 
 
-def shown(value: object, digits: int = 0, scale: float = 1.0) -> str:
+def look_up(item: Any, name: str) -> Any:
+    """Return a field of an item by its dotted name (`record.parameters.epochs`), `not run` where it has none."""
+    for part in name.split("."):
+        if isinstance(item, Mapping):
+            if part not in item:
+                return NOT_RUN
+            item = item[part]
+        else:
+            item = getattr(item, part)
+    return item
+
+
+def shown(value: object, digits: int | str = 0, scale: float = 1.0) -> str:
     """Return a value as the text of a cell: of a stored summary, the mean with its interval."""
     if value is None:
         return "not measured"
     if isinstance(value, str):
         return value
+    if isinstance(digits, str):
+        return format(value, digits)
     if isinstance(value, Mapping):
         return with_interval({k: v if k == "n" or v is None else scale * v for k, v in value.items()}, digits)
     return f"{scale * cast('float', value):,.{digits}f}"
@@ -114,34 +129,21 @@ class Table:
         """Return the table with another name."""
         return replace(self, name=name)
 
-    def to_myst(self, name: str | None = None) -> str:
-        """Return the HTML wrapped for a MyST page."""
-        return f"```{{raw}} html\n{self.to_html(name)}```\n"
-
-    def to_rich(self) -> RichTable:
-        """Return the table for the terminal."""
+    def to_text(self, width: int = 160) -> str:
+        """Return the table as plain text of a given width, for the terminal."""
+        from rich.console import Console
         from rich.markup import escape
         from rich.table import Table as RichTable
 
-        table = RichTable(
-            caption="\n".join([escape(self.caption), *map(escape, self.notes)]),
-            caption_justify="left",
-            show_lines=False,
-        )
+        table = RichTable(caption="\n".join(map(escape, (self.caption, *self.notes))), caption_justify="left")
         for column in self.columns:
             table.add_column(column.name, justify="right" if column.numeric else "left", overflow="fold")
         for row in self.rows:
             table.add_row(*map(escape, row.cells))
-        return table
-
-    def to_text(self, width: int = 160) -> str:
-        """Return the table as plain text of a given width."""
-        from rich.console import Console
-
         console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False)
-        console.print(self.to_rich())
-        text: str = console.file.getvalue()  # type: ignore[attr-defined]
-        return text
+        with console.capture() as captured:
+            console.print(table)
+        return captured.get()
 
     def to_frame(self) -> pd.DataFrame:
         """Return the cells as a data frame of text."""
@@ -180,12 +182,12 @@ def _numeric(column: Column) -> str:
 
 
 def _inline(text: str) -> str:
-    """Escape a text for HTML, set what stands in backquotes as code, and let an identifier in it break after a dot."""
-    return re.sub(r"`([^`]+)`", _code, html.escape(text, quote=False)).replace("\n", "<br>")
-
-
-def _code(match: re.Match[str]) -> str:
-    return f"<code>{_breakable(match[1])}</code>"
+    """Escape a text for HTML, set what stands in backquotes as code, in which an identifier may break after a dot, and
+    `[text](address)` as a link."""
+    parts = re.split(r"`([^`]+)`", html.escape(text, quote=False))
+    parts[1::2] = [f"<code>{_breakable(code)}</code>" for code in parts[1::2]]
+    linked = re.sub(r"\[([^]]+)\]\((https?://[^)]+)\)", r'<a href="\2">\1</a>', "".join(parts))
+    return linked.replace("\n", "<br>")
 
 
 def _breakable(text: str) -> str:
@@ -205,15 +207,11 @@ def _html_cell(column: Column, text: str, stacks: bool) -> str:
     """Return a cell; an interval goes below its mean on a line of its own, and sentences get room."""
     label = f' data-label="{html.escape(column.name, quote=True)}"' if stacks else ""
     if column.name == "Verdict":
-        return f"<td{label}>{_chip(text)}</td>"
+        return f'<td{label}><span class="nr-chip {text.replace(" ", "-")}">{html.escape(text)}</span></td>'
     if column.numeric:
         content = re.sub(r"(\[.*\])$", r'<span class="nr-interval">\1</span>', _inline(text))
         return f'<td class="num"{label}>{content}</td>'
     return f"<td{_SENTENCE if len(text) > 50 else ''}{label}>{_inline(text)}</td>"
-
-
-def _chip(verdict: str) -> str:
-    return f'<span class="nr-chip {verdict.replace(" ", "-")}">{html.escape(verdict)}</span>'
 
 
 def runs_note(keys: Iterable[str]) -> tuple[str, ...]:

@@ -8,33 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nasrepro.report.drawing import QUIET, Figure, describe_cell, draw_cell, operation_legend, render
+from nasrepro.report.drawing import (
+    QUIET,
+    Axes,
+    Canvas,
+    Figure,
+    Look,
+    describe_cell,
+    draw_cell,
+    draw_lines,
+    operation_legend,
+    render,
+)
 from nasrepro.report.rendering import DATASET_NAMES
 from nasrepro.runs import records
 from nasrepro.runs.plan import Shown
 from nasrepro.runs.statistics import best_so_far as running_best
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
-
-_Line = tuple[str, str, Any, str]  # label, colour, line pattern, marker
-
 # the lines of each searcher and protocol, in the order of the legend
-_LINES: dict[tuple[str, str], _Line] = {
-    ("dinas", "paper"): ("DiNAS, every sample counts", "#0b3c6f", "solid", "o"),
-    ("dinas", "distinct"): ("DiNAS, distinct valid cells count", "#3d8bd4", (0, (5, 2)), "s"),
-    ("top_class", "paper"): ("Uniform draw from the labelled top class", "#2f6b2f", (0, (7, 2, 1.5, 2)), "^"),
-    ("evolution", "paper"): ("Regularised evolution", "#b3540f", (0, (1, 1.4)), "D"),
-    ("random", "paper"): ("Random search", "#6b7280", (0, (3, 1.5, 1, 1.5, 1, 1.5)), "v"),
+_LINES: dict[str, Look] = {
+    "dinas paper": ("DiNAS, every sample counts", "#0b3c6f", "solid", "o"),
+    "dinas distinct": ("DiNAS, distinct valid cells count", "#3d8bd4", "dashed", "s"),
+    "top_class paper": ("Uniform draw from the labelled top class", "#2f6b2f", "dashdot", "^"),
+    "evolution paper": ("Regularised evolution", "#b3540f", "dotted", "D"),
+    "random paper": ("Random search", "#6b7280", "dashdotdot", "v"),
 }
 _MARKED = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # queries at which a marker stands
-_LOOK = {"linewidth": 2, "markersize": 6, "markerfacecolor": "white", "markeredgewidth": 1.4, "clip_on": False}
 _LINEAR_BELOW = 0.01  # regret in points below which the axis is linear, so that zero can be shown
 _TICKS = (0, _LINEAR_BELOW, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)  # of regret, in points
 
@@ -53,14 +57,20 @@ def best_so_far(folder: Path) -> Figure:
     record = records.load(folder)
     trace = records.load_table(folder, record, "trace.parquet")
     budget, optimum = int(record.parameters["queries"]), float(record.metrics["optimum"]["valid"])
-    data = pd.concat([_curve(trace, searcher, protocol, budget) for searcher, protocol in _LINES], ignore_index=True)
+    asked = ((line, *line.split()) for line in _LINES)
+    parts = [_curve(trace, who, protocol, budget).assign(line=line) for line, who, protocol in asked]
+    data = pd.concat(parts, ignore_index=True)
     where, what = _place(record), "mean test" if record.parameters.get("label") == "test" else "validation"
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.add_subplot()
-        for line, part in _lines(data):
-            _draw_curve(axes, part, optimum, line)
-        _style_regret_axes(axes, float((optimum - data["lower"]).max()), budget)
+        regret = data.assign(**{end: optimum - data[end] for end in ("lower", "median", "upper")})
+        marked = [query - 1 for query in (*_MARKED, budget) if query <= budget]
+        look: dict[str, Any] = {"linewidth": 2, "markersize": 7, "markevery": marked, "zorder": 3}
+        draw_lines(axes, regret, "query", "median", "line", _LINES, ("lower", "upper"), **look)
+        for line in axes.get_lines():
+            line.set_clip_on(not len(line.get_xdata()))  # type: ignore[arg-type]  # the optimum lies on the axis itself
+        _style_regret_axes(axes, float(regret["lower"].max()), budget)
         axes.set_ylabel(f"Points below the optimum ({optimum:.3f} %)")
         axes.set_title(f"{where}: best {what} accuracy so far, median and quartiles", loc="left")
         canvas.legend(loc="outside lower center", ncols=2, frameon=False, handlelength=4)
@@ -69,21 +79,13 @@ def best_so_far(folder: Path) -> Figure:
         f"Line chart, {where}: points of {what} accuracy by which the best cell so far lies below the optimum of "
         f"{optimum:.3f} %, against 1 to {budget} queries; median over runs. {'. '.join(_in_words(data, optimum))}."
     )
-    return render(draw, (8.0, 5.2), alt, data)
+    return render(draw, (8.0, 5.2), alt, data.drop(columns="line"))
 
 
 def _place(record: records.Record) -> str:
     """Return where a run took place: its data set, or its benchmark where that has one data set alone."""
     name = str(record.parameters.get("dataset", ""))
     return DATASET_NAMES.get(name, name) or {"nb101": "NAS-Bench-101"}.get(record.experiment, record.experiment)
-
-
-def _lines(data: pd.DataFrame) -> Iterator[tuple[_Line, pd.DataFrame]]:
-    """Yield the look of each line of the figure with its part of the data."""
-    for key, line in _LINES.items():
-        part = data[(data["searcher"] == key[0]) & (data["protocol"] == key[1])]
-        if len(part):
-            yield line, part
 
 
 def _curve(trace: pd.DataFrame, searcher: str, protocol: str, budget: int) -> pd.DataFrame:
@@ -104,39 +106,31 @@ def _curve(trace: pd.DataFrame, searcher: str, protocol: str, budget: int) -> pd
     return found.assign(runs=len(curves), median=median, lower=lower, upper=upper)
 
 
-def _draw_curve(axes: Axes, part: pd.DataFrame, optimum: float, line: _Line) -> None:
-    label, colour, dashes, marker = line
-    query = part["query"].to_numpy()
-    marked = np.flatnonzero(np.isin(query, (*_MARKED, query[-1]))).tolist()
-    axes.fill_between(query, optimum - part["upper"], optimum - part["lower"], color=colour, alpha=0.13, linewidth=0)
-    look: dict[str, Any] = {"color": colour, "linestyle": dashes, "marker": marker, "markevery": marked, **_LOOK}
-    axes.plot(query, optimum - part["median"], label=label, zorder=3, **look)
-
-
 def _style_regret_axes(axes: Axes, highest: float, budget: int) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-
+    queries = [q for q in _MARKED if q <= budget * 0.8] + [budget]
     axes.set_xscale("log")
     axes.set_yscale("symlog", linthresh=_LINEAR_BELOW, linscale=0.5)
-    for axis, ticks in ((axes.xaxis, [q for q in _MARKED if q <= budget * 0.8] + [budget]), (axes.yaxis, _TICKS)):
-        axis.set_major_locator(FixedLocator(ticks))
-        axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set(xlim=(0.93, budget * 1.02), ylim=(0, max(highest * 1.15, 2 * _LINEAR_BELOW)), xlabel="Queries")
+    axes.set_xticks(queries, [f"{query:g}" for query in queries])
+    axes.set_yticks(_TICKS, [f"{points:g}" for points in _TICKS])
+    axes.minorticks_off()
+    axes.set(xlim=(0.93, budget * 1.04), ylim=(0, max(highest * 1.15, 2 * _LINEAR_BELOW)), xlabel="Queries")
     axes.grid(axis="y", color="#d5dae0", linewidth=0.7)
     axes.set_axisbelow(True)
 
 
 def _in_words(data: pd.DataFrame, optimum: float) -> Iterator[str]:
     """Yield where every searcher starts and ends, and when it first comes within 0.1 points."""
-    for (label, *_), part in _lines(data):
+    for line, part in data.groupby("line", sort=False):
         regret = optimum - part["median"].to_numpy()
         near = np.flatnonzero(regret <= 0.1)
         when = f"within 0.1 points from query {near[0] + 1}" if len(near) else "never within 0.1 points"
-        yield f"{label}: {regret[0]:.3g} at the first query, {regret[-1]:.3g} at the last, {when}"
+        yield f"{_LINES[str(line)][0]}: {regret[0]:.3g} at the first query, {regret[-1]:.3g} at the last, {when}"
 
 
-_LOSSES = {"node_loss": ("Operations", "#0b3c6f", "solid"), "edge_loss": ("Edges", "#b3540f", (0, (5, 2)))}
+_LOSSES: dict[str, Look] = {
+    "node_loss": ("Operations", "#0b3c6f", "solid", ""),
+    "edge_loss": ("Edges", "#b3540f", "dashed", ""),
+}
 
 
 def loss_curve(folder: Path) -> Figure:
@@ -147,32 +141,29 @@ def loss_curve(folder: Path) -> Figure:
     """
     record = records.load(folder)
     data = records.load_table(folder, record, "loss.parquet").sort_values(["training", "step"], ignore_index=True)
-    smooth = {name: _smoothed(data, name) for name in _LOSSES}
-    ends = {name: wide.mean(axis=1).iloc[[0, -1]].tolist() for name, wide in smooth.items()}
     count = data["training"].nunique()
+    window = max(1, data["step"].nunique() // 40)
+    rolling = data.groupby("training")[[*_LOSSES]].rolling(window, center=True, min_periods=1).median()
+    smooth = data[["step", "training"]].join(rolling.droplevel(0).clip(lower=1e-6)).melt(["step", "training"])
+    means = smooth.groupby(["variable", "step"], sort=False)["value"].mean()
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.add_subplot()
-        for name, (label, colour, dashes) in _LOSSES.items():
-            look: dict[str, Any] = {"color": colour, "linestyle": dashes}
-            axes.plot(smooth[name].index, smooth[name], linewidth=1, alpha=0.35, **look)
-            axes.plot(smooth[name].index, smooth[name].mean(axis=1), linewidth=2.2, label=label, **look)
+        faint: dict[str, Any] = {"units": "training", "linewidth": 1, "alpha": 0.35, "legend": False}
+        draw_lines(axes, smooth, "step", "value", "variable", _LOSSES, **faint)
+        draw_lines(axes, means.reset_index(), "step", "value", "variable", _LOSSES, linewidth=2.2)
         axes.set(yscale="log", xlabel="Training step", ylabel="Cross-entropy (nats)")
         axes.set_xlim(left=0)
         axes.set_title(f"Training loss, {count} training{'s' * (count > 1)} and mean", loc="left")
         axes.grid(axis="y", color="#d5dae0", linewidth=0.7)
         axes.legend(frameon=False, handlelength=3.5)
 
-    said = (f"{_LOSSES[name][0]} start at {a:.3g} and end at {b:.3g} nats" for name, (a, b) in ends.items())
+    said = (
+        f"{label} start at {means[name].iloc[0]:.3g} and end at {means[name].iloc[-1]:.3g} nats"
+        for name, (label, *_) in _LOSSES.items()
+    )
     alt = f"Line chart of the cross-entropy of {count} trainings over {int(data['step'].max())} steps, smoothed: "
     return render(draw, (8.0, 4.2), f"{alt}{'; '.join(said)}.", data)
-
-
-def _smoothed(data: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return a table of one column, step x training, after a running median, never below a millionth."""
-    wide = data.pivot(index="step", columns="training", values=column)
-    window = max(1, len(wide) // 40)
-    return wide.rolling(window, center=True, min_periods=1).median().clip(lower=1e-6)
 
 
 def losses(runs: Shown) -> Figure | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -21,7 +20,7 @@ from pydantic import ValidationError
 
 from nasrepro.errors import CorruptData
 from nasrepro.files import paths
-from nasrepro.files.storage import READ_YAML, read_yaml
+from nasrepro.files.storage import read_yaml
 from nasrepro.runs import plan, records
 from nasrepro.runs.evidence import Answer, Claim, Evidence, Measured, Verdict
 from nasrepro.runs.records import Record, Run
@@ -39,7 +38,6 @@ _ROUNDING = 1e-6  # so that means of the same labels in another order are equal,
 def load_claims(path: Path | None = None) -> list[Claim]:
     """Return the claims that the patterns make, in their order; raise `CorruptData` when a pattern makes none."""
     path = path or paths.data_dir() / "claims.yml"
-    sys.audit(READ_YAML, str(path.absolute()))
     try:
         return list(_load(path, path.stat().st_mtime_ns))
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -133,7 +131,7 @@ def _digits(printed: str) -> int:
 def metric_row(record: Record, searcher: str, protocol: str) -> dict[str, Any] | None:
     """Return the row of `metrics["rows"]` of a searcher under a protocol, None when the record has none."""
     rows: list[dict[str, Any]] = record.metrics.get("rows", [])
-    return next((r for r in rows if r["searcher"] == searcher and r["protocol"] == protocol), None)
+    return next((r for r in rows if r.get("searcher") == searcher and r["protocol"] == protocol), None)
 
 
 def evaluate(runs: Sequence[Run], claims: Sequence[Claim] | None = None) -> list[Evidence]:

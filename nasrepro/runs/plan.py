@@ -7,7 +7,6 @@ exactly those of the plan's entry. A smoke run, a trial or a run with another se
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -17,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from nasrepro.errors import CorruptData, ParameterError, did_you_mean
 from nasrepro.files import paths
-from nasrepro.files.storage import READ_YAML, read_yaml
+from nasrepro.files.storage import read_yaml
 from nasrepro.parameters import resolved
 from nasrepro.parameters.base import ADDED, option
 from nasrepro.runs.records import Record, Run
@@ -94,7 +93,6 @@ def load_plan(paper: str | None = None, path: Path | None = None) -> list[Planne
 
 
 def _load(path: Path) -> tuple[Planned, ...]:
-    sys.audit(READ_YAML, str(path.absolute()))
     try:
         return _parsed(path, path.stat().st_mtime_ns)
     except (OSError, KeyError, TypeError, ValueError, ValidationError) as error:

@@ -19,6 +19,7 @@ from nasrepro.graphs import Graphs
 from nasrepro.runs import progress, provenance
 from nasrepro.runs.records import run_key
 from nasrepro.runs.run import RunContext
+from nasrepro.training import remove_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +92,8 @@ def trained(
     model.save(model_path)
     losses = [[s.loss, s.node_loss, s.edge_loss] for s in history]
     write_atomically(curve_path, json.dumps({"wall_s": watch.wall_s, "cpu_s": watch.cpu_s, "losses": losses}).encode())
-    for path in (checkpoint, checkpoint.with_name(checkpoint.name + ".previous"), clock):
-        path.unlink(missing_ok=True)
+    remove_checkpoint(checkpoint)
+    clock.unlink(missing_ok=True)
     context.spent("training", watch.wall_s, watch.cpu_s)
     log.info("%s: %d steps in %.0f s, loss %.3f", name, len(history), watch.wall_s, history[-1].loss)
     return model, _frame(history)

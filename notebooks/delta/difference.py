@@ -28,10 +28,11 @@ fresh: bool = None  # run anew although there is a record
 
 # %% tags=["hide-input"]
 from nasrepro.notebook import Page
-from nasrepro.report.delta import code_alone, difference
+from nasrepro.report import steps
+from nasrepro.report.delta import difference
 
-page = Page(globals(), "delta.table1")
-page.glue(difference.numbers(page.runs) | code_alone.numbers(page.runs))
+page = Page(globals(), "delta.table1", "delta.steps.difference")
+page.glue(difference.numbers(page.runs) | steps.numbers("delta.steps.difference", page.runs))
 
 # %% [markdown]
 # ## The encoding
@@ -162,10 +163,10 @@ difference.against_table("nb301", page.runs)
 #
 # What can be ranked with the difference code and nothing else? Four functions of it on NAS-Bench-201: the mean of what each code gained, or a weight for each of its places, learnt of accuracies or of their
 # ranks ({src}`nasrepro/experiments/delta/code_alone.py`). With all labels, test cells are among the training cells. The weights come from a ridge regression with penalty
-# {glue:text}`code_alone.penalty:g`. The largest of a column is the best that we found.
+# {glue:text}`code_alone.parameters.penalty:g`. The largest of a column is the best that we found.
 
 # %%
-code_alone.code_table(page.runs)
+difference.code_table(page.runs)
 
 # %% [markdown]
 # The mean of accuracies over *all* pairs of each code has the smallest squared error over one-edit pairs. That is no bound on $\tau$. It ranks pairs with
@@ -196,6 +197,19 @@ difference.ablation_table(page.runs)
 # With the Gaussian process, pairs one edit apart in stars give P = {glue:text}`doa_ablation.gp_stars.10pct.tau_pairs.mean:.3f`, as many random cells
 # {glue:text}`doa_ablation.gp_accuracy.10pct.tau_pairs.mean:.3f`: the stars are {glue:text}`doa_ablation.gp_stars.10pct.tau_pairs.against.gp_accuracy:above` them over pairs, and over architectures
 # {glue:text}`doa_ablation.gp_stars.10pct.tau.against.gp_accuracy:below`.
+#
+# ## The step in a few lines
+#
+# The difference of two neighbours has -1 where the cell before has an operation, and 1 where the cell after has it. So the change is read back from it.
+
+# %%
+steps.code("delta.steps.difference", page.runs)
+
+# %%
+steps.result("delta.steps.difference", page.runs)
+
+# %% [markdown]
+# On edge {glue:text}`step.1.edge:d` stood {glue:text}`step.-1.operation`, and then {glue:text}`step.1.operation`; accuracy goes from {glue:text}`step.-1.accuracy:.1f` to {glue:text}`step.1.accuracy:.1f` %. What else is in the cell, the difference does not say.
 #
 # ## What to try next
 #

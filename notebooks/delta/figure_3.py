@@ -29,10 +29,11 @@ fresh: bool = None  # run anew although there is a record
 
 # %% tags=["hide-input"]
 from nasrepro.notebook import Page
+from nasrepro.report import steps
 from nasrepro.report.delta import figure_3
 
-page = Page(globals(), "delta.figure3")
-page.glue(figure_3.numbers(page.runs))
+page = Page(globals(), "delta.figure3", "delta.steps.distance")
+page.glue(figure_3.numbers(page.runs) | steps.numbers("delta.steps.distance", page.runs))
 
 # %% [markdown]
 # Two things grow with $k$, and the printed plot shows their product. The differences themselves grow: neighbours are alike, strangers are not, and the mean squared difference of two
@@ -67,21 +68,21 @@ figure_3.between_table(page.runs)
 # What the paper says of the figure, and what our curves say:
 #
 # - *The loss grows beyond one edit* (caption, sections 5.1.2 and 5.2). Of the network that sees the base, loss at two edits by loss at one is
-#   {glue:text}`doa_distance.nb101.base.shape.second.word:above` 1 on NAS-Bench-101 ({glue:text}`doa_distance.nb101.base.shape.second`),
-#   {glue:text}`doa_distance.nb201.base.shape.second.word:above` 1 on NAS-Bench-201 ({glue:text}`doa_distance.nb201.base.shape.second`) and
-#   {glue:text}`doa_distance.tnb101.base.shape.second.word:above` 1 on TransNAS-Bench-101 ({glue:text}`doa_distance.tnb101.base.shape.second`). Of the network that sees the difference alone it is
+#   {glue:text}`doa_distance.nb101.base.shape.second.word:above` 1 on NAS-Bench-101 ({glue:text}`doa_distance.nb101.base.shape.second.interval`),
+#   {glue:text}`doa_distance.nb201.base.shape.second.word:above` 1 on NAS-Bench-201 ({glue:text}`doa_distance.nb201.base.shape.second.interval`) and
+#   {glue:text}`doa_distance.tnb101.base.shape.second.word:above` 1 on TransNAS-Bench-101 ({glue:text}`doa_distance.tnb101.base.shape.second.interval`). Of the network that sees the difference alone it is
 #   {glue:text}`doa_distance.nb101.alone.shape.second.mean:.2f`, {glue:text}`doa_distance.nb201.alone.shape.second.mean:.2f` and {glue:text}`doa_distance.tnb101.alone.shape.second.mean:.2f`.
 # - *And plateaus* (caption). Loss at six edits by loss at three is {glue:text}`doa_distance.nb101.base.shape.plateau.mean:.2f`, {glue:text}`doa_distance.nb201.base.shape.plateau.mean:.2f` and
 #   {glue:text}`doa_distance.tnb101.base.shape.plateau.mean:.2f` with the base visible, on the spaces in the same order.
 # - *Fairly linear on NAS-Bench-101* (section 5.1.2, against the caption). The growth from 3.5 to 6 edits by that from 1 to 3.5 is 1 on a line. On NAS-Bench-101 it is
-#   {glue:text}`doa_distance.nb101.base.shape.halves`, {glue:text}`doa_distance.nb101.base.shape.halves.word:level with` 1. On NAS-Bench-201 it is
+#   {glue:text}`doa_distance.nb101.base.shape.halves.interval`, {glue:text}`doa_distance.nb101.base.shape.halves.word:level with` 1. On NAS-Bench-201 it is
 #   {glue:text}`doa_distance.nb201.base.shape.halves.mean:.2f`, {glue:text}`doa_distance.nb201.base.shape.halves.word:below` 1, and on TransNAS-Bench-101
 #   {glue:text}`doa_distance.tnb101.base.shape.halves.mean:.2f`, {glue:text}`doa_distance.tnb101.base.shape.halves.word:below` 1.
 # - *More pronounced on NAS-Bench-201 and TransNAS-Bench-101* (section 5.1.2). Take loss at two edits by loss at one, less the same on NAS-Bench-101. With the base
-#   visible it is {glue:text}`doa_distance.nb201.base.against_nb101.second` on NAS-Bench-201, where growth is
-#   {glue:text}`doa_distance.nb201.base.against_nb101.second.word:more pronounced`, and {glue:text}`doa_distance.tnb101.base.against_nb101.second` on TransNAS-Bench-101, where it is
-#   {glue:text}`doa_distance.tnb101.base.against_nb101.second.word:not told apart`. With the difference alone it is {glue:text}`doa_distance.nb201.alone.against_nb101.second`
-#   ({glue:text}`doa_distance.nb201.alone.against_nb101.second.word:more pronounced`) and {glue:text}`doa_distance.tnb101.alone.against_nb101.second`
+#   visible it is {glue:text}`doa_distance.nb201.base.against_nb101.second.interval` on NAS-Bench-201, where growth is
+#   {glue:text}`doa_distance.nb201.base.against_nb101.second.word:more pronounced`, and {glue:text}`doa_distance.tnb101.base.against_nb101.second.interval` on TransNAS-Bench-101, where it is
+#   {glue:text}`doa_distance.tnb101.base.against_nb101.second.word:not told apart`. With the difference alone it is {glue:text}`doa_distance.nb201.alone.against_nb101.second.interval`
+#   ({glue:text}`doa_distance.nb201.alone.against_nb101.second.word:more pronounced`) and {glue:text}`doa_distance.tnb101.alone.against_nb101.second.interval`
 #   ({glue:text}`doa_distance.tnb101.alone.against_nb101.second.word:more pronounced`).
 #
 # What the differences themselves add: from one edit to two, the mean squared difference grows by a factor of {glue:text}`doa_distance.nb101.base.k2.growth.mean:.2f`,
@@ -91,6 +92,19 @@ figure_3.between_table(page.runs)
 # difference alone. The paper does not divide by it. Where such a number is below 1, larger differences are easier to foresee in proportion.
 
 # %% [markdown]
+# ## The step in a few lines
+#
+# A pair at distance k is made by editing a cell k times.
+
+# %%
+steps.code("delta.steps.distance", page.runs)
+
+# %%
+steps.result("delta.steps.distance", page.runs)
+
+# %% [markdown]
+# One edit changes accuracy by {glue:text}`step.1.change:.1f` points on average, six by {glue:text}`step.6.change:.1f`. Kendall's tau between accuracy before and after is {glue:text}`step.1.tau:.2f` and {glue:text}`step.6.tau:.2f`.
+#
 # ## Answered twice
 
 # %%

@@ -30,10 +30,15 @@ fresh: bool = None  # run anew although there is a record
 
 # %% tags=["hide-input"]
 from nasrepro.notebook import Page
+from nasrepro.report import steps
 from nasrepro.report.delta import figure_4_5, training_sets
 
-page = Page(figure_4_5.given_on("nb101", globals()), "delta.figure4")
-page.glue(figure_4_5.numbers(page.runs, "nb101") | training_sets.numbers(page.runs, "nb101"))
+page = Page(figure_4_5.given_on("nb101", globals()), "delta.figure4", "delta.steps.cross")
+page.glue(
+    figure_4_5.numbers(page.runs, "nb101")
+    | training_sets.numbers(page.runs, "nb101")
+    | steps.numbers("delta.steps.cross", page.runs)
+)
 
 # %% [markdown]
 # ## What is counted
@@ -44,9 +49,9 @@ page.glue(figure_4_5.numbers(page.runs, "nb101") | training_sets.numbers(page.ru
 #   after each move. The first population is not evaluated.
 # - **Labels**, all of them: the predictor was trained before the search. These labels come first on this axis, and the best of them may be returned. The paper leaves them out.
 # - **Training sets.** The paper speaks of 1 % and 10 % of the space, which are 4,236 and 42,362 labels here, and in Algorithm 1 of Zen-scores, which cost no label. The curves are those of
-#   {glue:text}`delta_search.nb101.training_labels` labels, our choice and not the paper's; [a table](training-sets-nb101) has all four.
+#   {glue:text}`delta_search.nb101.parameters.training_labels` labels, our choice and not the paper's; [a table](training-sets-nb101) has all four.
 # - **Edit distance** to the best cell of the table, exact graph edit distance, which is also SEP's fixed target. Of the population's average, and of the best cell so far.
-# - {glue:text}`delta_search.nb101.runs` runs of {glue:text}`delta_search.nb101.queries` evaluations. The number of training labels of the curves was set to favour Delta-NAS at equal totals, in a trial with
+# - {glue:text}`delta_search.nb101.parameters.runs` runs of {glue:text}`delta_search.nb101.parameters.queries` evaluations. The number of training labels of the curves was set to favour Delta-NAS at equal totals, in a trial with
 #   other seeds.
 #
 # ## Who takes part
@@ -89,10 +94,10 @@ figure_4_5.figure("accuracy", "nb101", page.runs)
 figure_4_5.search_table("nb101", "evaluations", page.runs)
 
 # %% [markdown]
-# Of the five other methods of the paper's figure, as the paper counts, {glue:text}`delta_search.nb101.delta_literal.as_accurate:.0f` end at least as high as Delta-NAS as printed, and
-# {glue:text}`delta_search.nb101.delta_literal.as_close:.0f` are as near to the optimum on average; of the retrained variant the same numbers are
-# {glue:text}`delta_search.nb101.delta_retrain.as_accurate:.0f` and {glue:text}`delta_search.nb101.delta_retrain.as_close:.0f`. Delta-NAS as printed is {glue:text}`delta_search.nb101.delta_literal.best_other:behind` the best of the five.
-# With a perfect predictor the walk is {glue:text}`delta_search.nb101.delta_oracle.best_other:ahead of` it: it ends {glue:text}`delta_search.nb101.delta_oracle.accuracy_ahead:+.3f` points from that.
+# Of the five other methods of the paper's figure, as the paper counts, {glue:text}`delta_search.nb101.delta_literal.claims.as_accurate.mean:.0f` end at least as high as Delta-NAS as printed, and
+# {glue:text}`delta_search.nb101.delta_literal.claims.as_close.mean:.0f` are as near to the optimum on average; of the retrained variant the same numbers are
+# {glue:text}`delta_search.nb101.delta_retrain.claims.as_accurate.mean:.0f` and {glue:text}`delta_search.nb101.delta_retrain.claims.as_close.mean:.0f`. Delta-NAS as printed is {glue:text}`delta_search.nb101.delta_literal.best_other:behind` the best of the five.
+# With a perfect predictor the walk is {glue:text}`delta_search.nb101.delta_oracle.best_other:ahead of` it: it ends {glue:text}`delta_search.nb101.delta_oracle.claims.accuracy_ahead.mean:+.3f` points from that.
 #
 # (training-sets-nb101)=
 # ## By training set
@@ -121,8 +126,8 @@ training_sets.claims_table("nb101", page.runs)
 # {glue:text}`delta_search.nb101.10pct.against.random:ahead of` it with 10 % and {glue:text}`delta_search.nb101.zen.against.random:ahead of` it with Zen-scores. It is
 # {glue:text}`delta_search.nb101.1pct.against.plain_ranking:behind` a plain predictor with 1 % and {glue:text}`delta_search.nb101.10pct.against.plain_ranking:behind` it with 10 %. The best cells of a plain predictor with as many labels have
 # {glue:text}`delta_search.nb101.1pct.plain_ranking.test.mean:.3f` % at 1 % and {glue:text}`delta_search.nb101.10pct.plain_ranking.test.mean:.3f` % at 10 %. With Zen-scores the population is {glue:text}`delta_search.nb101.zen.nearer:nearer to` the best cell than that of the nearest other method:
-# {glue:text}`delta_search.nb101.zen.distance_ahead.mean:+.2f` [{glue:text}`delta_search.nb101.zen.distance_ahead.low:.2f`, {glue:text}`delta_search.nb101.zen.distance_ahead.high:.2f`] edits over the curve (below 0 is nearer). The three training sets of the paper have
-# {glue:text}`delta_search.nb101.1pct.runs` runs each, for want of time; the paper has 50.
+# {glue:text}`delta_search.nb101.zen.delta_literal.claims.distance_ahead.mean:+.2f` [{glue:text}`delta_search.nb101.zen.delta_literal.claims.distance_ahead.low:.2f`, {glue:text}`delta_search.nb101.zen.delta_literal.claims.distance_ahead.high:.2f`] edits over the curve (below 0 is nearer). The three training sets of the paper have
+# {glue:text}`delta_search.nb101.1pct.parameters.runs` runs each, for want of time; the paper has 50.
 #
 # ## At equal numbers of labels
 #
@@ -164,6 +169,19 @@ figure_4_5.comparison_table("nb101", page.runs)
 # - **Neighbours.** Edits are those of the fixed form of 7 vertices, which may drop vertices but not bring unused ones into use.
 # - **All hyper-parameters constant.** Section 5.3 says that those of evolution and of the modified version are the same; the appendix gives 256 for the population, SEP has 100. Both are here.
 # - **Larger spaces.** The caption of Figure 5 speaks of "larger search spaces"; NAS-Bench-201, which it shows, is the smaller of the two.
+#
+# ## The step in a few lines
+#
+# SEP crossover makes half of the edits of a shortest path from one parent to the other. Standard crossover takes each field of the code from either parent.
+
+# %%
+steps.code("delta.steps.cross", page.runs)
+
+# %%
+steps.result("delta.steps.cross", page.runs)
+
+# %% [markdown]
+# The parents are {glue:text}`step.edit path.a to b:d` edits apart. A child on the edit path is {glue:text}`step.edit path.from a:.2f` edits from the one and {glue:text}`step.edit path.to b:.2f` from the other on average, a standard child {glue:text}`step.standard.from a:.2f` and {glue:text}`step.standard.to b:.2f`.
 #
 # ## Answered twice
 

@@ -29,10 +29,15 @@ fresh: bool = None  # run anew although there is a record
 
 # %% tags=["hide-input"]
 from nasrepro.notebook import Page
+from nasrepro.report import steps
 from nasrepro.report.delta import figure_4_5, training_sets
 
-page = Page(figure_4_5.given_on("nb201", globals()), "delta.figure5")
-page.glue(figure_4_5.numbers(page.runs, "nb201") | training_sets.numbers(page.runs, "nb201"))
+page = Page(figure_4_5.given_on("nb201", globals()), "delta.figure5", "delta.steps.move")
+page.glue(
+    figure_4_5.numbers(page.runs, "nb201")
+    | training_sets.numbers(page.runs, "nb201")
+    | steps.numbers("delta.steps.move", page.runs)
+)
 
 # %% [markdown]
 # - **Label.** Searches look at CIFAR-10 validation accuracy (200 epochs, mean over seeds), and what is reported is the test accuracy of the cell that is best by it. The paper names no data
@@ -40,7 +45,7 @@ page.glue(figure_4_5.numbers(page.runs, "nb201") | training_sets.numbers(page.ru
 # - **Edit distance** is the number of places in which two cells differ, between 0 and 6; two random cells differ in 4.8 on average. Cells that compute the same function can be far apart.
 # - **Baselines.** SEP has no experiment on this space, so those of the paper must be reruns of its own, of which it says nothing. Ours use SEP's settings; a mutation changes each place
 #   with probability 1/6, and an edit path changes the places in which the parents differ.
-# - {glue:text}`delta_search.nb201.runs` runs of {glue:text}`delta_search.nb201.queries` evaluations. The curves are those of {glue:text}`delta_search.nb201.training_labels` labels for training, our choice. 1 % and 10 % of
+# - {glue:text}`delta_search.nb201.parameters.runs` runs of {glue:text}`delta_search.nb201.parameters.queries` evaluations. The curves are those of {glue:text}`delta_search.nb201.parameters.training_labels` labels for training, our choice. 1 % and 10 % of
 #   this space, of which the paper speaks, are 156 and 1,563 labels; [a table](training-sets-nb201) has them, and Zen-scores.
 #
 # (delta-figure-5a)=
@@ -60,10 +65,10 @@ figure_4_5.figure("accuracy", "nb201", page.runs)
 figure_4_5.search_table("nb201", "evaluations", page.runs)
 
 # %% [markdown]
-# Of the five other methods of the paper's figure, as the paper counts, {glue:text}`delta_search.nb201.delta_literal.as_accurate:.0f` end at least as high as Delta-NAS as printed, and
-# {glue:text}`delta_search.nb201.delta_literal.as_close:.0f` are as near to the optimum on average; of the retrained variant the same numbers are
-# {glue:text}`delta_search.nb201.delta_retrain.as_accurate:.0f` and {glue:text}`delta_search.nb201.delta_retrain.as_close:.0f`. Delta-NAS as printed is {glue:text}`delta_search.nb201.delta_literal.best_other:behind` the best of the five.
-# With a perfect predictor the walk is {glue:text}`delta_search.nb201.delta_oracle.best_other:level with` it: it ends {glue:text}`delta_search.nb201.delta_oracle.accuracy_ahead:+.3f` points from that.
+# Of the five other methods of the paper's figure, as the paper counts, {glue:text}`delta_search.nb201.delta_literal.claims.as_accurate.mean:.0f` end at least as high as Delta-NAS as printed, and
+# {glue:text}`delta_search.nb201.delta_literal.claims.as_close.mean:.0f` are as near to the optimum on average; of the retrained variant the same numbers are
+# {glue:text}`delta_search.nb201.delta_retrain.claims.as_accurate.mean:.0f` and {glue:text}`delta_search.nb201.delta_retrain.claims.as_close.mean:.0f`. Delta-NAS as printed is {glue:text}`delta_search.nb201.delta_literal.best_other:behind` the best of the five.
+# With a perfect predictor the walk is {glue:text}`delta_search.nb201.delta_oracle.best_other:level with` it: it ends {glue:text}`delta_search.nb201.delta_oracle.claims.accuracy_ahead.mean:+.3f` points from that.
 #
 # (training-sets-nb201)=
 # ## By training set
@@ -89,7 +94,7 @@ training_sets.claims_table("nb201", page.runs)
 # Delta-NAS is {glue:text}`delta_search.nb201.100.against.random:not told apart from` random search with 100 labels, {glue:text}`delta_search.nb201.1pct.against.random:not told apart from` it with 1 %,
 # {glue:text}`delta_search.nb201.10pct.against.random:not told apart from` it with 10 % and {glue:text}`delta_search.nb201.zen.against.random:ahead of` it with Zen-scores. It is
 # {glue:text}`delta_search.nb201.1pct.against.plain_ranking:behind` a plain predictor with 1 % and {glue:text}`delta_search.nb201.10pct.against.plain_ranking:behind` it with 10 %. The best of the training cells alone has
-# {glue:text}`delta_search.nb201.1pct.delta_literal.training_test.mean:.3f` % at 1 % and {glue:text}`delta_search.nb201.10pct.delta_literal.training_test.mean:.3f` % at 10 %, and the best cells of a plain predictor with as many labels
+# {glue:text}`delta_search.nb201.1pct.delta_literal.evaluations.training_test.mean:.3f` % at 1 % and {glue:text}`delta_search.nb201.10pct.delta_literal.evaluations.training_test.mean:.3f` % at 10 %, and the best cells of a plain predictor with as many labels
 # {glue:text}`delta_search.nb201.1pct.plain_ranking.test.mean:.3f` % and {glue:text}`delta_search.nb201.10pct.plain_ranking.test.mean:.3f` %.
 #
 # ## At equal numbers of labels
@@ -122,11 +127,25 @@ figure_4_5.comparison_table("nb201", page.runs)
 # Local search walks like Delta-NAS, but reads the label of a neighbour where Delta-NAS predicts the difference. After {glue:text}`delta_search.nb201.first` labels in all it has found cells of
 # {glue:text}`delta_search.nb201.local_search.labels.test.first:.3f` % test accuracy, {glue:text}`delta_search.nb201.local_search.labels.distance.first:.2f` edits from the optimum on average. In test accuracy that is
 # {glue:text}`delta_search.nb201.local_search.first:above` Delta-NAS as printed, which is at {glue:text}`delta_search.nb201.delta_literal.labels.test.first:.3f` % and {glue:text}`delta_search.nb201.delta_literal.labels.distance.first:.2f` edits. The 24 neighbours of a cell are cheap to
-# look at here; a predictor that costs {glue:text}`delta_search.nb201.training_labels` labels has to save more than that.
+# look at here; a predictor that costs {glue:text}`delta_search.nb201.parameters.training_labels` labels has to save more than that.
 #
 # Does the *difference* matter? The Gaussian process that was told differences only ends at {glue:text}`delta_search.nb201.delta_gp.labels.test.last:.3f` %. That is {glue:text}`delta_search.nb201.differences:below`
 # the same one told accuracies on the same walk, which ends at {glue:text}`delta_search.nb201.plain_sensible.labels.test.last:.3f` %. Two things may explain it: the level of a pair is thrown
 # away, which is half of what its two labels say, and its cells have to lie next to each other.
+#
+# ## The step in a few lines
+#
+# A step of Algorithm 2 moves every member of the population to its neighbour of the largest predicted gain. Here the predictor has a weight for each place of the code, learnt
+# from 100 labels.
+
+# %%
+steps.code("delta.steps.move", page.runs)
+
+# %%
+steps.result("delta.steps.move", page.runs)
+
+# %% [markdown]
+# The labelled cells have {glue:text}`step.random.mean:.1f` % on average, the population {glue:text}`step.step 1.mean:.1f` % after one step and {glue:text}`step.step 3.mean:.1f` % after three.
 #
 # ## Answered twice
 

@@ -29,10 +29,11 @@ fresh: bool = None  # run anew although there is a record
 
 # %% tags=["hide-input"]
 from nasrepro.notebook import Page
+from nasrepro.report import steps
 from nasrepro.report.delta import table_1
 
-page = Page(globals(), "delta.table1")
-page.glue(table_1.numbers(page.runs))
+page = Page(globals(), "delta.table1", "delta.steps.encode")
+page.glue(table_1.numbers(page.runs) | steps.numbers("delta.steps.encode", page.runs))
 
 # %% [markdown]
 # ## How the numbers are counted
@@ -53,9 +54,9 @@ page.glue(table_1.numbers(page.runs))
 # ## How they are trained
 #
 # An encoding that is a vector goes to a multilayer perceptron of three layers of 128; FLAN is a graph network of its own. Both are trained by the pairwise hinge loss
-# and the schedule of FLAN's public code ({src}`nasrepro/predictors/ranking_networks.py`). For two cores we shortened: batches of {glue:text}`table1.settings.large_batch_size:d` above 200
-# labels; FLAN at half its published width and three layers instead of five, with {glue:text}`table1.settings.flan_epochs:d` passes up to 200 labels and {glue:text}`table1.settings.flan_large_epochs:d`
-# above instead of 150; arch2vec and CATE pre-trained on at most {glue:text}`table1.settings.pretraining_cells:,` cells; {glue:text}`table1.settings.most_paths:d` paths. `--profile full` undoes this.
+# and the schedule of FLAN's public code ({src}`nasrepro/predictors/ranking_networks.py`). For two cores we shortened: batches of {glue:text}`table1.nb201.parameters.large_batch_size:d` above 200
+# labels; FLAN at half its published width and three layers instead of five, with {glue:text}`table1.nb201.parameters.flan_epochs:d` passes up to 200 labels and {glue:text}`table1.nb201.parameters.flan_large_epochs:d`
+# above instead of 150; arch2vec and CATE pre-trained on at most {glue:text}`table1.nb201.parameters.pretraining_cells:,` cells; {glue:text}`table1.nb201.parameters.most_paths:d` paths. `--profile full` undoes this.
 #
 # The features of the Gaussian process are counts of live operations and of which feeds which, lengths of paths, and one-hot operations where the place of an operation means something
 # ({src}`nasrepro/encodings/tabular.py`).
@@ -132,11 +133,11 @@ table_1.encoding_table("nb301", page.runs)
 #
 # ## Checks
 #
-# - Our Zen-score, from {glue:text}`proxies.zen.batch_size:d` random images, and the published one rank {glue:text}`proxies.zen.cells:,` random cells of NAS-Bench-201 {glue:text}`proxies.zen.rank:alike`: Spearman
-#   {glue:text}`proxies.zen.mean:.3f` [{glue:text}`proxies.zen.low:.3f`, {glue:text}`proxies.zen.high:.3f`].
-# - Ridge regression of accuracy on 1,000 cells of NAS-Bench-201 reaches $\tau$ = {glue:text}`arch2vec.ours.mean:.3f` [{glue:text}`arch2vec.ours.low:.3f`,
-#   {glue:text}`arch2vec.ours.high:.3f`] from our arch2vec embedding and {glue:text}`arch2vec.published.mean:.3f` [{glue:text}`arch2vec.published.low:.3f`,
-#   {glue:text}`arch2vec.published.high:.3f`] from the published one, on the same five splits and in the same 16 dimensions. Ours is {glue:text}`arch2vec.stands:level with` it.
+# - Our Zen-score, from {glue:text}`proxies.zen.parameters.batch_size:d` random images, and the published one rank {glue:text}`proxies.zen.cells:,` random cells of NAS-Bench-201 {glue:text}`proxies.zen.rank:alike`: Spearman
+#   {glue:text}`proxies.zen.spearman.mean:.3f` [{glue:text}`proxies.zen.spearman.low:.3f`, {glue:text}`proxies.zen.spearman.high:.3f`].
+# - Ridge regression of accuracy on 1,000 cells of NAS-Bench-201 reaches $\tau$ = {glue:text}`table1.nb201.arch2vec.ours.mean:.3f` [{glue:text}`table1.nb201.arch2vec.ours.low:.3f`,
+#   {glue:text}`table1.nb201.arch2vec.ours.high:.3f`] from our arch2vec embedding and {glue:text}`table1.nb201.arch2vec.published.mean:.3f` [{glue:text}`table1.nb201.arch2vec.published.low:.3f`,
+#   {glue:text}`table1.nb201.arch2vec.published.high:.3f`] from the published one, on the same five splits and in the same 16 dimensions. Ours is {glue:text}`arch2vec.stands:level with` it.
 
 # %%
 table_1.zen_table(page.runs)
@@ -156,6 +157,19 @@ table_1.proxy_table(page.runs)
 # - No spread is printed, and neither the size of the hold-out set nor the number of trials.
 # - "TransNASBench, 7k nets" adds the micro and the macro space (4,096 and 3,256), whose cells have different encodings. Ours is the micro space.
 # - "% of 9k samples" of NAS-Bench-301 fits no published set of cells.
+#
+# ## The step in a few lines
+#
+# An encoding turns a cell into a vector, and a predictor learns labels from vectors. Here it is the one-hot encoding of NAS-Bench-201, and a Gaussian process.
+
+# %%
+steps.code("delta.steps.encode", page.runs)
+
+# %%
+steps.result("delta.steps.encode", page.runs)
+
+# %% [markdown]
+# On 1,000 other cells tau is {glue:text}`step.156.tau:.3f` with 156 labels, and {glue:text}`step.1563.tau:.3f` with 1,563.
 #
 # ## Answered twice
 

@@ -25,18 +25,26 @@ reverse_steps: int = None  # of the 500 of the noise schedule
 epsilon: float = None  # probability of the null token
 labelled: int = None  # cells whose labels a training reads, 0: all
 trainings: int = None  # 1 in most rows
-most_draws: int = None  # 1: without the protocol of distinct cells, as in every row but that of Table 2
+most_draws: int = None  # 1: without the protocol of distinct cells, as in every row but the base
 profile: str = None  # smoke, laptop or full; without any parameter the committed records are shown
 fresh: bool = None  # run anew although there is a record
 
 # %% tags=["hide-input"]
 from nasrepro.notebook import Page
+from nasrepro.report import steps
 from nasrepro.report.dinas import ablations
 
 page = Page(
-    globals(), "dinas.table2", "dinas.ablations", "dinas.exact", "dinas.table1", "dinas.table3.nb301", own=("ablation",)
+    globals(),
+    "dinas.table2",
+    "dinas.ablations",
+    "dinas.exact",
+    "dinas.table1",
+    "dinas.table3.nb301",
+    "dinas.steps.guide",
+    own=("ablation",),
 )
-page.glue(ablations.words(ablation, page.runs, page.strict))
+page.glue(ablations.words(ablation, page.runs, page.strict) | steps.numbers("dinas.steps.guide", page.runs))
 
 # %%
 ablations.shown(ablation, page.runs)
@@ -49,6 +57,20 @@ ablations.extra(ablation, page.runs)
 
 # %% [markdown]
 # {glue:text}`after`
+#
+# ## The step in a few lines
+#
+# Every ablation changes how these lines come to their answer: the network, its training, the scale of guidance, or how often they are asked. Here a network of two epochs is
+# asked about the first operation of a cell that is all noise.
+
+# %%
+steps.code("dinas.steps.guide", page.runs)
+
+# %%
+steps.result("dinas.steps.guide", page.runs)
+
+# %% [markdown]
+# Without the condition a 3x3 convolution has the probability {glue:text}`step.nor_conv_3x3.gamma 0:.2f`, with it {glue:text}`step.nor_conv_3x3.gamma 1:.2f`, and guided {glue:text}`step.nor_conv_3x3.gamma 2:.2f` and {glue:text}`step.nor_conv_3x3.gamma 3:.2f`.
 #
 # ## What to try next
 #

@@ -30,10 +30,11 @@ fresh: bool = None  # run anew although there is a record
 
 # %% tags=["hide-input"]
 from nasrepro.notebook import Page
+from nasrepro.report import steps
 from nasrepro.report.dinas import table_5
 
-page = Page(globals(), "dinas.table5")
-page.glue(table_5.numbers(page.runs))
+page = Page(globals(), "dinas.table5", "dinas.steps.classifier")
+page.glue(table_5.numbers(page.runs) | steps.numbers("dinas.steps.classifier", page.runs))
 
 # %% [markdown]
 # ## ImageNet
@@ -62,6 +63,19 @@ table_5.imagenet_table(page.runs)
 # - **The epoch.** Errors are those of the epoch at which the validation errors are lowest, and the validation images are also those on which errors are reported. The lowest of
 #   250 noisy values lies below what a fresh set of images would give.
 # - **One network.** Each row is one training of one network, and no spread is given. Rows less than a point apart cannot be told from the luck of a training.
+#
+# ## The step in a few lines
+#
+# A cell becomes a network, and the network learns to classify images. Here the cell is DARTS-V2, the skeleton has three cells of four channels, and the images are made up.
+
+# %%
+steps.code("dinas.steps.classifier", page.runs)
+
+# %%
+steps.result("dinas.steps.classifier", page.runs)
+
+# %% [markdown]
+# Its top-1 error is {glue:text}`step.1.error:.1f` % after the first epoch and {glue:text}`step.3.error:.1f` % after the third; a guess has 90 %.
 #
 # ## Answered twice
 
@@ -98,9 +112,9 @@ table_5.error_figure("generated", page.runs)
 
 # %% [markdown]
 # By top-1 error the generated cells are {glue:text}`table5.generated.random:not told apart from` random ones, by the interval of the difference. To DARTS-V2 the difference is
-# {glue:text}`evidence.table5.generated.darts-v2.mean:+.2f` points [{glue:text}`evidence.table5.generated.darts-v2.low:+.2f`, {glue:text}`evidence.table5.generated.darts-v2.high:+.2f`]; that group is a single cell, trained with several seeds. Over the
-# {glue:text}`table5.generated.n:d` random cells Kendall's tau between the accuracy that our surrogate predicts and the one measured here is {glue:text}`table5.generated.kendall_tau:.2f`
-# (p = {glue:text}`table5.generated.p:.3f`).
+# {glue:text}`table5.generated.differences.chosen.darts-v2.top1_error.mean:+.2f` points [{glue:text}`table5.generated.differences.chosen.darts-v2.top1_error.low:+.2f`, {glue:text}`table5.generated.differences.chosen.darts-v2.top1_error.high:+.2f`]; that group is a single cell, trained with several seeds. Over the
+# {glue:text}`table5.generated.surrogate_rank.n:d` random cells Kendall's tau between the accuracy that our surrogate predicts and the one measured here is {glue:text}`table5.generated.surrogate_rank.kendall_tau:.2f`
+# (p = {glue:text}`table5.generated.surrogate_rank.p:.3f`).
 #
 # ### The best random cells by our surrogate
 #
@@ -122,9 +136,9 @@ table_5.error_figure("surrogate", page.runs)
 #
 # The difference to random cells is what a search adds, once the network is trained for real and not looked up. It says nothing of the difference to other searches; the last section has a control
 # without a model. The tables print parameters and multiply-adds beside the errors. They were not held equal, nor does the paper hold them equal on NAS-Bench-301. Here the smaller networks
-# {glue:text}`table5.generated.smaller:err less`: DARTS-V2 has {glue:text}`evidence.table5.generated.darts-v2.parameters:,.0f` parameters and {glue:text}`evidence.table5.generated.darts-v2.top1_error:.1f` % errors, random cells
-# {glue:text}`evidence.table5.generated.random.parameters:,.0f` and {glue:text}`evidence.table5.generated.random.top1_error:.1f` %, the generated ones {glue:text}`evidence.table5.generated.chosen.parameters:,.0f` and
-# {glue:text}`evidence.table5.generated.chosen.top1_error:.1f` %. The larger ones may need more than {glue:text}`table5.generated.epochs:d` epochs.
+# {glue:text}`table5.generated.smaller:err less`: DARTS-V2 has {glue:text}`table5.generated.darts-v2.last.parameters.mean:,.0f` parameters and {glue:text}`table5.generated.darts-v2.last.top1_error.mean:.1f` % errors, random cells
+# {glue:text}`table5.generated.random.last.parameters.mean:,.0f` and {glue:text}`table5.generated.random.last.top1_error.mean:.1f` %, the generated ones {glue:text}`table5.generated.chosen.last.parameters.mean:,.0f` and
+# {glue:text}`table5.generated.chosen.last.top1_error.mean:.1f` %. The larger ones may need more than {glue:text}`table5.generated.parameters.epochs:d` epochs.
 #
 # ## What to try next
 #

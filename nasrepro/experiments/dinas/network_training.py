@@ -37,6 +37,7 @@ from nasrepro.runs.statistics import mean_difference, permutation, summarise
 from nasrepro.seeding import derive, numpy_stream
 from nasrepro.spaces.darts.genotype import DARTS_V2, Pair
 from nasrepro.spaces.darts.space import NB301
+from nasrepro.training import remove_checkpoint
 
 log = logging.getLogger(__name__)
 CHOSEN, RANDOM, DARTS = "chosen", "random", "darts-v2"  # groups of networks
@@ -142,8 +143,8 @@ def _trained(context: RunContext, job: Job, checksums: Mapping[str, str], proces
                 found = carry_out(job, weights, **how, on_epoch=on_epoch)
         kept = {"result": asdict(found), "wall_s": watch.wall_s, "cpu_s": watch.cpu_s}
         write_atomically(result, json.dumps(kept).encode())
-        for path in (checkpoint, clock):
-            path.unlink(missing_ok=True)
+        remove_checkpoint(checkpoint)
+        clock.unlink(missing_ok=True)
         log.info("%s: top-1 error %.2f %% after %.0f s", name, found.history[-1].top1_error, watch.wall_s)
     context.spent("training", kept["wall_s"], kept["cpu_s"])
     return trained_from(kept["result"])

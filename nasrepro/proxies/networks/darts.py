@@ -50,11 +50,11 @@ class DARTSNetwork(CellNetwork):
         wide = stem == "imagenet"
         width = channels if wide else _STEM * channels
         self.stem = (
-            nn.Sequential(*_halving(3, width // 2), nn.ReLU(), *_halving(width // 2, width))
+            nn.Sequential(*ConvBN(3, width // 2, 3, 2), nn.ReLU(), *ConvBN(width // 2, width, 3, 2))
             if wide
-            else (ConvBN(3, width, 3))
+            else ConvBN(3, width, 3)
         )
-        self.second_stem = nn.Sequential(nn.ReLU(), *_halving(width, width)) if wide else None
+        self.second_stem = nn.Sequential(nn.ReLU(), *ConvBN(width, width, 3, 2)) if wide else None
         reductions = (n_cells // 3, 2 * n_cells // 3)
         self.cells = nn.ModuleList()
         c_before, c_last, after_reduction = width, width, wide
@@ -148,11 +148,6 @@ class AuxiliaryHead(nn.Sequential):
             nn.Flatten(),
             nn.Linear(768, n_classes),
         )
-
-
-def _halving(c_in: int, c_out: int) -> ConvBN:
-    """Return a 3x3 convolution that halves the resolution, with its normalisation."""
-    return ConvBN(c_in, c_out, 3, 2)
 
 
 def _separable(channels: int, kernel: int, stride: int, dilation: int = 1) -> list[nn.Module]:

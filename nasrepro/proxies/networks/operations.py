@@ -68,6 +68,20 @@ class FactorizedReduce(nn.Module):
         return out
 
 
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions, the first with a stride, beside a shortcut."""
+
+    def __init__(self, c_in: int, c_out: int, stride: int, shortcut: nn.Module):
+        super().__init__()
+        self.convolutions = nn.Sequential(ReLUConvBN(c_in, c_out, 3, stride), ReLUConvBN(c_out, c_out, 3))
+        self.shortcut = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map B x c_in x H x W to B x c_out x H / stride x W / stride."""
+        out: Tensor = self.shortcut(x) + self.convolutions(x)
+        return out
+
+
 class Zero(nn.Module):
     """The operation `none`, where it also changes the shape."""
 
@@ -99,3 +113,16 @@ class DenseCell(nn.Module):
             incoming, edges = edges[: len(nodes)], edges[len(nodes) :]
             nodes.append(torch.stack([edge(node) for edge, node in zip(incoming, nodes, strict=True)]).sum(0))
         return nodes[-1]
+
+
+def edge_operation(name: str, c_in: int, c_out: int, stride: int = 1) -> nn.Module:
+    """Return what an edge of a `DenseCell` does, by the benchmarks' name of it."""
+    match name:
+        case "none":
+            return Zero(c_out, stride)
+        case "skip_connect":
+            return nn.Identity() if c_in == c_out and stride == 1 else FactorizedReduce(c_in, c_out, stride)
+        case "avg_pool_3x3":
+            return nn.AvgPool2d(3, stride, 1, count_include_pad=False)
+        case _:
+            return ReLUConvBN(c_in, c_out, int(name[-1]), stride)

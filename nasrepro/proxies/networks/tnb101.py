@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
-from nasrepro.proxies.networks.operations import CellNetwork, ConvBN, DenseCell, FactorizedReduce, ReLUConvBN, Zero
+from nasrepro.proxies.networks.operations import (
+    CellNetwork,
+    ConvBN,
+    DenseCell,
+    ReLUConvBN,
+    ResidualBlock,
+    edge_operation,
+)
 from nasrepro.spaces.edge_cell import CELL_EDGES, Arch
 from nasrepro.spaces.transnas import TNB101_MACRO, TNB101_MICRO
 
@@ -44,7 +51,7 @@ class TNB101MicroNetwork(_TNB101Network):
         def cell(c_in: int, c_out: int, stride: int) -> nn.Module:
             return DenseCell(
                 [
-                    _operation(name, c_out if source else c_in, c_out, 1 if source else stride)
+                    edge_operation(name, c_out if source else c_in, c_out, 1 if source else stride)
                     for (source, _), name in zip(CELL_EDGES, names, strict=True)
                 ]
             )
@@ -57,30 +64,10 @@ class TNB101MacroNetwork(_TNB101Network):
 
     def __init__(self, arch: Arch, n_classes: int = 75, channels: int = 64):
         TNB101_MACRO.check(arch)
-        super().__init__(ResidualBlock, arch, n_classes, channels)
+        super().__init__(_residual, arch, n_classes, channels)
 
 
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside the identity, or beside a 1x1 convolution where the shape changes."""
-
-    def __init__(self, c_in: int, c_out: int, stride: int):
-        super().__init__()
-        self.convolutions = nn.Sequential(ReLUConvBN(c_in, c_out, 3, stride), ReLUConvBN(c_out, c_out, 3))
-        same = c_in == c_out and stride == 1
-        self.shortcut = nn.Identity() if same else ConvBN(c_in, c_out, 1, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map B x c_in x H x W to B x c_out x H / stride x W / stride."""
-        out: Tensor = self.shortcut(x) + self.convolutions(x)
-        return out
-
-
-def _operation(name: str, c_in: int, c_out: int, stride: int) -> nn.Module:
-    match name:
-        case "none":
-            return Zero(c_out, stride)
-        case "skip_connect":
-            same = c_in == c_out and stride == 1
-            return nn.Identity() if same else FactorizedReduce(c_in, c_out, stride)
-        case _:
-            return ReLUConvBN(c_in, c_out, int(name[-1]), stride)
+def _residual(c_in: int, c_out: int, stride: int) -> ResidualBlock:
+    """Return two 3x3 convolutions beside the identity, or beside a 1x1 convolution where the shape changes."""
+    same = c_in == c_out and stride == 1
+    return ResidualBlock(c_in, c_out, stride, nn.Identity() if same else ConvBN(c_in, c_out, 1, stride))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from operator import itemgetter
 from typing import Any
 
 import pandas as pd
 from scipy.stats import ttest_rel
 
 from nasrepro.report.delta import table_1
-from nasrepro.report.delta.table_1 import BUDGETS, DIFFERENCE, NotRun, Numbers, printed_tau, row_of, to_make
-from nasrepro.report.rendering import Column, Table, number, tabulate, text
-from nasrepro.report.verbs import standing
+from nasrepro.report.delta.table_1 import BUDGETS, DIFFERENCE, printed_tau
+from nasrepro.report.rendering import NOT_RUN, Column, Table, number, tabulate, text
+from nasrepro.report.rows import row_of, to_make
+from nasrepro.report.verbs import holds, quoted, standing
 from nasrepro.runs import records
 from nasrepro.runs.plan import Shown
 from nasrepro.runs.records import Record
@@ -30,16 +30,20 @@ READINGS = {
     "doa": "Gaussian process and trees, with zero-cost scores; all pairs (strongest reading)",
     "doa_ceiling": "Mean of each code; all labels of the space",
 }
+LEARNERS = {
+    "means": "Mean of each code, accuracies; one-edit pairs",
+    "means_ranks": "Mean of each code, ranks; one-edit pairs",
+    "weights": "A weight for each place, accuracies; random cells",
+    "weights_ranks": "A weight for each place, ranks; random cells",
+}
 PROTOCOLS = {**BUDGETS, "1pct_of_space": "1 % of all cells", "all": "all"}
 TAUS = {"tau_pairs": "P: pairs", "tau_neighbours": "N: neighbours", "tau": "C: architectures"}
-PAIRS = number("Pairs", itemgetter("pairs"))
-_COLUMNS = (  # that every table of taus has
-    text("Budget", lambda row: PROTOCOLS.get(row["protocol"], row["protocol"])),
-    number("Labels", itemgetter("labels")),
-)
-_TAU_COLUMNS = tuple(number(title, itemgetter(tau), 3) for tau, title in TAUS.items())
+PAIRS = number("Pairs", "pairs")
+_BUDGET = text("Budget", lambda row: PROTOCOLS.get(row.get("protocol"), NOT_RUN))
+_COLUMNS = (_BUDGET, number("Labels", "labels"))  # that every table of taus has
+_TAU_COLUMNS = tuple(number(title, tau, 3) for tau, title in TAUS.items())
 _AGAINST = table_1.ENCODINGS | table_1.GAUSSIAN
-_ABLATION = "delta.table1.ablation"
+_ABLATION, CODE_ALONE = "delta.table1.ablation", "delta.table1.code_alone"
 # settings of the ablation that learn of pairs, and those that learn of as many accuracies
 SAME_LABELS = (("all_pairs", "accuracy_network"), ("literal", "accuracy_network"), ("gp_stars", "gp_accuracy"))
 
@@ -73,7 +77,7 @@ def _tau_rows(space: str, titles: Mapping[str, str], record: Record | None) -> I
             yield told | {"tau": f"{printed_tau(space, DIFFERENCE, protocol):.3f}"}
         yield from filter(None, (row_of(record, searcher, protocol) for searcher in titles))
     if record is None:
-        yield NotRun(searcher="DoA, ours")
+        yield {"searcher": "DoA, ours"}
 
 
 def _caption(what: str, part: str, record: Record | None) -> str:
@@ -95,6 +99,12 @@ def readings_table(space: str, runs: Shown) -> Table:
     return tau_table(f"delta.table1.{space}.doa", space, "Reading", READINGS, what, runs, f"doa-{space}", PAIRS)
 
 
+def code_table(runs: Shown) -> Table:
+    """Return every learner on every budget, with its three taus, and what is printed."""
+    what = "functions of the difference code alone, the largest of a column being no bound"
+    return tau_table(CODE_ALONE, "nb201", "Function of the code", LEARNERS, what, runs, "code-alone")
+
+
 def ablation_table(runs: Shown) -> Table:
     """Return what each choice of Algorithm 1 does on NAS-Bench-201, at both budgets."""
     record = runs.record(_ABLATION)
@@ -104,9 +114,9 @@ def ablation_table(runs: Shown) -> Table:
         for protocol in BUDGETS
         if (row := row_of(record, name, protocol))
     ]
-    columns = (text("Choice", itemgetter("choice")), text("Value", itemgetter("value")), *_COLUMNS, *_TAU_COLUMNS)
+    columns = (text("Choice", "choice"), text("Value", "value"), *_COLUMNS, *_TAU_COLUMNS)
     caption = _caption("NAS-Bench-201: the literal reading, and one choice changed at a time", _ABLATION, record)
-    return tabulate(columns, rows or [NotRun()], caption, name="doa-ablation")
+    return tabulate(columns, rows or [{}], caption, name="doa-ablation")
 
 
 def compared(mine: pd.DataFrame, theirs: pd.DataFrame) -> list[dict[str, Any]]:
@@ -138,9 +148,8 @@ def against_table(space: str, runs: Shown) -> Table | None:
     if mine is None or theirs is None or mine[1].parameters["seed"] or theirs[1].parameters["test_cells"]:
         return None
     columns = (
-        *(text("Held against", lambda row: _AGAINST[row["method"]]), _COLUMNS[0]),
-        number("Difference of tau", itemgetter("difference"), 3),
-        *(number("p", lambda row: f"{row['p']:.2g}"), number("p, Holm", lambda row: f"{row['holm']:.2g}")),
+        *(text("Held against", lambda row: _AGAINST[row["method"]]), _BUDGET),
+        *(number("Difference of tau", "difference", 3), number("p", "p", ".2g"), number("p, Holm", "holm", ".2g")),
     )
     caption = (
         f"{SPACES[space]}: tau of architectures of the strongest reading minus that of each predictor of Table 1, on "
@@ -150,31 +159,47 @@ def against_table(space: str, runs: Shown) -> Table | None:
     return tabulate(columns, rows, caption, name=f"doa-{space}-against")
 
 
-def numbers(runs: Shown) -> Numbers:
+def numbers(runs: Shown) -> dict[str, Any]:
     """Return what sentences quote, None or no entry without a record.
 
-    `doa.<space>.<reading>.<budget>.<tau>.<statistic>`, and `.stands` for where its tau of architectures stands to the
-    printed one, `doa.<space>.<budget>.printed`; `doa_ablation.<setting>.<budget>.<tau>.<statistic>`; `against` as of
-    `standings`; and `doa.nb201.expected_pairs`, which of the pairs of 156 random cells are one edit apart.
+    By `verbs.quoted` below `doa.<space>` and `doa_ablation`; `doa.<space>.<reading>.<budget>.stands` for where its tau
+    of architectures stands to the printed one, `doa.<space>.<budget>.printed`; `against` as of `_standings`;
+    `doa.nb201.expected_pairs`, which of the pairs of 156 random cells are one edit apart; and, by `verbs.quoted` below
+    `code_alone`, functions of the code alone: `code_alone.best.<budget>.<tau>`, the summary of the best that we found,
+    and `code_alone.comes`, whether a tau of any comes to what is printed.
     """
-    found: Numbers = {"doa.nb201.expected_pairs": 156 * 155 / 2 * 24 / 15_624}  # each of 15,625 cells has 24 neighbours
+    found: dict[str, Any] = {"doa.nb201.expected_pairs": 156 * 155 / 2 * 24 / 15_624}  # each cell has 24 neighbours
     for space in SPACES:
-        record, key = runs.record(f"delta.table1.{space}.doa"), f"doa.{space}"
-        found |= table_1.row_numbers(key, record, TAUS) | standings(key, record, (DIFFERENCE, "doa_gp"))
+        found |= quoted(key := f"doa.{space}", runs.record(f"delta.table1.{space}.doa"))
+        found |= _standings(key, found, (DIFFERENCE, "doa_gp"))
         for budget in BUDGETS:
-            told = {"mean": printed_tau(space, DIFFERENCE, budget), "low": None, "high": None}
-            taus = {name: row_of(record, name, budget).get("tau") for name in READINGS}
-            found |= {f"{key}.{name}.{budget}.stands": standing(tau, told) for name, tau in taus.items()}
-            found[f"{key}.{budget}.printed"] = told["mean"]
-    record = runs.record(_ABLATION)
-    return found | table_1.row_numbers("doa_ablation", record, TAUS) | standings("doa_ablation", record, *SAME_LABELS)
+            found[f"{key}.{budget}.printed"] = told = printed_tau(space, DIFFERENCE, budget)
+            for name in READINGS:
+                found[f"{key}.{name}.{budget}.stands"] = standing(found.get(f"{key}.{name}.{budget}.tau"), told)
+    found |= quoted("doa_ablation", runs.record(_ABLATION))
+    return found | _standings("doa_ablation", found, *SAME_LABELS) | _code_numbers(runs)
 
 
-def standings(prefix: str, record: Record | None, *pairs: tuple[str, str]) -> Numbers:
+def _code_numbers(runs: Shown) -> dict[str, Any]:
+    """Return the numbers of functions of the code alone, nothing without a record."""
+    if (record := runs.record(CODE_ALONE)) is None:
+        return {}
+    found = quoted("code_alone", record)
+    found |= _standings("code_alone", found, ("means_ranks", "means"), ("weights_ranks", "means"))
+    printed = {budget: printed_tau("nb201", DIFFERENCE, budget) for budget in BUDGETS}
+    reached = False
+    for tau, budget, name in ((t, b, n) for t in TAUS for b, n in record.metrics["best"][t].items()):
+        best = found[f"code_alone.{name}.{budget}.{tau}"]
+        found |= quoted("code_alone.best", {f"{budget}.{tau}": best})
+        reached |= best["high"] >= printed.get(budget, min(printed.values()))
+    return found | {"code_alone.comes": holds(reached, "Something", "Nothing")}
+
+
+def _standings(prefix: str, found: Mapping[str, Any], *pairs: tuple[str, str]) -> dict[str, Any]:
     """Return `<prefix>.<one>.<budget>.<tau>.against.<other>`: where one searcher of a record stands to another; None
     without a record."""
-    found: Numbers = {}
+    said = {}
     for (a, b), budget, tau in product(pairs, PROTOCOLS, TAUS):
-        one, other = (row_of(record, name, budget).get(tau) for name in (a, b))
-        found[f"{prefix}.{a}.{budget}.{tau}.against.{b}"] = standing(one, other)
-    return found
+        one, other = (found.get(f"{prefix}.{name}.{budget}.{tau}") for name in (a, b))
+        said[f"{prefix}.{a}.{budget}.{tau}.against.{b}"] = standing(one, other)
+    return said

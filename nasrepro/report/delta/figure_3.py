@@ -5,31 +5,25 @@ The claims are listed in `experiments.doa_distance`, whose records this shows.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from itertools import product
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from nasrepro.report import verbs
 from nasrepro.report.delta.difference import SPACES
-from nasrepro.report.drawing import Figure, render
+from nasrepro.report.drawing import QUIET, Canvas, Figure, Look, draw_lines, render
 from nasrepro.report.rendering import Table, number, tabulate, text, with_interval
-from nasrepro.runs.claims import metric_row
-from nasrepro.runs.plan import Shown, planned
+from nasrepro.report.rows import not_run, row_of
+from nasrepro.runs.plan import Shown
 from nasrepro.runs.records import Record
 from nasrepro.runs.statistics import mean_difference
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
-
 PARTS = {space: f"delta.figure3.{space}" for space in ("nb101", "nb201", "tnb101")}
-LINES = {  # predictor -> label, colour, line pattern, marker
-    "alone": ("network, difference alone", "#b3540f", (0, (5, 2)), "s"),
+LINES: dict[str, Look] = {  # of each predictor
+    "alone": ("network, difference alone", "#b3540f", "dashed", "s"),
     "base": ("network, base visible", "#0b3c6f", "solid", "o"),
-    "gp": ("Gaussian process", "#3b7d3a", (0, (1, 1.4)), "D"),
+    "gp": ("Gaussian process", "#3b7d3a", "dotted", "D"),
 }
 SHAPE = "shape"
 NUMBERS = {  # field -> head of its column
@@ -42,8 +36,14 @@ NUMBERS = {  # field -> head of its column
 }
 COMPARED = ("second", "last")
 STRAIGHT = "nb101"  # the space whose growth the paper finds less pronounced than that of the others
-_NAMES = (text("Space", itemgetter("space")), text("Predictor", lambda row: LINES[row["searcher"]][0]))
-_MEASURED = {"loss": "Loss", "target": "Mean squared difference", "share": "Loss by it"}
+_NAMES = (text("Space", "space"), text("Predictor", lambda row: LINES[row["searcher"]][0]))
+_DISTANCES = (
+    *_NAMES,
+    number("Edits k", "k"),
+    number("Loss", "loss", 3),
+    number("Mean squared difference", "target", 3),
+    number("Loss by it", "share", 3),
+)
 
 
 def _records(runs: Shown) -> dict[str, Record]:
@@ -62,21 +62,14 @@ def _by_edits(runs: Shown) -> list[dict[str, Any]]:
 def distance_table(runs: Shown) -> Table:
     """Return the losses of Figure 3 by space, predictor and number of edits."""
     found = _records(runs)
-    missing = [space for space in PARTS if space not in found]
-    rows = _by_edits(runs) + [defaultdict(lambda: "not run", space=SPACES[s], searcher="base") for s in missing]
+    rows = _by_edits(runs) + [{"space": SPACES[s], "searcher": "base"} for s in PARTS if s not in found]
     asked = {space: record.parameters for space, record in found.items()}
     told = "; ".join(f"{SPACES[s]}, {p['trials']}, {p['pairs']:,}, {p['test_pairs']:,}" for s, p in asked.items())
     caption = (
         "Mean squared error of predictors trained and tested on pairs k edits apart, in units of the variance of the "
         f"labels; mean [95 % interval] over trials. Trials, pairs to train on and to test on, of each k: {told}."
     )
-    columns = (
-        *_NAMES,
-        number("Edits k", itemgetter("k")),
-        *(number(h, itemgetter(f), 3) for f, h in _MEASURED.items()),
-    )
-    notes = [f"To make what was not run: `{planned(PARTS[space]).command}`." for space in missing]
-    return tabulate(columns, rows, caption, notes, name="doa-distance")
+    return tabulate(_DISTANCES, rows, caption, not_run(runs, *PARTS.values()), name="doa-distance")
 
 
 def distance_figure(runs: Shown) -> Figure | None:
@@ -92,17 +85,17 @@ def distance_figure(runs: Shown) -> Figure | None:
         for (above, below), space in zip(panels.T, spaces, strict=True):
             here = data[data["space"] == space]
             level = here[here["searcher"] == "base"]
-            _lines(above, here, "loss")
-            _lines(below, here, "share")
-            above.plot(level["k"], level["target.mean"], color="#6b7280", linestyle="dashdot", label="always 0")
-            below.axhline(1, color="#6b7280", linestyle="dashdot")
-            below.set_ylim(top=1.05)
+            for axes, field in ((above, "loss"), (below, "share")):
+                ends = (f"{field}.low", f"{field}.high")
+                draw_lines(axes, here, "k", f"{field}.mean", "searcher", LINES, ends)
+                axes.set(xlabel="edits k", ylabel="", ylim=(0, above.get_ylim()[1] if axes is above else 1.05))
+            above.plot(level["k"], level["target.mean"], color=QUIET, linestyle="dashdot", label="always 0")
+            below.axhline(1, color=QUIET, linestyle="dashdot")
             above.set_title(f"{space}\nalways 0, at six edits: {level['target.mean'].iloc[-1]:.2f}")
-            below.set_xlabel("edits k")
         panels[0, 0].set_ylabel("loss")
         panels[1, 0].set_ylabel("loss by mean\nsquared difference")
-        lines = panels[0, 0].get_lines()
-        canvas.legend(handles=lines, loc="outside lower center", ncols=4, frameon=False, handlelength=4)
+        handles = panels[0, 0].get_legend_handles_labels()[0]
+        canvas.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, handlelength=4)
 
     at = data[data["searcher"] == "base"].set_index(["space", "k"])
     said = "; ".join(
@@ -119,25 +112,16 @@ def distance_figure(runs: Shown) -> Figure | None:
     return render(draw, (3.1 * len(spaces) + 0.6, 5.4), alt, data).titled("doa-distance", caption)
 
 
-def _lines(axes: Axes, data: pd.DataFrame, field: str) -> None:
-    for predictor, (label, colour, pattern, marker) in LINES.items():
-        part = data[data["searcher"] == predictor]
-        mean, low, high = (part[f"{field}.{s}"].astype(float) for s in ("mean", "low", "high"))
-        axes.plot(part["k"], mean, color=colour, linestyle=pattern, marker=marker, markersize=4, label=label)
-        axes.fill_between(part["k"], low.fillna(mean), high.fillna(mean), color=colour, alpha=0.15, linewidth=0)
-    axes.set_ylim(bottom=0)
-
-
 def shape_table(runs: Shown) -> Table | None:
     """Return the shape of the curve of every space and predictor; None without a record."""
     rows = [
         {"space": SPACES[space], **row}
         for space, record in _records(runs).items()
         for predictor in LINES
-        if (row := metric_row(record, predictor, SHAPE)) is not None
+        if (row := row_of(record, predictor, SHAPE))
     ]
     caption = "Shapes of the curves of Figure 3; mean [95 % interval] over trials."
-    columns = (*_NAMES, *(number(name, itemgetter(field), 2) for field, name in NUMBERS.items()))
+    columns = (*_NAMES, *(number(name, field, 2) for field, name in NUMBERS.items()))
     return tabulate(columns, rows, caption, name="doa-distance-shape") if rows else None
 
 
@@ -146,7 +130,7 @@ def _between(runs: Shown) -> list[dict[str, Any]]:
     found, rows = _records(runs), []
     straight = found.pop(STRAIGHT, None)
     for (space, record), predictor in product(found.items(), LINES):
-        mine, other = (metric_row(r, predictor, SHAPE) if r else None for r in (record, straight))
+        mine, other = (row_of(r, predictor, SHAPE) for r in (record, straight))
         if mine and other:
             growth = {f: mean_difference(mine["trials"][f], other["trials"][f]).as_dict() for f in COMPARED}
             rows.append({"key": space, "space": SPACES[space], "searcher": predictor} | growth)
@@ -156,27 +140,25 @@ def _between(runs: Shown) -> list[dict[str, Any]]:
 def between_table(runs: Shown) -> Table | None:
     """Return by how much the growth of the other spaces exceeds that of NAS-Bench-101; None without it."""
     caption = f"Growth of the loss, less that of {SPACES[STRAIGHT]}: difference of means over trials [95 % interval]."
-    columns = (*_NAMES, *(number(NUMBERS[field], itemgetter(field), 2) for field in COMPARED))
+    columns = (*_NAMES, *(number(NUMBERS[field], field, 2) for field in COMPARED))
     rows = _between(runs)
     return tabulate(columns, rows, caption, name="doa-distance-between") if rows else None
 
 
-def numbers(runs: Shown) -> dict[str, float | int | str | None]:
+def numbers(runs: Shown) -> dict[str, Any]:
     """Return what sentences quote; without a record they are left out.
 
-    `doa_distance.<space>.<predictor>.<k1 to k6|shape|against_nb101>.<field>` with its interval, the same and
-    `.<statistic>`, and the word `.word`: where it stands to 1, or whether it is more pronounced.
+    By `verbs.quoted` below `doa_distance.<space>`, and `.<predictor>.against_nb101.<field>`; of each summary also
+    `.interval`, its text, and the word `.word`: where it stands to 1, or whether it is more pronounced.
     """
-    out: dict[str, float | int | str | None] = {}
-    rows = [(s, row["protocol"], row) for s, record in _records(runs).items() for row in record.metrics["rows"]]
-    for space, protocol, row in [*rows, *((row["key"], f"against_{STRAIGHT}", row) for row in _between(runs))]:
-        for field, summary in row.items():
-            if isinstance(summary, dict) and "mean" in summary:
-                key = f"doa_distance.{space}.{row['searcher']}.{protocol}.{field}"
-                out[key] = with_interval(summary, 2)
-                out |= {f"{key}.{statistic}": value for statistic, value in summary.items()}
-                to, words = (1.0, ("above", "level with", "below"))
-                if protocol.startswith("against"):
-                    to, words = 0.0, ("more pronounced", "not told apart", "less pronounced")
-                out[f"{key}.word"] = verbs.standing(summary, {"mean": to, "low": None, "high": None}, words)
-    return out
+    found: dict[str, Any] = {}
+    for space, record in _records(runs).items():
+        found |= verbs.quoted(f"doa_distance.{space}", record)
+    for row in _between(runs):
+        found |= verbs.quoted(f"doa_distance.{row['key']}.{row['searcher']}.against_{STRAIGHT}", row)
+    for key, summary in [(k, v) for k, v in found.items() if isinstance(v, dict) and "mean" in v]:
+        to, words = 1.0, ("above", "level with", "below")
+        if "against" in key:
+            to, words = 0.0, ("more pronounced", "not told apart", "less pronounced")
+        found |= {f"{key}.interval": with_interval(summary, 2), f"{key}.word": verbs.standing(summary, to, words)}
+    return found

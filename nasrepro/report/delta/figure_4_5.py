@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import product
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from nasrepro.parameters.base import from_notebook
 from nasrepro.report import verbs
-from nasrepro.report.drawing import Figure, render
+from nasrepro.report.drawing import Axes, Canvas, Figure, Look, draw_lines, render
 from nasrepro.report.rendering import Table, number, tabulate, text
+from nasrepro.report.rows import row_of, to_make
 from nasrepro.runs import records
-from nasrepro.runs.claims import metric_row
-from nasrepro.runs.plan import Shown, planned
+from nasrepro.runs.plan import Shown
 from nasrepro.runs.records import Record
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
 
 BENCHMARKS = {"nb101": "NAS-Bench-101", "nb201": "NAS-Bench-201"}
 PARTS = {"nb101": "delta.figure4", "nb201": "delta.figure5"}
@@ -44,17 +39,19 @@ METHODS = {  # name in the record -> as tables call it
     "reinforce": "REINFORCE",
     "local_search": "local search",
 }
-_LONG = METHODS | {"delta_retrain": "Delta-NAS (sensible, retrained in the search)"}
-_LINES: dict[str, tuple[str, Any, str]] = {  # colour, line pattern, marker
-    "delta_literal": ("#0b3c6f", "solid", "o"),
-    "delta_retrain": ("#3d8bd4", (0, (5, 2)), "s"),
-    "plain_ranking": ("#2f6b2f", (0, (7, 2, 1.5, 2)), "^"),
-    "evolution_sep": ("#b3540f", "solid", "D"),
-    "evolution_crossover": ("#b3540f", (0, (4, 2)), "d"),
-    "evolution": ("#b3540f", (0, (1, 1.4)), "X"),
-    "local_search": ("#7a3b8f", (0, (3, 1.5, 1, 1.5, 1, 1.5)), "P"),
-    "reinforce": ("#6b7280", (0, (5, 1.5)), "v"),
-    "random": ("#6b7280", (0, (1, 1)), "."),
+_LINES: dict[str, Look] = {
+    name: (METHODS[name] if name != "delta_retrain" else "Delta-NAS (sensible, retrained in the search)", *look)
+    for name, look in {
+        "delta_literal": ("#0b3c6f", "solid", "o"),
+        "delta_retrain": ("#3d8bd4", "dashed", "s"),
+        "plain_ranking": ("#2f6b2f", "dashdot", "^"),
+        "evolution_sep": ("#b3540f", "solid", "D"),
+        "evolution_crossover": ("#b3540f", "dashed", "d"),
+        "evolution": ("#b3540f", "dotted", "X"),
+        "local_search": ("#7a3b8f", "dashdotdot", "P"),
+        "reinforce": ("#6b7280", "dashed", "v"),
+        "random": ("#6b7280", "dotted", "."),
+    }.items()
 }
 _FIGURES = {  # half of a figure -> what it shows, and measure -> label of its axis
     "distance": (
@@ -64,7 +61,6 @@ _FIGURES = {  # half of a figure -> what it shows, and measure -> label of its a
     "accuracy": ("Test accuracy of the best cell so far", {"test": "test accuracy, %"}),
 }
 _ALPHA = 0.05
-ZERO = {"mean": 0.0, "low": None, "high": None}
 
 
 def given_on(benchmark: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,16 +86,16 @@ def figure(name: str, benchmark: str, runs: Shown) -> Figure | None:
     def draw(canvas: Canvas) -> None:
         panels = canvas.subplots(len(measures), 2, squeeze=False)
         for row, (measure, label) in zip(panels, measures.items(), strict=True):
-            row[0].set_ylabel(label)
             for axes, counted in zip(row, COUNTED, strict=True):
                 _panel(axes, data[data["counted"] == counted], record, counted, measure)
-        lines = panels[0, 0].get_lines()
-        canvas.legend(handles=lines, loc="outside lower center", ncols=3, frameon=False, handlelength=4)
+            row[0].set_ylabel(label)
+        handles = panels[0, 0].get_legend_handles_labels()[0]
+        canvas.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, handlelength=4)
 
     end = data[data["at"] == data["at"].max()].set_index(["counted", "method"])
     said = [
         f"{label}, {way}: "
-        + ", ".join(f"{_LONG[m]} {end.loc[(c, m), f'{measure}_mean']:.2f}" for m in _LINES if (c, m) in end.index)
+        + ", ".join(f"{_LINES[m][0]} {end.loc[(c, m), f'{measure}_mean']:.2f}" for m in _LINES if (c, m) in end.index)
         for (c, way), (measure, label) in product(COUNTED.items(), measures.items())
     ]
     alt = (
@@ -112,18 +108,13 @@ def figure(name: str, benchmark: str, runs: Shown) -> Figure | None:
 
 
 def _panel(axes: Axes, data: pd.DataFrame, record: Record, counted: str, measure: str) -> None:
-    for place, (name, (colour, pattern, marker)) in enumerate(_LINES.items()):
-        part = data[data["method"] == name]
-        axes.plot(
-            part["at"], part[f"{measure}_mean"], color=colour, linestyle=pattern, marker=marker, markersize=4.5,
-            markevery=4, linewidth=1.7, markerfacecolor="white", label=_LONG[name],
-        )  # fmt: skip
-        if (row := metric_row(record, name, counted)) is not None:
-            for at in record.metrics["checkpoints"]:
-                ends, beside = row[f"{measure}_{at}"], at + (place - 4) * data["at"].max() / 200
-                axes.vlines(beside, ends["low"], ends["high"], color=colour, linewidth=1.2)
+    draw_lines(axes, data, "at", f"{measure}_mean", "method", _LINES, markevery=4, linewidth=1.7)
+    for place, name in enumerate(_LINES):
+        for at in record.metrics["checkpoints"] if (row := row_of(record, name, counted)) else ():
+            ends, beside = row[f"{measure}_{at}"], at + (place - 4) * data["at"].max() / 200
+            axes.vlines(beside, ends["low"], ends["high"], color=_LINES[name][1], linewidth=1.2)
     axes.set_title(COUNTED[counted], loc="left")
-    axes.set_xlabel("distinct cells" if counted == "evaluations" else "distinct labels")
+    axes.set(xlabel="distinct cells" if counted == "evaluations" else "distinct labels", ylabel="")
     axes.grid(axis="y", color="#d5dae0", linewidth=0.7)
     if measure == "test":  # the first cells of a run are far below what matters
         lines = data[data["method"].isin(_LINES) & (data["at"] >= data["at"].max() / 5)]["test_mean"]
@@ -135,16 +126,16 @@ def search_table(benchmark: str, counted: str, runs: Shown) -> Table:
     name, title, part = f"delta-search-{benchmark}-{counted}", BENCHMARKS[benchmark], PARTS[benchmark]
     if (record := runs.record(part)) is None:
         missing = (text("Method", METHODS.get), text("Test accuracy, %", lambda _: "not run"))
-        return tabulate(missing, ["delta_literal"], f"{title}: to make it, `{planned(part).command}`.", name=name)
+        return tabulate(missing, ["delta_literal"], f"{title}. {to_make(part)}", name=name)
     at, best = record.metrics["checkpoints"], record.metrics["optimum"]
     columns = (
         text("Method", lambda row: METHODS[row["searcher"]]),
         number("Labels before the search", lambda row: _labels_before(record, row["searcher"])),
-        *(number(f"Test accuracy at {c}, %", itemgetter(f"test_{c}"), 3) for c in at),
-        number(f"Population to the optimum at {at[-1]}, edits", itemgetter(f"population_distance_{at[-1]}"), 2),
-        number(f"Best to the optimum at {at[-1]}, edits", itemgetter(f"distance_{at[-1]}"), 2),
+        *(number(f"Test accuracy at {c}, %", f"test_{c}", 3) for c in at),
+        number(f"Population to the optimum at {at[-1]}, edits", f"population_distance_{at[-1]}", 2),
+        number(f"Best to the optimum at {at[-1]}, edits", f"distance_{at[-1]}", 2),
     )
-    rows = [row for method in METHODS if (row := metric_row(record, method, counted)) is not None]
+    rows = [row for method in METHODS if (row := row_of(record, method, counted))]
     caption = (
         f"{title}, searches by {record.metrics['column']}; counted: {COUNTED[counted]}. Test accuracy: "
         f"{record.metrics['test_column']}, of the best cell so far; {best['test']:.3f} % is that of the best cell of "
@@ -163,10 +154,10 @@ def _labels_before(record: Record, method: str) -> str:
 
 
 _COMPARED = (
-    text("Method", lambda entry: _LONG[entry["method"]]),
+    text("Method", lambda entry: _LINES.get(entry["method"], [METHODS[entry["method"]]])[0]),
     text("Rival", lambda entry: METHODS[entry["rival"]]),
-    number("Labels", itemgetter("labels")),
-    number("Ahead by, points", itemgetter("ahead"), 3),
+    number("Labels", "labels"),
+    number("Ahead by, points", "ahead", 3),
     number("p, Holm", lambda entry: "< 0.001" if entry["p_holm"] < 0.001 else f"{entry['p_holm']:.3f}"),
     text("Which is ahead", lambda entry: {"ahead of": "Delta-NAS", "behind": "the rival"}.get(word(entry), _EVEN)),
 )
@@ -194,28 +185,31 @@ def word(entry: Mapping[str, Any]) -> verbs.Verb:
     return verbs.holds(entry["ahead"]["mean"] > 0, "ahead of", "behind")
 
 
-def numbers(runs: Shown, benchmark: str) -> dict[str, float | int | str | None]:
-    """Return what sentences quote of one benchmark: `delta_search.<benchmark>.` and one of `queries`, `runs`,
-    `training_labels`, `first` and `last` (checkpoint), `<method>.<claim>`, `<method>.labels.<measure>.<first|last>` (at
-    equal numbers of labels), and the words `<method>.against.<rival>` (after the last label), `<method>.best_other`
-    (accuracy at the end against the best of the paper's other lines), `local_search.first` (against Delta-NAS as
-    printed) and `differences` (a Gaussian process of differences against the same of accuracies)."""
+def numbers(runs: Shown, benchmark: str) -> dict[str, Any]:
+    """Return what sentences quote of one benchmark, by `verbs.quoted` below `delta_search.<benchmark>`.
+
+    Also `first` and `last` (checkpoint), `<method>.labels.<test|distance>.<first|last>` (at equal numbers of labels),
+    and the words `<method>.against.<rival>` (after the last label), `<method>.best_other` (accuracy at the end against
+    the best of the paper's other lines), `local_search.first` (against Delta-NAS as printed) and `differences` (a
+    Gaussian process of differences against the same of accuracies)."""
     if (record := runs.record(PARTS[benchmark])) is None:
         return {}
-    key, at = f"delta_search.{benchmark}", record.metrics["checkpoints"]
-    ends = {"first": at[0], "last": at[-1]}
-    found: dict[str, float | int | str | None] = {f"{key}.{when}": count for when, count in ends.items()}
-    found |= {f"{key}.{name}": record.parameters[name] for name in ("queries", "runs", "training_labels")}
-    ended = {row["searcher"]: row for row in record.metrics["rows"] if row["protocol"] == "labels"}
-    for name, measure, when in product(ended, ("test", "distance"), ends):
-        found[f"{key}.{name}.labels.{measure}.{when}"] = ended[name][f"{measure}_{ends[when]}"]["mean"]
-    for row in (row for row in record.metrics["rows"] if row["protocol"] == "claims"):
-        name, fields = f"{key}.{row['searcher']}", ("as_accurate", "as_close", "accuracy_ahead")
-        found |= {f"{name}.{n}": row[n]["mean"] for n in fields}
-        found[f"{name}.best_other"] = verbs.standing(row["accuracy_ahead"], ZERO, ("ahead of", "level with", "behind"))
-    compared = (entry for entry in record.metrics["comparisons"] if entry["labels"] == at[-1])
+    key, first, last = f"delta_search.{benchmark}", record.metrics["checkpoints"][0], record.metrics["checkpoints"][-1]
+    found = verbs.quoted(key, record) | {f"{key}.first": first, f"{key}.last": last}
+    for row in record.metrics["rows"]:
+        name = f"{key}.{row['searcher']}"
+        if row["protocol"] == "labels":
+            ends = product(("test", "distance"), {"first": first, "last": last}.items())
+            found |= {f"{name}.labels.{measure}.{end}": row[f"{measure}_{at}"]["mean"] for measure, (end, at) in ends}
+        if row["protocol"] == "claims":
+            words = ("ahead of", "level with", "behind")
+            found[f"{name}.best_other"] = verbs.standing(row["accuracy_ahead"], 0.0, words)
+    compared = (entry for entry in record.metrics["comparisons"] if entry["labels"] == last)
     found |= {f"{key}.{e['method']}.against.{e['rival']}": word(e) for e in compared}
-    at_first, at_last = ({n: row[f"test_{at}"] for n, row in ended.items()} for at in ends.values())
-    found[f"{key}.local_search.first"] = verbs.standing(at_first.get("local_search"), at_first.get("delta_literal"))
-    found[f"{key}.differences"] = verbs.standing(at_last.get("delta_gp"), at_last.get("plain_sensible"))
-    return found
+
+    def stands(one: str, other: str, at: int) -> verbs.Verb | None:
+        ours, theirs = (found.get(f"{key}.{name}.labels.test_{at}") for name in (one, other))
+        return verbs.standing(ours, theirs)
+
+    found[f"{key}.local_search.first"] = stands("local_search", "delta_literal", first)
+    return found | {f"{key}.differences": stands("delta_gp", "plain_sensible", last)}

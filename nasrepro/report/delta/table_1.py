@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nasrepro.report.rendering import Column, Table, number, tabulate, text
-from nasrepro.report.verbs import holds, standing
-from nasrepro.runs.claims import by_claim, evaluate, load_claims, metric_row, verdict_of
-from nasrepro.runs.plan import Shown, planned
+from nasrepro.report.rows import row_of, to_make
+from nasrepro.report.verbs import holds, quoted, standing
+from nasrepro.runs.claims import by_claim, evaluate, load_claims
+from nasrepro.runs.plan import Shown
 from nasrepro.runs.printed import printed
 from nasrepro.runs.records import Record
 
@@ -25,25 +26,12 @@ GAUSSIAN = {  # named in records as what a practitioner would take
 }
 BUDGETS = {"1pct": "1 %", "10pct": "10 %"}
 _ROWS = {**ENCODINGS, DIFFERENCE: "Difference of architectures", **GAUSSIAN}
-Numbers = dict[str, float | int | str | None]
-
-
-class NotRun(dict[Any, str]):
-    """The row of a table that has no record: each of its values says so."""
-
-    def __missing__(self, key: object) -> str:
-        return "not run"
 
 
 def printed_tau(space: str, encoding: str, budget: str) -> float:
     """Return one printed number."""
     frame = printed("delta_table1").query("space == @space and encoding == @encoding and budget == @budget")
     return float(frame["tau"].iloc[0])
-
-
-def to_make(part: str) -> str:
-    """Return the sentence of a caption for a part of the plan that has no record yet."""
-    return f"No run of ours to show; to make it: `{planned(part).command}`."
 
 
 def encoding_table(space: str, runs: Shown) -> Table:
@@ -81,11 +69,6 @@ def _columns(space: str, budget: str, shown: Mapping[str, Record | None]) -> Ite
     yield number(f"{head}, one-edit pairs", lambda method: ours(method, "pair_tau", "tau_pairs"), 3)
 
 
-def row_of(record: Record | None, method: str, budget: str) -> dict[str, Any]:
-    """Return the row of a method and budget, empty where there is none."""
-    return (metric_row(record, method, budget) if record else None) or {}
-
-
 def proxy_table(runs: Shown) -> Table | None:
     """Return how many cells have each zero-cost proxy, and how well the others are imputed; None without a record."""
 
@@ -118,56 +101,49 @@ def zen_table(runs: Shown) -> Table:
     record = runs.record(part := "delta.table1.proxies")
     columns = (
         text("Proxy", lambda _: "Zen-score"),
-        number("Random cells", lambda found: found["cells"]),
-        number("Spearman with the table", lambda found: found["spearman"], 4),
+        number("Random cells", "cells"),
+        number("Spearman with the table", "spearman", 4),
     )
     caption = "Our Zen-score and the published one, NAS-Bench-201, CIFAR-10: rank correlation [95 % interval]. "
     caption += "" if record else to_make(part)
-    return tabulate(columns, [record.metrics if record else NotRun()], caption, name="delta-zen")
+    return tabulate(columns, [record.metrics if record else {}], caption, name="delta-zen")
 
 
-def row_numbers(prefix: str, record: Record | None, fields: Iterable[str]) -> Numbers:
-    """Return `<prefix>.<searcher>.<budget>.<field>.<statistic>` of every row of a record."""
-    return {
-        f"{prefix}.{row['searcher']}.{row['protocol']}.{field}.{statistic}": row[field][statistic]
-        for row in (record.metrics["rows"] if record else ())
-        for field in fields
-        for statistic in ("mean", "low", "high")
-    }
-
-
-def numbers(runs: Shown) -> Numbers:
+def numbers(runs: Shown) -> dict[str, Any]:
     """Return what sentences quote, None or no entry without a record.
 
-    `table1.<space>.<method>.<budget>.<tau|pair_tau>.<statistic>`; `table1.<space>.<budget>.<best|best_tau|gaussian|
+    By `verbs.quoted` below `table1.<space>` and `proxies.zen`; `table1.<space>.<budget>.<best|best_tau|gaussian|
     stands>`: the encoding that ranks best, its tau, that of the best row of the Gaussian process, and where it stands
-    to it; `table1.settings.<parameter>` of NAS-Bench-201; `proxies.zen.<field>`; `arch2vec.<whose>.<statistic>` and
-    `arch2vec.stands`; of the readings of the difference `evidence.doa.<space>.<budget>.<lowest|highest|printed|
-    verdict>` and `evidence.doa.zen.<budget>`.
+    to it; the words `proxies.zen.rank` and `arch2vec.stands`; `evidence.doa.<space>.<budget>.printed`; and
+    `doa_numbers`.
     """
-    found: Numbers = {}
+    found: dict[str, Any] = {}
     for space in SPACES:
         record = runs.record(f"delta.table1.{space}.encodings")
-        found |= row_numbers(f"table1.{space}", record, ("tau", "pair_tau"))
+        found |= quoted(f"table1.{space}", record)
         for budget in BUDGETS:
+            found[f"evidence.doa.{space}.{budget}.printed"] = printed_tau(space, DIFFERENCE, budget)
             of = [[row for m in names if (row := row_of(record, m, budget))] for names in (ENCODINGS, GAUSSIAN)]
             if all(of):
                 best, gaussian = (max(part, key=lambda row: row["tau"]["mean"]) for part in of)
                 said = {"best": ENCODINGS[best["searcher"]], "best_tau": best["tau"]["mean"]}
                 said |= {"gaussian": gaussian["tau"]["mean"], "stands": standing(gaussian["tau"], best["tau"])}
                 found |= {f"table1.{space}.{budget}.{name}": value for name, value in said.items()}
-    if (record := runs.record("delta.table1.nb201.encodings")) is not None:
-        checks: dict[str, Any] = record.metrics.get("arch2vec", {})
-        found |= {f"table1.settings.{n}": v for n, v in record.parameters.items() if isinstance(v, int | str)}
-        found |= {f"arch2vec.{name}.{n}": v for name, check in checks.items() for n, v in check.items()}
-        found["arch2vec.stands"] = standing(checks.get("ours"), checks.get("published"))
+    ours, published = (found.get(f"table1.nb201.arch2vec.{whose}") for whose in ("ours", "published"))
+    found["arch2vec.stands"] = standing(ours, published)
     if (zen := runs.record("delta.table1.proxies")) is not None:
-        found |= {f"proxies.zen.{n}": v for n, v in (zen.parameters | zen.metrics | zen.metrics["spearman"]).items()}
+        found |= quoted("proxies.zen", zen)
         found["proxies.zen.rank"] = holds(zen.metrics["spearman"]["low"] > 0.99, "alike", "differently")
+    return found | doa_numbers(runs)
+
+
+def doa_numbers(runs: Shown) -> dict[str, Any]:
+    """Return what sentences quote of the readings of the difference: `evidence.doa.<space>.<budget>.<lowest|highest>`
+    and `evidence.doa.zen.<budget>`."""
+    found: dict[str, Any] = {}
     for name, answers in by_claim(evaluate(runs, [c for c in load_claims() if ".doa." in c.id])).items():
         key = f"evidence.doa.{name.split('.')[2]}.{name.split('.')[4]}"
         taus = [e.found.mean for e in answers if e.method == "as printed" and e.found is not None]
         found |= {f"{key}.lowest": min(taus, default=None), f"{key}.highest": max(taus, default=None)}
-        found |= {f"{key}.printed": answers[0].claim.printed, f"{key}.verdict": verdict_of(answers)}
     ablation = runs.record("delta.table1.ablation")
     return found | {f"evidence.doa.zen.{b}": row_of(ablation, "zen", b).get("tau", {}).get("mean") for b in BUDGETS}

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import re
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from nasrepro.report.delta.table_1 import NotRun, Numbers, to_make
-from nasrepro.report.drawing import Figure, render
-from nasrepro.report.rendering import Table, number, tabulate, text
-from nasrepro.report.verbs import holds
+from nasrepro.report.drawing import Canvas, Figure, Look, draw_lines, render
+from nasrepro.report.rendering import NOT_RUN, Table, number, tabulate, text
+from nasrepro.report.rows import to_make
+from nasrepro.report.verbs import holds, quoted
 from nasrepro.runs import records
 from nasrepro.runs.plan import Shown
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
 _PART = "delta.theory"
-_LINES = {  # column -> label, colour, line pattern, marker
+_LINES: dict[str, Look] = {  # of each column
     "size": ("architectures |A|", "#0b3c6f", "solid", "o"),
-    "differences": ("all differences |D|", "#3d8bd4", (0, (5, 2)), "s"),
-    "one_edit": ("one-edit differences |D¹|, counted", "#b3540f", (0, (1, 1.4)), "D"),
-    "printed_one_edit": ("one-edit differences as printed, rn", "#6b7280", (0, (3, 1.5, 1, 1.5, 1, 1.5)), "v"),
+    "differences": ("all differences |D|", "#3d8bd4", "dashed", "s"),
+    "one_edit": ("one-edit differences |D¹|, counted", "#b3540f", "dotted", "D"),
+    "printed_one_edit": ("one-edit differences as printed, rn", "#6b7280", "dashdotdot", "v"),
 }
 _COLUMNS = (
-    *(text("Space", itemgetter("space")), number("Theorem", itemgetter("theorem"))),
+    text("Space", "space"),
+    number("Theorem", "theorem"),
     text("Quantity", lambda row: f"`{_plain(row['quantity'])}`"),
     number("Printed formula gives", lambda row: _whole(row["printed_value"])),
     number("Counted", lambda row: _whole(row["exact"])),
@@ -34,11 +31,12 @@ _COLUMNS = (
     text("Printed formula", lambda row: f"`{_plain(row['printed'])}`"),
     text("Corrected formula", lambda row: f"`{_plain(row['corrected'])}`"),
 )
+_NAMES = ("space", "theorem", "quantity", "printed_value", "exact", "corrected_value", "printed", "corrected")
 
 
 def theorem_table(runs: Shown) -> Table:
     """Return every theorem on every space: the printed formula and its value, the count, the corrected formula."""
-    rows = _table(runs, "theorems").to_dict("records") or [NotRun()]
+    rows = _table(runs, "theorems").to_dict("records") or [dict.fromkeys(_NAMES, NOT_RUN)]
     caption = (
         "Delta-NAS, Theorems 1-5: the printed formulas beside the exact counts of signed one-hot differences. n places "
         f"for an operation, r operations, k edits. {'' if runs.record(_PART) else to_make(_PART)}"
@@ -67,13 +65,13 @@ def growth_figure(runs: Shown) -> Figure | None:
     r, last = record.parameters["operations"], data[data["n"] == data["n"].max()].set_index("kind")
 
     def draw(canvas: Canvas) -> None:
-        for axes, kind in zip(canvas.subplots(1, 2), ("block", "cell"), strict=True):
-            part = data[data["kind"] == kind]
-            for column, (label, colour, pattern, marker) in _LINES.items():
-                axes.plot(part["n"], part[column], color=colour, linestyle=pattern, marker=marker, markersize=4,
-                          label=label if kind == "block" else None)  # fmt: skip
-            axes.set(title=f"{kind}s, r = {r}", xlabel="places n", yscale="log")
-        canvas.legend(loc="outside lower center", ncols=2, frameon=False, handlelength=4)
+        sizes = data.melt(["n", "kind"], [*_LINES]).astype({"value": float})
+        panels = canvas.subplots(1, 2)
+        for axes, kind in zip(panels, ("block", "cell"), strict=True):
+            draw_lines(axes, sizes[sizes["kind"] == kind], "n", "value", "variable", _LINES)
+            axes.set(title=f"{kind}s, r = {r}", xlabel="places n", ylabel="", yscale="log")
+        handles = panels[0].get_legend_handles_labels()[0]
+        canvas.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, handlelength=4)
 
     said = "; ".join(
         f"{kind}s at n = {row['n']}: {row['size']:.3g} architectures, {row['one_edit']:.3g} one-edit differences"
@@ -84,22 +82,21 @@ def growth_figure(runs: Shown) -> Figure | None:
     return render(draw, (8.4, 4.2), alt, data).titled("theory-growth", caption)
 
 
-def numbers(runs: Shown) -> Numbers:
+def numbers(runs: Shown) -> dict[str, Any]:
     """Return what sentences quote, nothing without a record.
 
-    `theory.<space>.<pairs|codes|silent|each|silent_share>`, counts of one-edit pairs; `theory.nb201.printed_codes`;
-    `theory.theorem<1|2>`, whether its formula gives what was counted; `theory.theorem3`, whether all differences lie
-    between the architectures and their square; `theory.most`, whether silent pairs are more than half on NAS-Bench-101;
-    `theory.growth.<kind>.<n|size|one_edit>` at the largest n of the plot.
+    By `verbs.quoted` below `theory`; `theory.<space>.<each|silent_share>` of one-edit pairs;
+    `theory.nb201.printed_codes`; `theory.theorem<1|2>`, whether its formula gives what was counted; `theory.theorem3`,
+    whether all differences lie between the architectures and their square; `theory.most`, whether silent pairs are more
+    than half on NAS-Bench-101; `theory.growth.<kind>.<n|size|one_edit>` at the largest n of the plot.
     """
     if (record := runs.record(_PART)) is None:
         return {}
-    found: Numbers = {}
-    for space in ("nb201", "nb101"):
-        m = {name: record.metrics[space][name] for name in ("pairs", "codes", "silent")}
-        m |= {"each": m["pairs"] / m["codes"], "silent_share": m["silent"] / m["pairs"]}
-        found |= {f"theory.{space}.{name}": value for name, value in m.items()}
-    found["theory.most"] = holds(m["silent_share"] > 0.5, "more", "less")
+    found = quoted("theory", record)
+    for space, m in record.metrics.items():
+        shares = {"each": m["pairs"] / m["codes"], "silent_share": m["silent"] / m["pairs"]}
+        found |= quoted(f"theory.{space}", shares)
+    found["theory.most"] = holds(found["theory.nb101.silent_share"] > 0.5, "more", "less")
     frame = _table(runs, "theorems").astype({"printed_value": float, "corrected_value": float})
     told, ours = frame["printed_value"], frame["corrected_value"]
     right = (told == ours).groupby(frame["theorem"]).all()
@@ -108,9 +105,8 @@ def numbers(runs: Shown) -> Numbers:
     found["theory.theorem3"] = holds(bool(between), "lies between", "does not lie between")
     found["theory.nb201.printed_codes"] = told[(frame["form"] == "nb201") & (frame["theorem"] == 4)].iloc[0]
     growth = _table(runs, "growth")
-    for row in growth[growth["n"] == growth["n"].max()].to_dict("records"):
-        found |= {f"theory.growth.{row['kind']}.{name}": row[name] for name in ("n", "size", "one_edit")}
-    return found
+    last = growth[growth["n"] == growth["n"].max()].set_index("kind", drop=False)
+    return found | quoted("theory.growth", last.to_dict("index"))
 
 
 def _plain(formula: str) -> str:

@@ -7,16 +7,14 @@ search; how many of the paper's other lines are not behind it is counted as the 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
-from operator import itemgetter
 from typing import Any
 
 from nasrepro.parameters.delta import OTHER_LINES
 from nasrepro.report import verbs
-from nasrepro.report.delta.figure_4_5 import BENCHMARKS, METHODS, PARTS, ZERO, word
-from nasrepro.report.rendering import Table, number, tabulate, text, with_interval
-from nasrepro.runs.claims import metric_row
+from nasrepro.report.delta.figure_4_5 import BENCHMARKS, METHODS, PARTS, word
+from nasrepro.report.rendering import NOT_RUN, Table, number, tabulate, text, with_interval
+from nasrepro.report.rows import not_run, row_of
 from nasrepro.runs.plan import Shown, planned
 from nasrepro.runs.records import Record
 
@@ -39,9 +37,8 @@ def _records(benchmark: str, runs: Shown) -> dict[str, Record | None]:
     return {name: runs.record(part_of(benchmark, name)) for name in SETS}
 
 
-def _to_make(benchmark: str, found: Mapping[str, Record | None]) -> list[str]:
-    missing = [f"`{planned(part_of(benchmark, name)).command}`" for name, record in found.items() if record is None]
-    return [f"To make what was not run: {', '.join(missing)}."] if missing else []
+def _missing(benchmark: str, runs: Shown) -> list[str]:
+    return not_run(runs, *(part_of(benchmark, name) for name in SETS))
 
 
 def read_for_training(record: Record, method: str) -> tuple[float, float]:
@@ -57,11 +54,14 @@ def accuracy_table(benchmark: str, runs: Shown) -> Table:
     first = next((record for record in found.values() if record is not None), None)
     at = first.metrics["checkpoints"] if first else [planned(PARTS[benchmark]).resolved["queries"]]
     columns = (
-        *(text("Trained on", itemgetter("set")), text("Method", lambda row: METHODS[row["searcher"]])),
-        *(number("Labels before the search", itemgetter("labels")), number("Zen-scores", itemgetter("zen"))),
-        *(number("Runs", itemgetter("runs")), number("Best training cell, test %", itemgetter("training_test"), 3)),
-        *(number(f"Test accuracy at {c}, %", itemgetter(f"test_{c}"), 3) for c in at),
-        number(f"Population to the optimum at {at[-1]}, edits", itemgetter(f"population_distance_{at[-1]}"), 2),
+        text("Trained on", "set"),
+        text("Method", lambda row: METHODS[row["searcher"]]),
+        number("Labels before the search", "labels"),
+        number("Zen-scores", "zen"),
+        number("Runs", "runs"),
+        number("Best training cell, test %", lambda row: row.get("training_test", "" if "runs" in row else NOT_RUN), 3),
+        *(number(f"Test accuracy at {c}, %", f"test_{c}", 3) for c in at),
+        number(f"Population to the optimum at {at[-1]}, edits", f"population_distance_{at[-1]}", 2),
     )
     lines = [(SETS[name], record, method) for name, record in found.items() for method in (LITERAL, PLAIN)]
     lines += [("nothing", first, method) for method in OTHER_LINES]
@@ -71,7 +71,7 @@ def accuracy_table(benchmark: str, runs: Shown) -> Table:
         "search, training free. Mean [95 % interval] over runs."
     )
     return tabulate(
-        columns, rows, caption, _to_make(benchmark, found),
+        columns, rows, caption, _missing(benchmark, runs),
         kind=lambda row: "ours" if row["searcher"] == LITERAL else "", name=f"training-sets-{benchmark}-accuracy",
     )  # fmt: skip
 
@@ -79,23 +79,22 @@ def accuracy_table(benchmark: str, runs: Shown) -> Table:
 def _row(title: str, record: Record | None, method: str) -> Mapping[str, Any] | None:
     """Return the row of a method with what it read; None where the record has none."""
     if record is None:
-        return defaultdict(lambda: "not run", set=title, searcher=method)
-    if (row := metric_row(record, method, EVALUATIONS)) is None:
+        return {"set": title, "searcher": method}
+    if not (row := row_of(record, method, EVALUATIONS)):
         return None
     labels, zen = read_for_training(record, method)
-    read = {"set": title, "labels": labels, "zen": zen, "runs": record.parameters["runs"]}
-    return {"training_test": "", **row, **read}
+    return row | {"set": title, "labels": labels, "zen": zen, "runs": record.parameters["runs"]}
 
 
 _CLAIMS = (
-    text("Trained on", itemgetter("set")),
-    number("Others as accurate", itemgetter("as_accurate")),
-    number("Others as near", itemgetter("as_close")),
-    number("Others as fast", itemgetter("as_fast")),
-    number("Ahead of the best other, points", itemgetter("accuracy_ahead"), 3),
-    number("From the nearest other, edits", itemgetter("distance_ahead"), 3),
-    number("Ahead of random search", itemgetter(RANDOM)),
-    number("Ahead of the plain predictor", itemgetter(PLAIN)),
+    text("Trained on", "set"),
+    number("Others as accurate", "as_accurate.mean"),
+    number("Others as near", "as_close.mean"),
+    number("Others as fast", "as_fast.mean"),
+    number("Ahead of the best other, points", "accuracy_ahead", 3),
+    number("From the nearest other, edits", "distance_ahead", 3),
+    number("Ahead of random search", RANDOM),
+    number("Ahead of the plain predictor", PLAIN),
 )
 
 
@@ -107,37 +106,33 @@ def claims_table(benchmark: str, runs: Shown) -> Table:
         "[95 % interval] over runs. Last two columns: points of test accuracy at the end, and p."
     )
     rows = [_claims(SETS[name], record) for name, record in found.items()]
-    return tabulate(_CLAIMS, rows, caption, _to_make(benchmark, found), name=f"training-sets-{benchmark}-claims")
+    return tabulate(_CLAIMS, rows, caption, _missing(benchmark, runs), name=f"training-sets-{benchmark}-claims")
 
 
 def _claims(title: str, record: Record | None) -> Mapping[str, Any]:
     if record is None:
-        return defaultdict(lambda: "not run", set=title)
+        return {"set": title}
     against = {
         e["rival"]: f"{with_interval(e['ahead'], 3)}, p {e['p_holm']:.2g}" for e in record.metrics.get("against", ())
     }
-    row = metric_row(record, LITERAL, "claims") or {}
-    counts = {n: row[n]["mean"] for n in ("as_accurate", "as_close", "as_fast")}
-    return {RANDOM: "not compared", PLAIN: "not compared", **row, **counts, **against, "set": title}
+    return dict.fromkeys((RANDOM, PLAIN), "not compared") | row_of(record, LITERAL, "claims") | against | {"set": title}
 
 
-def numbers(runs: Shown, benchmark: str | None = None) -> dict[str, float | int | str | None]:
-    """Return what sentences quote, of one benchmark or both: `delta_search.<benchmark>.<set>.` and one of `runs`,
-    `<method>.test.<statistic>` (at the end), `<method>.training_test.<statistic>` (the best training cell),
-    `<accuracy_ahead|distance_ahead>.<statistic>`, and the words `nearer` (population over the curve, than that of the
-    nearest other method) and `against.<rival>`; without a record they are left out."""
-    out: dict[str, float | int | str | None] = {}
-    spaces = BENCHMARKS if benchmark is None else (benchmark,)
-    found = {f"delta_search.{s}.{name}": record for s in spaces for name, record in _records(s, runs).items() if record}
-    for key, record in found.items():
-        out[f"{key}.runs"] = record.parameters["runs"]
-        fields = {f"test_{record.metrics['checkpoints'][-1]}": "test", "training_test": "training_test"}
-        for row in (row for row in record.metrics["rows"] if row["protocol"] == EVALUATIONS):
-            summaries = {f"{row['searcher']}.{fields[n]}": row[n] for n in fields if n in row}
-            out |= {f"{key}.{n}.{s}": v for n, summary in summaries.items() for s, v in summary.items()}
-        claims = metric_row(record, LITERAL, "claims") or {}
-        out |= {f"{key}.{n}.{s}": v for n in ("accuracy_ahead", "distance_ahead") for s, v in claims[n].items()}
-        words = ("farther from", "as far from", "nearer to")
-        out[f"{key}.nearer"] = verbs.standing(claims["distance_ahead"], ZERO, words)
-        out |= {f"{key}.against.{e['rival']}": word(e) for e in record.metrics.get("against", ())}
-    return out
+def numbers(runs: Shown, benchmark: str) -> dict[str, Any]:
+    """Return what sentences quote of one benchmark, by `verbs.quoted` below `delta_search.<benchmark>.<set>`.
+
+    Also `<method>.test` (at the end), and the words `nearer` (population over the curve, than that of the nearest other
+    method) and `against.<rival>`; without a record they are left out.
+    """
+    found: dict[str, Any] = {}
+    for name, record in _records(benchmark, runs).items():
+        key = f"delta_search.{benchmark}.{name}"
+        found |= verbs.quoted(key, record)
+        if record is not None:
+            rows = {row["searcher"]: row for row in record.metrics["rows"] if row["protocol"] == EVALUATIONS}
+            last = f"test_{record.metrics['checkpoints'][-1]}"
+            found |= verbs.quoted(key, {f"{method}.test": row[last] for method, row in rows.items()})
+            ahead, words = found[f"{key}.{LITERAL}.claims.distance_ahead"], ("farther from", "as far from", "nearer to")
+            found[f"{key}.nearer"] = verbs.standing(ahead, 0.0, words)
+            found |= {f"{key}.against.{e['rival']}": word(e) for e in record.metrics.get("against", ())}
+    return found

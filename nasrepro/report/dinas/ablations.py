@@ -1,92 +1,107 @@
 """What the settings of DiNAS do on NAS-Bench-201, CIFAR-10: one table per setting, a row per run (Table 8, and what the
 paper leaves out).
 
-A run belongs to an ablation when it differs from the run behind Table 2 in the ablation's parameters alone.
+A run belongs to an ablation when it differs from the base, a run of the graph transformer `default`, in the ablation's
+parameters alone. The
+settings, and what is said of each, are in `data/ablations.yml`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from string import Formatter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from nasrepro.errors import NasreproError, ParameterError, did_you_mean
+from nasrepro.files import paths
+from nasrepro.files.storage import read_yaml
 from nasrepro.parameters.base import ADDED, option
 from nasrepro.report import verbs
 from nasrepro.report.dinas import exact_denoiser, table_4
-from nasrepro.report.dinas.ablation_texts import ABLATIONS, OVERVIEW, Ablation
-from nasrepro.report.dinas.exact_denoiser import not_run
-from nasrepro.report.drawing import Figure, render
+from nasrepro.report.drawing import Canvas, Figure, Look, draw_lines, render
 from nasrepro.report.rendering import DATASET_NAMES, Table, number, runs_note, tabulate, text
-from nasrepro.runs.claims import metric_row
+from nasrepro.report.rows import not_run, search_row
 from nasrepro.runs.plan import Shown, load_plan
-from nasrepro.runs.protocols import recorded_labels_before
 from nasrepro.runs.records import Record
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
-BASE = "dinas.table2.cifar10"  # the run that is varied
+BASE = "dinas.ablations.base.cifar10"  # the run that is varied
 _MODEL = ("guidance_scale", "denoiser", "epochs")  # what the table of all data sets varies
 # how much was run, not how: notes say where trainings and runs differ; the distinct protocol is not shown
 _AMOUNT = {"trainings", "runs", "most_draws"}
 
-Line = dict[str, Any]  # a metric row, with what was varied (`said`), all labels read (`labels`) and its `record`
+Line = dict[str, Any]  # a row of a search, with its `record`, all `labels` read and what was varied (`said`)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One setting that is varied, or the overview of all; `data/ablations.yml` explains the fields."""
+
+    title: str
+    parameters: Sequence[str] = ()
+    text: str = ""
+    reading: str = ""
+    after: str = ""
+    column: str = ""
+    beside: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def load_ablations() -> dict[str, Ablation]:
+    """Return what `data/ablations.yml` says of the overview and of each setting."""
+    return {name: Ablation(**entry) for name, entry in read_yaml(paths.data_dir() / "ablations.yml").items()}
+
+
+def settings() -> dict[str, Ablation]:
+    """Return the settings that are varied, by name."""
+    return {name: ablation for name, ablation in load_ablations().items() if ablation.parameters}
 
 
 # ---- tables and figures ----
 
 _NUMBERS = (
-    number("Best validation, %", lambda line: line["best_valid"], 3),
-    number("Median of the runs, %", lambda line: line["best_valid"]["median"], 3),
-    number("Its test, %", lambda line: line["test"] or "no test data", 2),
-    number("Valid samples, %", lambda line: line["validity"]["mean"], 1, percent=True),
-    number("Distinct valid cells", lambda line: line["distinct_valid"], 1),
-    number("In the wanted class, %", lambda line: line["in_top_class"]["mean"], 1, percent=True),
-    number("Runs without a cell", lambda line: f"{line['failed_runs']} of {line['all_runs']}"),
-    number("Labels read in all", lambda line: line["labels"]["mean"]),
+    number("Best validation, %", "best_valid", 3),
+    number("Median of the runs, %", "best_valid.median", 3),
+    number("Its test, %", "test", 2),
+    number("Valid samples, %", "validity.mean", 1, percent=True),
+    number("Distinct valid cells", "distinct_valid", 1),
+    number("In the wanted class, %", "in_top_class.mean", 1, percent=True),
+    number("Runs without a cell", "failed"),
+    number("Labels read in all", "labels.mean"),
 )
-
-
-def base_record(runs: Shown) -> Record | None:
-    """Return the run that the ablations vary."""
-    return runs.record(BASE)
 
 
 def varied(name: str, runs: Shown) -> list[Record]:
     """Return the runs of an ablation, the base run among them, in the order of the varied values."""
-    if (base := base_record(runs)) is None:
+    if (base := runs.record(BASE)) is None:
         return []
     rows = [r for r in runs.below(_below(name)).values() if r.parameters["denoiser"] != "paper"]
     if name == "public-code" and (other := runs.record("dinas.ablations.attention.matrix-channels")) is not None:
         rows.append(other)  # the network that its residual and its inputs are tried with
-    return sorted([base, *rows], key=lambda r: _order(r, ABLATIONS[name].parameters))
+    names = settings()[name].parameters
+    return sorted([base, *rows], key=lambda r: [_order({**ADDED, **r.parameters}.get(n)) for n in names])
+
+
+def _order(value: Any) -> Any:
+    return len(value) if isinstance(value, list) else value
 
 
 def _below(name: str) -> str:
     return "dinas.table8" if name == "classes" else f"dinas.ablations.{name}"
 
 
-def _order(record: Record, names: Sequence[str]) -> tuple[Any, ...]:
-    values = [record.parameters.get(n, ADDED.get(n)) for n in names]
-    return tuple(len(v) if isinstance(v, list) else str(v) if isinstance(v, str) else v for v in values)
+def lines(name: str, runs: Shown) -> list[Line]:
+    """Return the rows of an ablation."""
+    ablation = settings()[name]
+    return [line | {"said": _said(r, ablation)} for r in varied(name, runs) if (line := _line(r))]
 
 
-def lines(name: str, runs: Shown) -> Iterator[Line]:
-    """Yield the rows of an ablation."""
-    for record in varied(name, runs):
-        if (line := _line(record)) is not None:
-            yield line | {"said": _said(record, ABLATIONS[name])}
-
-
-def _line(record: Record, searcher: str = "dinas") -> Line | None:
-    if (row := metric_row(record, searcher, "paper")) is None:
-        return None
-    before, best = recorded_labels_before(record, row), record.metrics.get("optimum", {}).get("valid")
-    labels = {k: v if v is None or k == "n" else before + v for k, v in row["labels_in_search"].items()}
-    return {**row, "record": record, "labels": labels, "optimum": best, "all_runs": row["trainings"] * row["runs"]}
+def _line(record: Record | None, searcher: str = "dinas") -> Line:
+    if record is None or not (row := search_row(record, searcher)):
+        return {}
+    labels = {k: v if v is None or k == "n" else row["before"] + v for k, v in row["labels_in_search"].items()}
+    return row | {"record": record, "labels": labels, "optimum": record.metrics.get("optimum", {}).get("valid")}
 
 
 def overview_table(runs: Shown) -> Table:
@@ -101,13 +116,13 @@ def overview_table(runs: Shown) -> Table:
     )
     caption = (
         "What each setting changes on NAS-Bench-201, CIFAR-10, from the lowest to the highest mean over the runs of "
-        "its page, all else as behind Table 2. A run without a valid sample has 0 as its best."
+        "its page, all else as in the base run. A run without a valid sample has 0 as its best."
     )
     return tabulate(columns, _all_lines(runs), caption, name="ablations")
 
 
 def _all_lines(runs: Shown) -> list[tuple[Ablation, list[Line]]]:
-    return [(a, list(lines(name, runs))) for name, a in ABLATIONS.items() if name != "dropout"]
+    return [(a, lines(name, runs)) for name, a in settings().items() if name != "dropout"]
 
 
 def _range(found: Sequence[Line], name: str, digits: int, scale: float = 1.0) -> str:
@@ -118,113 +133,108 @@ def _range(found: Sequence[Line], name: str, digits: int, scale: float = 1.0) ->
 
 def ablation_table(name: str, runs: Shown) -> Table:
     """Return the table of an ablation: a row per run, the base run marked."""
-    ablation, base, known = ABLATIONS[name], _quoted(BASE, runs), list(lines(name, runs))
+    ablation, base, known = settings()[name], _quoted(BASE, runs), lines(name, runs)
     marks = {r.key: " (yours)" for _, r in runs.yours.values()}
     caption = f"{ablation.title}: DiNAS on NAS-Bench-201, CIFAR-10, the paper's protocol"
     if base:
         record, p = base["record"], base["record"].parameters
-        marks = {record.key: " (Table 2)"} | marks
+        marks = {record.key: " (base)"} | marks
         caption += (
             f", {p['queries']} queries. Mean [95 % interval] over {base['trainings']} trainings x {base['runs']} runs "
             "unless a note says otherwise; a run without a valid sample scores 0. Wanted class: above percentile "
             f"{p['percentile']:g} of validation accuracy (200 epochs, mean over seeds). Profile `{record.profile}`, "
             f"device {record.environment.device}."
         )
-    notes = [f"Run `{x['record'].key}`: trainings x runs = {_amount(x)}." for x in known if _amount(x) != _amount(base)]
+    other = [x for x in known if x["times"] != base["times"]]
+    notes = [f"Run `{x['record'].key}`: trainings x runs = {x['times']}." for x in other]
     notes += [*not_run(runs, BASE, f"{_below(name)}."), *runs_note(line["record"].key for line in known)]
     items = [line | {"said": line["said"] + marks.get(line["record"].key, "")} for line in known]
-    columns = (text(ablation.column or ablation.title, lambda line: line["said"]), *_NUMBERS)
+    items += _draws(known) if name == "labels" else ()
+    columns = (text(ablation.column or ablation.title, "said"), *_NUMBERS)
     kind = {"dinas": "ours", "top_class": ""}
-    return tabulate(
-        columns, [*items, *(_draws(known) if name == "labels" else ())], caption, notes,
-        kind=lambda line: kind[line["searcher"]], name=f"ablation-{name}",
-    )  # fmt: skip
-
-
-def _amount(line: Line) -> str:
-    return f"{line['trainings']} x {line['runs']}"
+    return tabulate(columns, items, caption, notes, kind=lambda line: kind[line["searcher"]], name=f"ablation-{name}")
 
 
 def _draws(known: Sequence[Line]) -> Iterator[Line]:
     """Yield what the labels alone give: the draw from the best of the labelled, the best of which is known."""
     for line in known:
         p = line["record"].parameters
-        if p.get("labelled") and not p.get("wanted_share") and (row := _line(line["record"], "top_class")) is not None:
+        if p.get("labelled") and not p.get("wanted_share") and (row := _line(line["record"], "top_class")):
             said = f"uniform draw from the best 5 % of {p['labelled']:,}"
             yield row | {"said": said, "labels": {"mean": p["labelled"]}, "in_top_class": {"mean": None}}
 
 
 _SETTINGS = (
-    text("Data set", lambda r: DATASET_NAMES[r.parameters["dataset"]]),
-    number("Guidance scale", lambda r: f"{r.parameters['guidance_scale']:g}"),
-    text("Denoiser", lambda r: r.parameters["denoiser"]),
-    number("Epochs", lambda r: r.parameters["epochs"]),
-    number("Steps", lambda r: r.parameters["reverse_steps"]),
-    number("Best validation, %", lambda r: _dinas(r)["best_valid"], 3),
-    number("Distinct valid cells", lambda r: _dinas(r)["distinct_valid"]["mean"], 1),
-    number("Valid samples, %", lambda r: _dinas(r)["validity"]["mean"], 1, percent=True),
-    number("In the wanted class, %", lambda r: _dinas(r)["in_top_class"]["mean"], 1, percent=True),
-    number("Runs", lambda r: f"{_dinas(r)['trainings']} x {_dinas(r)['runs']}"),
+    text("Data set", lambda line: DATASET_NAMES[line["record"].parameters["dataset"]]),
+    number("Guidance scale", "record.parameters.guidance_scale", "g"),
+    text("Denoiser", "record.parameters.denoiser"),
+    number("Epochs", "record.parameters.epochs"),
+    number("Steps", "record.parameters.reverse_steps"),
+    number("Best validation, %", "best_valid", 3),
+    number("Distinct valid cells", "distinct_valid.mean", 1),
+    number("Valid samples, %", "validity.mean", 1, percent=True),
+    number("In the wanted class, %", "in_top_class.mean", 1, percent=True),
+    number("Runs", "times"),
 )
-
-
-def _dinas(record: Record) -> dict[str, Any]:
-    found = metric_row(record, "dinas", "paper")
-    assert found is not None
-    return found
 
 
 def settings_table(runs: Shown) -> Table:
     """Return what guidance scale and denoiser do on all three data sets: a row per run."""
-    found, order = _settings(runs), list(DATASET_NAMES)
-    found.sort(key=lambda r: [order.index(r.parameters["dataset"]), r.parameters["denoiser"], _scale(r)])
+    base, free = runs.record(BASE), {*_MODEL, "dataset"} | _AMOUNT
+
+    def fixed(record: Record) -> dict[str, Any]:
+        return {k: v for k, v in {**ADDED, **record.parameters}.items() if k not in free}
+
+    known = {**runs.below("dinas.table2"), **runs.below("dinas.ablations")}.values()
+    found, order = [r for r in known if base and r.experiment == "nb201" and fixed(r) == fixed(base)], [*DATASET_NAMES]
+    found.sort(key=lambda r: (order.index(r.parameters["dataset"]), r.parameters["denoiser"], _scale(r)))
     caption = (
         "DiNAS under other settings, the paper's protocol. Best validation accuracy as mean [95 % interval]; distinct "
         "cells per run; shares of all samples and of the valid samples; runs as trainings x runs."
     )
-    return tabulate(_SETTINGS, found, caption, runs_note(r.key for r in found), kind="", name="nb201-settings")
-
-
-def _settings(runs: Shown) -> list[Record]:
-    base, free = base_record(runs), {*_MODEL, "dataset"} | _AMOUNT
-
-    def fixed(record: Record) -> Line:
-        return {k: v for k, v in {**ADDED, **record.parameters}.items() if k not in free}
-
-    known = {**runs.below("dinas.table2"), **runs.below("dinas.ablations")}.values()
-    return [r for r in known if base and r.experiment == "nb201" and fixed(r) == fixed(base)]
+    notes = runs_note(r.key for r in found)
+    return tabulate(_SETTINGS, map(_line, found), caption, notes, kind="", name="nb201-settings")
 
 
 def _scale(record: Record) -> float:
     return float(record.parameters["guidance_scale"])
 
 
+_LOOKS: dict[str, Look] = {
+    name: (name, *look)
+    for name, look in {
+        "valid samples, %": ("#0b3c6f", "solid", "o"),
+        "distinct valid cells, % of queries": ("#3d8bd4", "dashed", "s"),
+        "valid samples in the wanted class, %": ("#b3540f", "dotted", "D"),
+    }.items()
+}
+
+
 def curve(runs: Shown) -> Figure | None:
     """Return what the guidance scale does to validity, diversity and concentration; None for fewer than two runs."""
-    data = pd.DataFrame(
-        {
-            "guidance_scale": _scale(line["record"]),
-            "valid samples, %": 100 * line["validity"]["mean"],
-            "distinct valid cells, % of queries": 100 * line["distinct_valid"]["mean"] / line["queries"],
-            "valid samples in the wanted class, %": 100 * line["in_top_class"]["mean"],
-        }
+    rows = [
+        (
+            _scale(line["record"]),
+            100 * line["validity"]["mean"],
+            100 * line["distinct_valid"]["mean"] / line["queries"],
+            100 * line["in_top_class"]["mean"],
+        )
         for line in lines("guidance", runs)
-    )
+    ]
+    data = pd.DataFrame(rows, columns=["guidance_scale", *_LOOKS])
     if len(data) < 2:
         return None
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots()
-        looks = (("solid", "o", "#0b3c6f"), ((0, (5, 2)), "s", "#3d8bd4"), ((0, (1, 1.4)), "D", "#b3540f"))
-        for column, (pattern, marker, colour) in zip(data.columns[1:], looks, strict=True):
-            axes.plot(data["guidance_scale"], data[column], label=column, ls=pattern, marker=marker, color=colour)
+        draw_lines(axes, data.melt("guidance_scale"), "guidance_scale", "value", "variable", _LOOKS)
         axes.set(xlabel="guidance scale γ", ylabel="%", ylim=(0, 104))
         canvas.legend(loc="outside lower center", ncols=1, frameon=False, handlelength=4)
 
     said = "; ".join(
         f"at scale {scale:g} {valid:.0f} % valid, {distinct:.0f} % distinct, {wanted:.0f} % of the valid in the wanted "
         "class"
-        for scale, valid, distinct, wanted in data.itertuples(index=False)
+        for scale, valid, distinct, wanted in rows
     )
     caption = "What the guidance scale does: validity, diversity and concentration."
     alt = f"Line chart against the guidance scale: {said}."
@@ -285,10 +295,13 @@ def words(name: str | None, runs: Shown, strict: bool = True) -> dict[str, str]:
         ParameterError: there is no such ablation.
         NasreproError: a number is not there, or a word is not what the records say.
     """
-    if name is not None and name not in ABLATIONS:
-        hint = did_you_mean(name, ABLATIONS)
-        raise ParameterError(f"There is no ablation `{name}`; there are {', '.join(ABLATIONS)}.{hint}")
-    page, found = (OVERVIEW, _overview(runs)) if name is None else (ABLATIONS[name], numbers(name, runs))
+    known = load_ablations()
+    if name is not None and name not in known:
+        hint = did_you_mean(name, known)
+        raise ParameterError(f"There is no ablation `{name}`; there are {', '.join(known)}.{hint}")
+    page, found = (
+        (load_ablations()["overview"], _overview(runs)) if name is None else (known[name], numbers(name, runs))
+    )
     fill = _Fill(strict)
     told = {n: fill.vformat(getattr(page, n), (), found) for n in ("title", "text", "reading", "after")}
     entry = next(p for p in load_plan() if p.id.startswith(_below(name or "guidance")))
@@ -319,19 +332,19 @@ class _Fill(Formatter):
 def _overview(runs: Shown) -> dict[str, Any]:
     means = {a.title: [line["best_valid"]["mean"] for line in found] for a, found in _all_lines(runs)}
     moving = [title.lower() for title, of in means.items() if max(of, default=0.0) - min(of, default=0.0) > 0.05]
-    linked = {name: f"[{a.title.lower()}](ablations/{name}.ipynb)" for name, a in ABLATIONS.items()}
-    linked["classes"] = f"[{ABLATIONS['classes'].title.lower()}](table_8.ipynb)"
-    return {"pages": ", ".join(linked.values()), "moving": " and ".join(moving) or "none"}
+    pages = {name: f"ablations/{name}" for name in settings()} | {"classes": "table_8"}
+    linked = (f"[{settings()[name].title.lower()}]({page}.ipynb)" for name, page in pages.items())
+    return {"pages": ", ".join(linked), "moving": " and ".join(moving) or "none"}
 
 
 def numbers(name: str, runs: Shown) -> dict[str, Any]:
     """Return what the texts of an ablation quote, None or missing without a record.
 
     Of each row, by what was varied, and of each of `beside`, `<row>.<field>` as a mean and `<row>.<field>.stands`:
-    where it stands to the run behind Table 2, or to its other one, `<row>.other`. `base` and `lowest` are rows, too.
+    where it stands to the base run, or to its other one, `<row>.other`. `base` and `lowest` are rows, too.
     """
-    known = [] if name == "dropout" else list(lines(name, runs))
-    base, beside = _quoted(BASE, runs), ABLATIONS[name].beside
+    known = [] if name == "dropout" else lines(name, runs)
+    base, beside = _quoted(BASE, runs), settings()[name].beside
     pairs = {line["said"]: (line, base) for line in known}
     if known:
         pairs |= {"base": (base, base), "lowest": (min(known, key=lambda x: x["best_valid"]["mean"]), base)}
@@ -348,5 +361,4 @@ def numbers(name: str, runs: Shown) -> dict[str, Any]:
 def _quoted(part: str, runs: Shown) -> Line:
     """Return the row of a part of the plan, or of a searcher in it (`<part> gp`); empty without one."""
     part, _, searcher = part.partition(" ")
-    record = runs.record(part)
-    return (_line(record, searcher or "dinas") if record else None) or {}
+    return _line(runs.record(part), searcher or "dinas")

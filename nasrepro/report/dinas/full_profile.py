@@ -7,18 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nasrepro.report.commands import profile_parameters
 from nasrepro.report.rendering import Table, duration, number, runs_note, tabulate, text
+from nasrepro.report.rows import not_run, search_row
+from nasrepro.report.sources import profile_parameters
 from nasrepro.report.verbs import holds
-from nasrepro.runs.claims import metric_row
-from nasrepro.runs.plan import PLACE, Planned, Shown, find, load_plan, planned, recipe, trained_by
+from nasrepro.runs.plan import PLACE, Shown, find, load_plan, recipe, trained_by
 from nasrepro.runs.printed import printed
 from nasrepro.runs.records import Record
 
 STEP = "step_cost"  # the experiment that counts what a step amounts to
 _MODELS = {"nb301": 2}  # networks of one training, where there is more than one: normal and reduction cells
 _NETWORK_STAGES = {"training", "sampling"}  # what a GPU does
-_LEFT_OUT = {"network_training", STEP}  # trainings on ImageNet, which this is no count of; and the count itself
+# trainings on ImageNet, which this is no count of; the count itself; and what is the same in every profile
+_LEFT_OUT = {"network_training", STEP, "steps"}
 
 
 @dataclass
@@ -132,12 +133,12 @@ def full_table(runs: Shown) -> Table:
 
 _STEPS = (
     text("Runs of", lambda row: f"`{row['experiment']}`"),
-    text("Denoiser", lambda row: row["denoiser"]),
-    number("Batch", lambda row: row["batch_size"]),
-    number("Operations", lambda row: row["operations"]),
-    number("GFLOP", lambda row: f"{row['gflop']:.1f}"),
-    number("Operations of a reverse step", lambda row: row["reverse_operations"]),
-    number("Its GFLOP", lambda row: f"{row['reverse_gflop']:.1f}"),
+    text("Denoiser", "denoiser"),
+    number("Batch", "batch_size"),
+    number("Operations", "operations"),
+    number("GFLOP", "gflop", ".1f"),
+    number("Operations of a reverse step", "reverse_operations"),
+    number("Its GFLOP", "reverse_gflop", ".1f"),
 )
 
 
@@ -149,32 +150,21 @@ def step_table(runs: Shown) -> Table:
         "First row: the network and the batch of the paper, as rebuilt here. Reverse steps: of all samples of a run "
         "at once, guided."
     )
-    notes = runs_note([record.key]) if record else (f"Not run: `{planned('dinas.step-cost').command}`.",)
+    notes = runs_note([record.key]) if record else not_run(runs, "dinas.step-cost")
     return tabulate(
         _STEPS, counts, caption, notes, kind=lambda row: "printed" if row is counts[0] else "ours", name="step-cost"
     )
 
 
 _TRIED = (
-    text("Runs of", lambda item: f"`{item[0]}`"),
-    number("Seed", lambda item: f"{item[1].parameters['seed']}"),
-    number("Batch", lambda item: item[1].parameters["batch_size"]),
-    number("Training steps", lambda item: item[1].metrics["speed"]["training_steps"]),
-    number("Reverse steps", lambda item: f"{item[1].parameters['reverse_steps']}"),
-    number("Valid or feasible, %", lambda item: _share(_sampled(item[1])), 1, percent=True),
-    number("Best validation, %", lambda item: (row := _sampled(item[1])).get("val") or row["best_valid"], 3),
+    text("Runs of", lambda item: f"`{item['entry']}`"),
+    number("Seed", "record.parameters.seed", "d"),
+    number("Batch", "record.parameters.batch_size"),
+    number("Training steps", "record.metrics.speed.training_steps"),
+    number("Reverse steps", "record.parameters.reverse_steps", "d"),
+    number("Valid or feasible, %", lambda item: (item.get("feasibility") or item["validity"])["mean"], 1, percent=True),
+    number("Best validation, %", lambda item: item.get("val") or item["best_valid"], 3),
 )
-
-
-def _sampled(record: Record) -> dict[str, Any]:
-    row = metric_row(record, "dinas", "paper")
-    assert row is not None, f"{record.key} has no samples of DiNAS"
-    return row
-
-
-def _share(row: Mapping[str, Any]) -> float | str:
-    found = row.get("feasibility", row.get("validity"))
-    return "not counted" if found is None else found["mean"]
 
 
 def tried_table(runs: Shown) -> Table:
@@ -185,52 +175,49 @@ def tried_table(runs: Shown) -> Table:
         "Samples of trainings in larger batches beside those of the profile `laptop`, mean [95 % interval] over runs. "
         "All on a CPU."
     )
-    notes = runs_note(record.key for _, record, _ in items)
-    return tabulate(_TRIED, items, caption, notes, kind=lambda item: item[2], name="full-tried")
+    notes = runs_note(item["record"].key for item in items)
+    return tabulate(_TRIED, items, caption, notes, kind=lambda item: item["kind"], name="full-tried")
 
 
-def numbers(runs: Shown) -> dict[str, float | str | None]:
+def numbers(runs: Shown) -> dict[str, Any]:
     """Return what sentences quote, None without records.
 
     Of profile `full` the minutes of all of it, estimated and at the printed time for every step, and hours by the
     recipe of the paper; beside them `step_numbers`.
     """
     total = sum(_parts(runs).values(), Amount())
-    found: dict[str, float | str | None] = {
+    found = {
         "full_profile.minutes": (total.gpu_s + total.cpu_s) / 60,
         "full_profile.printed_minutes": (total.printed_s + total.cpu_s) / 60,
         "full_profile.paper_hours": total.paper_steps * printed_step() / 3600,
     }
-    return (found if total.steps else dict.fromkeys(found)) | step_numbers(runs)
+    return {name: value if total.steps else None for name, value in found.items()} | step_numbers(runs)
 
 
-def step_numbers(runs: Shown) -> dict[str, float | str | None]:
+def step_numbers(runs: Shown) -> dict[str, Any]:
     """Return the milliseconds of the paper's step, and how it compares with that of ours on NAS-Bench-201."""
-    counts, told = _counts(runs), {"full_profile.printed_ms": 1000 * printed_step()}
-    row = next((r for r in counts[1:] if (r["experiment"], r["denoiser"]) == ("nb201", "default")), None)
-    if row is None:
-        return {**told}
-    twice = counts[0]["operations"] > 2 * row["operations"]
-    return {
-        **told,
-        "full_profile.operations": holds(twice, "more than twice as many", "not twice as many"),
-        "full_profile.arithmetic": holds(counts[0]["gflop"] > row["gflop"], "more", "less"),
-    }
+    told: dict[str, Any] = {"full_profile.printed_ms": 1000 * printed_step()}
+    counts = _counts(runs)
+    for row in (r for r in counts[1:] if (r["experiment"], r["denoiser"]) == ("nb201", "default")):
+        twice = counts[0]["operations"] > 2 * row["operations"]
+        told["full_profile.operations"] = holds(twice, "more than twice as many", "not twice as many")
+        told["full_profile.arithmetic"] = holds(counts[0]["gflop"] > row["gflop"], "more", "less")
+    return told
 
 
 def _parts(runs: Shown) -> dict[str, Amount]:
     return amounts([record for _, record in runs], _shares(runs))
 
 
-def _tried(runs: Shown) -> Iterator[tuple[Planned, Record, str]]:
-    """Yield trials below the first run of their place, which they are to match: entry of the plan, record, kind."""
+def _tried(runs: Shown) -> Iterator[dict[str, Any]]:
+    """Yield the rows of trials below the first run of their place, which they are to match."""
     trials = list(runs.below("dinas.full-profile.trials").values())
     for entry in (p for p in load_plan("dinas") if p.part.startswith("Table") and not p.recipe and not p.trial):
         usual = runs.record(entry.id) if trials else None
         if usual is not None and (tried := [r for r in trials if _place(r) == _place(usual)]):
             trials = [r for r in trials if r not in tried]
-            yield entry, usual, ""
-            yield from ((entry, record, "ours") for record in tried)
+            for record, kind in ((usual, ""), *((r, "ours") for r in tried)):
+                yield search_row(record) | {"entry": entry, "record": record, "kind": kind}
 
 
 def _place(record: Record) -> tuple[Any, ...]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nasrepro.report.dinas.exact_denoiser import not_run
 from nasrepro.report.dinas.table_1_2 import SEARCHER_NAMES, TABLES
 from nasrepro.report.dinas.table_3 import TITLES
-from nasrepro.report.drawing import Figure, render
+from nasrepro.report.drawing import Canvas, Figure, render
 from nasrepro.report.rendering import Table, number, tabulate, text
+from nasrepro.report.rows import not_run
 from nasrepro.report.verbs import holds
 from nasrepro.runs import records
 from nasrepro.runs.claims import Claim, load_claims
@@ -20,11 +20,7 @@ from nasrepro.runs.plan import Shown
 from nasrepro.runs.records import Run
 from nasrepro.runs.statistics import critical_difference, equivalence, holm, mean_ranks, permutation
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
-_AHEAD, _LEVEL, _BEHIND = "DiNAS ahead", "no difference shown", "the search ahead"
-_SHORT = {"ahead": _AHEAD, "level": _LEVEL, "behind": _BEHIND}
+_READINGS = {"ahead": "DiNAS ahead", "level": "no difference shown", "behind": "the search ahead"}
 NAMES = {"dinas": "DiNAS", **SEARCHER_NAMES}
 _PARTS = {spec.title: spec.part for spec in TABLES.values()}
 _PARTS |= {title: f"dinas.table3.{name}" for name, title in TITLES.items()}
@@ -50,24 +46,25 @@ def _values(run: Run) -> Values:
 
 
 _TESTS = (
-    text("Benchmark", lambda item: item[0]),
-    text("Search", lambda item: NAMES[item[1]]),
-    number("DiNAS", lambda item: item[2], 3),
-    number("The search", lambda item: item[3], 3),
-    number("Difference, points", lambda item: f"{item[2] - item[3]:+.3f}"),
-    number("p, Holm", lambda item: _p(item[4])),
-    text("Reading", lambda item: item[5]),
+    text("Benchmark", "benchmark"),
+    text("Search", lambda test: NAMES[test["search"]]),
+    number("DiNAS", "dinas", 3),
+    number("The search", "theirs", 3),
+    number("Difference, points", lambda test: f"{test['dinas'] - test['theirs']:+.3f}"),
+    number("p, Holm", lambda test: _p(test["p"])),
+    text("Reading", lambda test: _READINGS[test["who"]]),
 )
 
 
-def _tests(found: Mapping[str, Values]) -> Iterator[tuple[str, str, float, float, float, str]]:
-    """Yield benchmark, searcher, mean of DiNAS, of the searcher, corrected p-value, and who is ahead."""
+def _tests(found: Mapping[str, Values]) -> Iterator[dict[str, Any]]:
+    """Yield benchmark, search, mean of DiNAS, of the search, corrected p-value, and who is ahead."""
     for title, values in found.items():
         others = [s for s in SEARCHER_NAMES if s in values]
         adjusted = holm([permutation(values["dinas"], values[s]) for s in others])
         for searcher, p in zip(others, adjusted, strict=True):
-            a, b = values["dinas"].mean(), values[searcher].mean()
-            yield title, searcher, a, b, p, _LEVEL if p >= 0.05 else _AHEAD if a > b else _BEHIND
+            means = {"dinas": values["dinas"].mean(), "theirs": values[searcher].mean()}
+            who = "level" if p >= 0.05 else "ahead" if means["dinas"] > means["theirs"] else "behind"
+            yield {"benchmark": title, "search": searcher, "p": p, "who": who} | means
 
 
 def test_table(runs: Shown) -> Table:
@@ -80,12 +77,12 @@ def test_table(runs: Shown) -> Table:
     return tabulate(_TESTS, _tests(best_values(runs)), caption, notes, name="tests")
 
 
-def numbers(runs: Shown) -> dict[str, float | int | str | None]:
+def numbers(runs: Shown) -> dict[str, Any]:
     """Return what sentences quote: in how many `tests` who is ahead (`ahead`, `behind`, `level`, `gp.ahead`), the words
     for it, and the first of the diagram."""
     found = best_values(runs)
-    tests, (ranks, width) = list(_tests(found)), _ranks(found)
-    who = {name: [t[1] for t in tests if t[5] == reading] for name, reading in _SHORT.items()}
+    tests, (ranks, width) = pd.DataFrame(_tests(found), columns=["search", "who"]), _ranks(found)
+    who = {name: [*tests["search"][tests["who"] == name]] for name in _READINGS}
     similar = all(_p_of(*item[1:]) < 0.05 for item in _printed_again(found))
     best = next(iter(ranks), None)
     return {name: len(searchers) for name, searchers in who.items()} | {

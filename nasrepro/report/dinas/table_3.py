@@ -11,14 +11,13 @@ from itertools import pairwise
 from typing import Any
 
 from nasrepro.parameters.base import ADDED
-from nasrepro.report.dinas.table_1_2 import SEARCHER_NAMES, field, flat
+from nasrepro.report.dinas.table_1_2 import SEARCHER_NAMES
 from nasrepro.report.rendering import Table, number, tabulate, text
-from nasrepro.report.verbs import holds, standing
+from nasrepro.report.rows import RECIPE, search_row, to_make
+from nasrepro.report.verbs import holds, quoted, standing
 from nasrepro.runs import records
-from nasrepro.runs.claims import metric_row
 from nasrepro.runs.plan import Shown, load_plan, planned
 from nasrepro.runs.printed import printed
-from nasrepro.runs.protocols import recorded_labels_before
 from nasrepro.runs.records import Record, Run
 from nasrepro.runs.statistics import holm, permutation
 
@@ -36,16 +35,16 @@ TOP_CLASS = "Uniform draw from the labelled top class"
 _Line = Mapping[str, Any]
 
 _COLUMNS = (
-    text("Method", field("method")),
-    number("Best, ours", field("best_valid"), 3),
-    number("Behind DiNAS by", field("behind")),
-    number("p", field("p")),
-    number("Queries", field("queries")),
-    number("Labels read before", field("before")),
-    number("Valid samples, %", field("valid"), 1, percent=True),
-    number("Runs that end outside, %", field("extrapolated"), percent=True),
-    number("Best inside", field("inside")),
-    number("Printed, other surrogate", field("printed")),
+    text("Method", "method"),
+    number("Best, ours", "best_valid", 3),
+    number("Behind DiNAS by", "behind"),
+    number("p", "p"),
+    number("Queries", "queries"),
+    number("Labels read before", "before"),
+    number("Valid samples, %", "validity.mean", 1, percent=True),
+    number("Runs that end outside, %", "extrapolated", percent=True),
+    number("Best inside", "inside"),
+    number("Printed, other surrogate", "printed"),
 )
 
 
@@ -53,25 +52,24 @@ def search_table(benchmark: str, runs: Shown) -> Table:
     """Return a half of Table 3: DiNAS and its control, then the searches rerun, each beside what is printed."""
     part, name = f"dinas.table3.{benchmark}", f"table3-{benchmark}"
     run, rerun = runs.run(part), runs.run(f"{part}.searches")
-    values = printed("dinas_table3").query("benchmark == @benchmark").set_index("method")["val"].dropna()
-    told = {method: f"{value:.2f}" for method, value in values.items()}
+    told = printed("dinas_table3").query("benchmark == @benchmark").set_index("method")["val"].dropna()
+    told = told.map("{:.2f}".format)
     caption = f"DiNAS, Table 3, {TITLES[benchmark]}: {WHAT[benchmark]}"
     if run is None:
-        caption += f". No run of ours to show; to make it: `{planned(part).command}`."
-        return tabulate(_COLUMNS, [{"method": "DiNAS", "printed": told["DiNAS"]}], caption, name=name)
-    record, rows = run[1], _rows(run[1])
+        row = {"method": "DiNAS", "printed": told["DiNAS"]}
+        return tabulate(_COLUMNS, [row], f"{caption}. {to_make(part)}", name=name)
+    rows, q = _rows(run[1]), run[1].parameters
     dinas, searches = rows["dinas"], _rows(rerun[1]) if rerun else {}
     varied = [r for entry, r in runs.below(part).items() if ".varied." in entry]
-    lines = [_line("DiNAS", record, dinas, dinas, "itself", told["DiNAS"]), *_variants(record, dinas, varied)]
-    lines += [_line(TOP_CLASS, record, rows["top_class"], dinas, *_pvalues(run, run, ["top_class"]))]
+    lines = [_line("DiNAS", dinas, dinas, "itself", told["DiNAS"]), *_variants(run[1], dinas, varied)]
+    lines += [_line(TOP_CLASS, rows["top_class"], dinas, *_pvalues(run, run, ["top_class"]))]
     for (s, row), p in zip(searches.items(), _pvalues(run, rerun, searches), strict=True):
         mark = told.get(SEARCHER_NAMES[s], "n.p.") if row["queries"] == _QUERIES[benchmark] else "other budget"
-        lines.append(_line(SEARCHER_NAMES[s], record, row, dinas, p, mark))
-    q = record.parameters
+        lines.append(_line(SEARCHER_NAMES[s], row, dinas, p, mark))
     others = f"{rerun[1].parameters['runs']} runs" if rerun else f"not run, `{planned(f'{part}.searches').command}`"
     caption += (
         f"; mean [95 % interval] of the best of a run. DiNAS: {dinas['trainings']} training(s) x {dinas['runs']} runs, "
-        f"top {100 - q['percentile']:g} % of {recorded_labels_before(record, dinas):,.0f} labels, guidance scale "
+        f"top {100 - q['percentile']:g} % of {dinas['before']:,.0f} labels, guidance scale "
         f"{q['guidance_scale']:g}, {q['reverse_steps']} reverse steps; the others: {others}."
     )
     return tabulate(_COLUMNS, lines, caption, name=name)
@@ -79,24 +77,14 @@ def search_table(benchmark: str, runs: Shown) -> Table:
 
 def _rows(record: Record | None) -> dict[str, dict[str, Any]]:
     """Return the rows of a record by searcher, every sample a query, in the order of the table."""
-    order = ("dinas", "top_class", *SEARCHER_NAMES)
-    return {s: row for s in order if record is not None and (row := metric_row(record, s, "paper")) is not None}
+    return {s: row for s in ("dinas", "top_class", *SEARCHER_NAMES) if (row := search_row(record, s))}
 
 
-def _line(method: str, record: Record, row: _Line, dinas: _Line, p: str = "not tested", mark: str = "n.p.") -> _Line:
-    behind = dinas["best_valid"]["mean"] - row["best_valid"]["mean"]
-    inside = row["best_inside"]
-    of = f" in {inside['n']} of {row['trainings'] * row['runs']} runs" if inside["n"] else "in no run"
-    return {
-        **row,
-        "method": method,
-        "behind": "itself" if row is dinas else f"{behind:+.3f}",
-        "p": p,
-        "before": recorded_labels_before(record, row),
-        "valid": row["validity"]["mean"],
-        "inside": (f"{inside['mean']:.3f}" if inside["n"] else "") + of,
-        "printed": mark,
-    }
+def _line(method: str, row: _Line, dinas: _Line, p: str = "not tested", mark: str = "n.p.") -> _Line:
+    behind, inside = dinas["best_valid"]["mean"] - row["best_valid"]["mean"], row["best_inside"]
+    told = f"{inside['mean']:.3f} in {inside['n']} of {row['all_runs']} runs" if inside["n"] else "in no run"
+    own = {"behind": "itself" if row is dinas else f"{behind:+.3f}", "inside": told}
+    return {**row, **own, "method": method, "p": p, "printed": mark}
 
 
 def _variants(record: Record, dinas: _Line, varied: Sequence[Record]) -> Iterator[_Line]:
@@ -106,9 +94,9 @@ def _variants(record: Record, dinas: _Line, varied: Sequence[Record]) -> Iterato
         differs = [n for n in _VARIED if other.parameters.get(n) != record.parameters.get(n)]
         label = "".join(["DiNAS", *(f", {_VARIED[n].format(other.parameters[n])}" for n in differs)])
         if other is not record:
-            yield _line(label, other, _rows(other)["dinas"], dinas)
-        if other.parameters["most_draws"] > 1 and (row := metric_row(other, "dinas", "distinct")) is not None:
-            yield _line(f"{label}, distinct valid queries", other, row, dinas)
+            yield _line(label, search_row(other), dinas)
+        if other.parameters["most_draws"] > 1 and (row := search_row(other, "dinas", "distinct")):
+            yield _line(f"{label}, distinct valid queries", row, dinas)
 
 
 def _pvalues(run: Run, other: Run | None, searchers: Iterable[str]) -> list[str]:
@@ -125,16 +113,11 @@ def _best(run: Run, searcher: str) -> list[float]:
 _RECIPE = ("wanted_share", "denoiser", "epochs", "batch_size", "time_input", "reverse_steps")
 _TRIALS = (
     number("Wanted class favoured, %", lambda trial: f"{100 * trial['wanted_share']:g}"),
-    text("Denoiser", field("denoiser")),
-    number("Epochs", field("epochs")),
-    number("Cells per step", field("batch_size")),
-    text("Time input", lambda trial: "yes" if trial["time_input"] else "no"),
-    number("Reverse steps", field("reverse_steps")),
-    number("Guidance scale", lambda trial: f"{trial['guidance_scale']:g}"),
-    number("Valid samples, %", field("valid"), 1, percent=True),
-    number("Best, ours", field("best_valid"), 3),
-    number(TOP_CLASS, field("top_class"), 3),
-    number("In the wanted class, %", lambda trial: trial["in_top_class"]["mean"], 1, percent=True),
+    *RECIPE,
+    number("Valid samples, %", "valid", 1, percent=True),
+    number("Best, ours", "best_valid", 3),
+    number(TOP_CLASS, "top_class", 3),
+    number("In the wanted class, %", "in_top_class.mean", 1, percent=True),
     number("Distinct valid per run", lambda trial: f"{trial['distinct_valid']['mean']:.1f} of {trial['queries']}"),
 )
 
@@ -156,6 +139,7 @@ def _trial(record: Record) -> _Line:
     rows, p, metrics = _rows(record), {**ADDED, **record.parameters}, record.metrics
     return {
         **p,
+        "parameters": p,
         **rows["dinas"],
         "valid": rows["dinas"]["validity"]["mean"],
         "top_class": rows["top_class"]["best_valid"],
@@ -191,27 +175,22 @@ def misreading_table(runs: Shown) -> Table | None:
     return tabulate(columns, _MISREAD, caption, name="misreading")
 
 
-_Numbers = dict[str, float | int | str | None]
-
-
-def numbers(runs: Shown) -> _Numbers:
-    """Return what sentences quote: `<benchmark>.<searcher>.<field>[.<statistic>]`, `<benchmark>.<fact>`, verdicts."""
-    found: _Numbers = {}
+def numbers(runs: Shown) -> dict[str, Any]:
+    """Return what sentences quote, by `verbs.quoted` below `nb301` and `nlp`, and what is said of them: counts, trials
+    (`<benchmark>.trial.<field>`) and words."""
+    found: dict[str, Any] = {}
     for name, verdicts in (("nb301", _of_pairs), ("nlp", _of_cells)):
         record, rerun = (runs.record(f"dinas.table3.{name}{more}") for more in ("", ".searches"))
-        searches, rows = _rows(rerun), _rows(record) | _rows(rerun)
-        for searcher, row in rows.items():
-            found |= flat(f"{name}.{searcher}", row)
         if record is None:
             continue
-        dinas = rows["dinas"]
-        found |= flat(name, record.parameters) | flat(name, record.metrics)
-        found |= {f"{name}.labels": recorded_labels_before(record, dinas), f"{name}.searches": len(searches)}
+        searches, rows = _rows(rerun), _rows(record) | _rows(rerun)
+        found |= quoted(name, rerun) | quoted(name, record)
+        found |= {f"{name}.labels": rows["dinas"]["before"], f"{name}.searches": len(searches)}
         for value in ("best_valid", "best_inside"):
-            behind = [s for s, row in searches.items() if (dinas[value]["mean"] or 0) > (row[value]["mean"] or 0)]
-            found[f"{name}.ahead.{value}"] = len(behind)
-            found[f"{name}.ahead.{value}.names"] = ", ".join(SEARCHER_NAMES[s] for s in behind) or "none"
-        found |= flat(name, verdicts(record.metrics, rows, trials(name, runs), runs))
+            ours = rows["dinas"][value]["mean"] or 0
+            behind = [SEARCHER_NAMES[s] for s, row in searches.items() if ours > (row[value]["mean"] or 0)]
+            found |= {f"{name}.ahead.{value}": len(behind), f"{name}.ahead.{value}.names": ", ".join(behind) or "none"}
+        found |= quoted(name, verdicts(record.metrics, rows, trials(name, runs), runs))
     seeds = {p.resolved.get("seed") for p in load_plan("dinas") if not p.trial}
     return found | {"trial_seed": TRIAL_SEED, "seed": holds(TRIAL_SEED not in seeds, "no other table", "other tables")}
 
@@ -222,17 +201,15 @@ def _of_pairs(metrics: _Line, rows: Mapping[str, _Line], tried: Sequence[_Line],
     same = [t for t in tried if (t["guidance_scale"], t["wanted_share"]) == (base["guidance_scale"], 0.5)]
     blocks = next(t for t in same if t["denoiser"] == "whole-graph")
     stronger = [(a, b) for a, b in pairwise(tried) if a["recipe"] == b["recipe"]]
-    rises = [b["best_valid"]["mean"] > a["best_valid"]["mean"] for a, b in stronger]
     known = max(metrics["best_label"], rows["top_class"]["best_valid"]["mean"])
     shares = [rows["dinas"]["validity"]["mean"], *(t["valid"] for t in tried)]
-    more = _rows(runs.record("dinas.table3.nb301.varied.cells")).get("dinas")
-    exact = runs.record("dinas.exact.nb301")
+    more, exact = runs.record("dinas.table3.nb301.varied.cells"), runs.record("dinas.exact.nb301")
     return {
         "rule": chosen(series),
         "beyond": holds(rows["dinas"]["best_valid"]["mean"] > known, "beyond", "not beyond"),
         "enough": holds(max(shares) < 0.95, "no", "some"),
         "stronger": len(stronger),
-        "rises": holds(all(rises), "each", "not each"),
+        "rises": holds(all(b["best_valid"]["mean"] > a["best_valid"]["mean"] for a, b in stronger), "each", "not each"),
         "falls": sum(b["valid"] < a["valid"] for a, b in stronger),
         "helped": holds(all(t["valid"] <= base["valid"] for t in same), "none", "one or more"),
         "longest": max(t["steps"] for t in same),
@@ -240,8 +217,8 @@ def _of_pairs(metrics: _Line, rows: Mapping[str, _Line], tried: Sequence[_Line],
         "blocks": blocks,
         "blocks.fewer": holds(blocks["valid"] < base["valid"], "fewer", "no fewer"),
         "blocks.best": standing(blocks["best_valid"], base["best_valid"], ("better", "equal", "worse")),
-        "exact": next((x["valid"] for x in exact.metrics["by_steps"] if x["steps"] == 50), None) if exact else None,
-        **{f"more.{n}": more[n]["mean"] if more else None for n in ("validity", "best_valid")},
+        **quoted("exact", exact),
+        **quoted("more", more),
     }
 
 

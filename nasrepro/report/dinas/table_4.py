@@ -9,17 +9,16 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from nasrepro.report import verbs
-from nasrepro.report.history.answers import grouped
+from nasrepro.report.history.answers import earlier
 from nasrepro.report.history.file import load
-from nasrepro.report.rendering import Column, Table, duration, number, tabulate, text
-from nasrepro.runs.claims import metric_row
-from nasrepro.runs.plan import Shown, planned
+from nasrepro.report.rendering import NOT_RUN, Column, Table, duration, number, tabulate, text
+from nasrepro.report.rows import RECIPE, not_run, row_of
+from nasrepro.runs.plan import Shown
 from nasrepro.runs.printed import hardware_settings, printed
 from nasrepro.runs.records import Record
 
 DEVICE_NAMES = {name.lower(): name for name in ("EdgeGPU", "Raspi4", "EdgeTPU", "Pixel3", "Eyeriss", "FPGA")}
 _WHAT = {"val": "best validation accuracy in % of the feasible samples", "feasibility": "feasible samples in % of all"}
-_QUOTED = ("guidance_scale", "reverse_steps", "wanted_share", "trainings", "runs", "queries")  # parameters
 _NETWORKS = ("whole-graph", "default")
 
 
@@ -35,6 +34,10 @@ class _Setting(NamedTuple):
     def label(self) -> str:
         return f"{DEVICE_NAMES[self.device]}, {self.bound:g} ms"
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return dict(self.record.parameters)
+
     def printed(self, method: str, field: str) -> float | str:
         value = printed("dinas_table4").set_index(["device", "latency_ms", "method"])[field][(*self[:2], method)]
         return "n.p." if pd.isna(value) else value
@@ -42,10 +45,10 @@ class _Setting(NamedTuple):
     def found(self, field: str, searcher: str = "dinas", joint: Record | None = None) -> Any:
         """Return a field of what a searcher found, or the one model for all; the ceiling counts as a searcher."""
         if (record := joint or self.record) is None:
-            return "not run"
+            return NOT_RUN
         protocol = f"{self.device}-{self.bound}" if joint else "paper"
-        row = record.metrics["ceiling"] if searcher == "ceiling" else metric_row(record, searcher, protocol)
-        return "no such cell" if row is None else row[field]
+        row = record.metrics["ceiling"] if searcher == "ceiling" else row_of(record, searcher, protocol)
+        return row[field] if row else "no such cell"
 
 
 def _settings(runs: Shown) -> list[_Setting]:
@@ -62,36 +65,22 @@ def _column(heading: str, *of: Any) -> Column:
     return number(heading, lambda s: s.found(*of), digits, percent=share)
 
 
-def _parameter(heading: str, name: str) -> Column:
-    return number(heading, lambda s: f"{s.record.parameters[name]:g}")
-
-
 def _printed(method: str, field: str) -> Column:
     return number(f"{method.removesuffix(' search')}, printed", lambda s: s.printed(method, field), 2)
 
 
-_LABEL = text("Setting", lambda s: s.label)
+_LABEL = text("Setting", "label")
 _BEST, _CEILING = _column("Best validation, %", "val"), _column("Ceiling", "val", "ceiling")
 _FEASIBLE, _CELLS = _column("Feasible samples, %", "feasibility"), _column("Samples that are cells, %", "valid_share")
 _LISTED = _column("Feasible samples that stand in the training list of wanted cells, %", "in_top_class")
 _FURTHER = {"val": (_CEILING,), "feasibility": (_column("Share of the space", "share", "ceiling"), _LISTED)}
-_TRIALS = (
-    *(_LABEL, text("Denoiser", lambda s: s.record.parameters["denoiser"])),
-    *(_parameter("Epochs", "epochs"), _parameter("Cells per step", "batch_size")),
-    text("Time input", lambda s: "yes" if s.record.parameters["time_input"] else "no"),
-    *(_parameter("Reverse steps", "reverse_steps"), _parameter("Guidance scale", "guidance_scale"), _BEST, _FEASIBLE),
-)
+_TRIALS = (_LABEL, *RECIPE, _BEST, _FEASIBLE)
 _SORTED = ("device", "latency", "denoiser", "epochs", "batch_size", "time_input", "reverse_steps", "guidance_scale")
 _THREE = (
-    text("Setting", lambda s: s.record.metrics["constraint"]),
+    text("Setting", "record.metrics.constraint"),
     *(_BEST, _CEILING, _FEASIBLE, _CELLS, _column("Share of the space within both bounds, %", "share", "ceiling")),
     text("Run", lambda s: f"`{s.record.key}`"),
 )
-
-
-def not_run(runs: Shown, *parts: str) -> tuple[str, ...]:
-    """Return a note for each part of the plan without a record: the command that makes it."""
-    return tuple(f"Not run: `{planned(part).command}`" for part in parts if runs.record(part) is None)
 
 
 def constraint_table(field: str, runs: Shown) -> Table:
@@ -141,7 +130,7 @@ def joint_table(runs: Shown) -> Table | None:
 
 def trial_table(runs: Shown) -> Table:
     """Return the trial runs, which have another seed than those of the table: where our setting comes from."""
-    trials = sorted(_below("dinas.table4.trials", runs), key=lambda s: [s.record.parameters[name] for name in _SORTED])
+    trials = sorted(_below("dinas.table4.trials", runs), key=lambda s: [s.parameters[name] for name in _SORTED])
     caption = "Trial runs of one training each, with another seed than those of the table."
     return tabulate(_TRIALS, trials, caption, name="hw-trials")
 
@@ -153,46 +142,48 @@ def energy_table(runs: Shown) -> Table:
     return tabulate(_THREE, _below(part, runs), caption, not_run(runs, part), name="hw-energy")
 
 
-def numbers(runs: Shown) -> dict[str, float | int | str | None]:
+def numbers(runs: Shown) -> dict[str, Any]:
     """Return what sentences quote; keys without a record are missing.
 
-    `evidence.table4.<above|level|below>`: settings in which ours stands so to the uniform draw; `.memorised.<lowest|
-    highest>`: share of feasible samples in the training list; `table4.<...>`: `ahead.<control>`, settings with the
-    higher mean, `joint`, `energy`, `trials`; `exact.hw-nb201.<steps>.feasible`; `generations.dinas.table4.earlier`.
+    By `verbs.quoted`: `table4.first`, the first setting, `table4.joint` and `exact.hw-nb201`. `table4.<above|level|
+    below>`: settings in which ours stands so to the uniform draw; `table4.joint.<above|level|below>`: the one model to
+    that of the setting; `table4.ahead.<control>`: settings with the higher mean; `table4.<...>`, extremes and words.
     """
-    earlier = max((n for *_, n in grouped(load(), "dinas.table4")), default=1) - 1
-    found: dict[str, Any] = {"generations.dinas.table4.earlier": earlier}
-    if exact := runs.record("dinas.exact.hw-nb201"):
-        found |= {f"exact.hw-nb201.{row['steps']}.feasible": row["feasible"] for row in exact.metrics["by_steps"]}
+    found = verbs.quoted("exact.hw-nb201", runs.record("dinas.exact.hw-nb201"))
     if settings := [s for s in _settings(runs) if s.record]:
-        first, worst = settings[0].record, min(settings, key=lambda s: s.found("valid_share"))
+        worst = min(settings, key=lambda s: s.found("valid_share"))
         listed, val, feasible = (_means(settings, field) for field in ("in_top_class", "val", "feasibility"))
+        found |= verbs.quoted("table4.first", settings[0].record) | {"table4.settings": len(settings)}
         for control in ("random", "top_class"):
             found[f"table4.ahead.{control}"] = sum(map(gt, val, _means(settings, "val", control)))
-        found |= _counted("evidence.table4", settings, ("val",), ("val", "top_class"))
-        found |= {"evidence.table4.memorised.lowest": min(listed), "evidence.table4.memorised.highest": max(listed)}
-        found |= {f"table4.{name}": first.parameters[name] for name in _QUOTED} | {"table4.settings": len(settings)}
+        found |= _counted("table4", settings, ("val",), ("val", "top_class"))
+        found |= {"table4.memorised.lowest": min(listed), "table4.memorised.highest": max(listed)}
         found |= {"table4.no_cells": 1 - worst.found("valid_share"), "table4.no_cells.at": worst.label}
-        found |= {"table4.feasible": min(feasible), "table4.wanted": first.metrics["wanted_cells"]}
+        found["table4.feasible"] = min(feasible)
     if settings and (joint := runs.record("dinas.table4.joint")):
         speed, each = joint.metrics["speed"], sum(s.record.metrics["speed"]["training_s"] for s in settings)
-        kept, scale = min(_means(settings, "feasibility", "dinas", joint)), joint.parameters["guidance_scale"]
+        kept = min(_means(settings, "feasibility", "dinas", joint))
+        found |= verbs.quoted("table4.joint", joint)
         found |= _counted("table4.joint", settings, ("val", "dinas", joint), ("val",))
         found["table4.joint.keeps"] = verbs.holds(kept < min(feasible), "less well", "no less well")
-        found |= {"table4.joint.feasible": kept, "table4.joint.guidance_scale": scale}
-        found |= {"table4.joint.training": duration(speed["training_s"]), "table4.joint.steps": speed["training_steps"]}
+        found |= {"table4.joint.feasible": kept, "table4.joint.training": duration(speed["training_s"])}
         found["table4.joint.training_each"] = duration(each)
     for s in _below("dinas.table4.energy", runs):
         reached = s.found("val")["mean"] > s.found("val", "ceiling") - 1e-6
         found["table4.energy"] = verbs.holds(reached, "finds the ceiling", "misses the ceiling")
         found["table4.energy.feasible"] = s.found("feasibility")["mean"]
     trials = [s for s in _below("dinas.table4.trials", runs) if s.label == "Raspi4, 6 ms"]
-    by = {n: _means([s for s in trials if s.record.parameters["denoiser"] == n], "feasibility") for n in _NETWORKS}
+    by = {n: _means([s for s in trials if s.parameters["denoiser"] == n], "feasibility") for n in _NETWORKS}
     if all(by.values()):
         whole, plain = min(by["whole-graph"]), max(by["default"])
         found |= {"table4.trials.whole-graph": whole, "table4.trials.default": plain}
         found["table4.trials"] = verbs.holds(whole > plain, "more often than", "no more often than")
     return found
+
+
+def earlier_generations() -> dict[str, int]:
+    """Return how many earlier generations of the table there were, as `generations.dinas.table4.earlier`."""
+    return {"generations.dinas.table4.earlier": earlier(load(), "dinas.table4")}
 
 
 def _means(settings: Sequence[_Setting], *of: Any) -> list[float]:

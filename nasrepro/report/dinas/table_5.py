@@ -6,46 +6,41 @@ from textwrap import fill
 from typing import Any
 
 from nasrepro.report import verbs
-from nasrepro.report.dinas.table_4 import not_run
-from nasrepro.report.drawing import Figure, render
-from nasrepro.report.rendering import Column, Table, number, tabulate, text
+from nasrepro.report.drawing import Canvas, Figure, render
+from nasrepro.report.rendering import NOT_RUN, Table, number, tabulate, text
+from nasrepro.report.rows import not_run, row_of
 from nasrepro.runs import records
-from nasrepro.runs.claims import metric_row
 from nasrepro.runs.plan import Shown
 from nasrepro.runs.printed import printed
 from nasrepro.runs.records import Record
 from nasrepro.runs.statistics import holm
 
 KINDS = ("generated", "surrogate")  # of chosen cells
-_GROUPS = {"chosen": ("#0b3c6f", "o"), "random": ("#b3540f", "D"), "darts-v2": ("#2f6b2f", "s")}
+_COLOURS = {"chosen": "#0b3c6f", "random": "#b3540f", "darts-v2": "#2f6b2f"}  # of a group
 _DATA_NAMES = {"cifar10": "CIFAR-10", "imagenet": "ImageNet", "generated": "Made-up images"}
-_ERRORS = ("top1_error", "top5_error")
-_ZERO = {"mean": 0.0, "low": 0.0, "high": 0.0}
-
-
-def _error(k: int, digits: int) -> Column:
-    return number(f"Top-{k} error, %", lambda r: r[f"top{k}_error"], digits)
-
-
+_ERRORS = {"top1_error": "top-1", "top5_error": "top-5"}
 _PRINTED = (
     text("Method", lambda r: f"{r['method']}, {r['kind']}"),
-    *(_error(1, 1), _error(5, 1), number("Queries", lambda r: r["queries"])),
-    number("Search, GPU hours", lambda r: r["search_gpu_hours"]),
+    number("Top-1 error, %", "top1_error", 1),
+    number("Top-5 error, %", "top5_error", 1),
+    number("Queries", "queries"),
+    number("Search, GPU hours", "search_gpu_hours", "g"),
 )
 _NETWORKS = (
-    *(text("Cells", lambda r: r["cells"]), number("Networks", lambda r: r["networks"]), _error(1, 2), _error(5, 2)),
-    number("Parameters, thousands", lambda r: r["thousands"], 1),
-    number("Multiply-adds, millions", lambda r: r["millions"], 2),
+    text("Cells", "cells"),
+    number("Networks", "networks"),
+    number("Top-1 error, %", "top1_error", 2),
+    number("Top-5 error, %", "top5_error", 2),
+    number("Parameters, thousands", "thousands", 1),
+    number("Multiply-adds, millions", "millions", 2),
 )
 
 
 def imagenet_table(runs: Shown) -> Table:
     """Return Table 5 as printed, and our row: what a record says, or that it was not run."""
-    frame = printed("dinas_table5").astype({"queries": object}).fillna({"queries": "n.p."})
-    frame = frame.assign(kind="printed", search_gpu_hours=frame["search_gpu_hours"].map("{:g}".format))
-    record = runs.record("dinas.table5.imagenet")
-    found = (metric_row(record, "chosen", "best_epoch") if record else None) or dict.fromkeys(_ERRORS, "not run")
-    ours = dict.fromkeys(frame, "not run") | {k: found[k] for k in _ERRORS} | {"method": "DiNAS", "kind": "ours"}
+    frame = printed("dinas_table5").astype({"queries": object}).fillna({"queries": "n.p."}).assign(kind="printed")
+    found = row_of(runs.record("dinas.table5.imagenet"), "chosen", "best_epoch")
+    ours = {name: found.get(str(name), NOT_RUN) for name in frame} | {"method": "DiNAS", "kind": "ours"}
     caption = "DiNAS, Table 5, ImageNet: lowest errors on the validation images; queries and hours of the search."
     notes, rows = ("n.p.: not printed.", *not_run(runs, "dinas.table5.imagenet")), [*frame.to_dict("records"), ours]
     return tabulate(_PRINTED, rows, caption, notes, kind=lambda r: r["kind"], name="imagenet")
@@ -61,15 +56,16 @@ def group_table(kind: str, runs: Shown) -> Table:
     name, part = f"networks-{kind}", f"dinas.table5.{kind}"
     if (record := runs.record(part)) is None:
         return tabulate(_NETWORKS, (), "Networks on CIFAR-10.", not_run(runs, part), name=name)
-    rows = []
-    for group, row in _rows(record).items():
-        sizes = {"thousands": row["parameters"]["mean"] / 1e3, "millions": row["multiply_adds"]["mean"] / 1e6}
-        rows.append({"cells": group_name(record, group), "kind": "ours"} | row | sizes)
-    chance = record.metrics["chance_top1_error"]  # 100 - 100 / classes
+    p, chance = record.parameters, record.metrics["chance_top1_error"]  # 100 - 100 / classes
+    rows = [
+        row
+        | {"cells": group_name(record, group), "kind": "ours"}
+        | {"thousands": row["parameters"]["mean"] / 1e3, "millions": row["multiply_adds"]["mean"] / 1e6}
+        for group, row in _rows(record).items()
+    ]
     errors = {"top1_error": f"{chance:.0f}", "top5_error": f"{5 * chance - 400:.0f}"}
     none = dict.fromkeys(("networks", "thousands", "millions"), "none")
     rows.append({"cells": "Chance", "kind": "printed"} | none | errors)
-    p = record.parameters
     caption = (
         f"{_DATA_NAMES[p['data']]}, {p['side']} x {p['side']}: errors on {p['test_images'] or 10_000:,} test images "
         f"after {p['epochs']} epochs over {p['training_images'] or 50_000:,} training images, last epoch; mean [95 % "
@@ -80,7 +76,7 @@ def group_table(kind: str, runs: Shown) -> Table:
 
 
 def _rows(record: Record) -> dict[str, dict[str, Any]]:
-    return {group: row for group in _GROUPS if (row := metric_row(record, group, "last"))}
+    return {group: row for group in _COLOURS if (row := row_of(record, group, "last"))}
 
 
 def difference_table(kind: str, runs: Shown) -> Table | None:
@@ -89,9 +85,9 @@ def difference_table(kind: str, runs: Shown) -> Table | None:
         return None
     columns = (
         text("Difference", lambda d: f"{group_name(record, d['of'])}, minus {group_name(record, d['minus'])}"),
-        text("Error", lambda d: {"top1_error": "top-1", "top5_error": "top-5"}[d["field"]]),
+        text("Error", lambda d: _ERRORS[d["field"]]),
         number("Points", lambda d: {k: d[k] for k in ("mean", "low", "high")}, 2),
-        number("p, Holm", lambda d: d["holm"], 4),
+        number("p, Holm", "holm", 4),
     )
     found = record.metrics["differences"]
     items = [d | {"holm": p} for d, p in zip(found, holm([d["p"] for d in found]), strict=True)]
@@ -114,17 +110,18 @@ def error_figure(kind: str, runs: Shown) -> Figure | None:
     if (run := runs.run(f"dinas.table5.{kind}")) is None:
         return None
     record, data = run[1], records.load_table(*run, "networks.parquet")
-    groups = {g: part["top1_error"] for g in _GROUPS if len(part := data[data["group"] == g])}
+    groups = {g: part["top1_error"] for g in _COLOURS if len(part := data[data["group"] == g])}
 
-    def draw(canvas: Any) -> None:
+    def draw(canvas: Canvas) -> None:
+        import seaborn
+
         axes = canvas.add_subplot()
-        for place, (group, errors) in enumerate(reversed(groups.items())):
-            colour, marker = _GROUPS[group]
-            axes.plot(errors, [place] * len(errors), marker, color=colour, alpha=0.75, linestyle="none")
-            axes.plot([errors.mean()] * 2, [place - 0.25, place + 0.25], color=colour, linewidth=2)
-        axes.set_yticks(range(len(groups)), [fill(group_name(record, g), 25) for g in reversed(groups)])
-        axes.set_ylim(-0.6, len(groups) - 0.4)
-        axes.set_xlabel("top-1 error after the last epoch, %")
+        names = {g: fill(group_name(record, g), 25) for g in groups}
+        look = {"data": data.replace({"group": names}), "x": "top1_error", "y": "group", "hue": "group", "ax": axes}
+        look |= {"order": names.values(), "palette": {name: _COLOURS[g] for g, name in names.items()}, "legend": False}
+        seaborn.stripplot(**look, jitter=False, alpha=0.75, size=6)
+        seaborn.pointplot(**look, errorbar=None, marker="|", markersize=30, markeredgewidth=2.5)
+        axes.set(xlabel="top-1 error after the last epoch, %", ylabel="")
 
     said = "; ".join(
         f"{group_name(record, g)}: {len(e)} networks, mean {e.mean():.1f} %, from {e.min():.1f} to {e.max():.1f} %"
@@ -136,26 +133,18 @@ def error_figure(kind: str, runs: Shown) -> Figure | None:
     return render(draw, (8.0, 0.9 + 0.75 * len(groups)), alt, data).titled(f"networks-{kind}", caption)
 
 
-def numbers(runs: Shown) -> dict[str, float | int | str | None]:
-    """Return what sentences quote; keys without a record are missing.
+def numbers(runs: Shown) -> dict[str, Any]:
+    """Return what sentences quote, by `verbs.quoted` below `table5.<chosen>`; what has no record is missing.
 
-    `evidence.table5.<chosen>.<than>.<statistic>`: differences in top-1 error; `.<group>.<field>`: means of a group;
-    `table5.<chosen>.random`: the word for the difference to random cells, missing where one network has no interval;
-    `.<n|kendall_tau|p>`: of the surrogate's ranking; `.smaller`, `.epochs`.
+    Words: `table5.<chosen>.random` for the difference to random cells, missing where one network has no interval, and
+    `table5.<chosen>.smaller`.
     """
     found: dict[str, Any] = {}
     for kind, record in ((k, r) for k in KINDS if (r := runs.record(f"dinas.table5.{k}"))):
-        key, rows = f"evidence.table5.{kind}", _rows(record)
-        differences = {d["minus"]: d for d in record.metrics["differences"] if d["field"] == "top1_error"}
-        for than, d in differences.items():
-            found |= {f"{key}.{than}.{k}": d[k] for k in ("mean", "low", "high", "p")}
-        if (d := differences.get("random")) and d["low"] is not None:
-            words = ("worse than", "not told apart from", "better than")
-            found[f"table5.{kind}.random"] = verbs.standing(d, _ZERO, words)
-        for group, row in rows.items():
-            found |= {f"{key}.{group}.{k}": row[k]["mean"] for k in ("parameters", "top1_error")}
-        found |= {f"table5.{kind}.{k}": v for k, v in (record.metrics["surrogate_rank"] or {}).items()}
+        found |= verbs.quoted(key := f"table5.{kind}", record)
+        if (d := found.get(f"{key}.differences.chosen.random.top1_error")) and d["low"] is not None:
+            found[f"{key}.random"] = verbs.standing(d, 0.0, ("worse than", "not told apart from", "better than"))
+        rows = _rows(record)
         by_size, by_error = (sorted(rows, key=lambda g: rows[g][k]["mean"]) for k in ("parameters", "top1_error"))
-        found[f"table5.{kind}.smaller"] = verbs.holds(by_size == by_error, "err less", "do not all err less")
-        found[f"table5.{kind}.epochs"] = record.parameters["epochs"]
+        found[f"{key}.smaller"] = verbs.holds(by_size == by_error, "err less", "do not all err less")
     return found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
+import pandas as pd
 
-from nasrepro.report import verbs
-from nasrepro.report.dinas.table_4 import not_run
-from nasrepro.report.rendering import DATASET_NAMES, Column, Table, duration, number, tabulate, text
+from nasrepro.report.rendering import DATASET_NAMES, Table, duration, number, tabulate, text
+from nasrepro.report.rows import not_run
+from nasrepro.report.verbs import holds
 from nasrepro.runs.plan import Shown
 from nasrepro.runs.printed import hardware_settings, printed
 
@@ -19,18 +19,15 @@ _PARTS = {  # the parts of the plan whose records stand for a benchmark
     "nlp": ("dinas.table3.nlp",),
     "hw": tuple(f"dinas.table4.{device}.{bound}" for device, bound in hardware_settings()),
 }
-
-
-def _ours(heading: str, key: str) -> Column:
-    return number(heading, lambda row: row.get(key, "not run"))
-
-
 _COLUMNS = (
-    text("Benchmark", lambda row: row["title"]),
+    text("Benchmark", "title"),
     number("Training, printed", lambda row: f"{row['training_h']:g} h"),
     number("One sample, printed", lambda row: f"{row['sample_s']:g} s"),
-    *(_ours("Training, ours", "training"), _ours("Its steps x batch", "steps"), _ours("ms per step", "ms")),
-    *(_ours("One sample, ours", "sample"), _ours("Its reverse steps", "reverse_steps")),
+    number("Training, ours", "training"),
+    number("Its steps x batch", "steps"),
+    number("ms per step", "ms"),
+    number("One sample, ours", "sample"),
+    number("Its reverse steps", "reverse_steps"),
 )
 
 
@@ -51,21 +48,23 @@ def _costs(benchmark: str, runs: Shown) -> dict[str, Any]:
     known = [record for part in _PARTS[benchmark.partition("-")[0]] if (record := runs.record(part))]
     if not known:
         return {}
-    seconds, steps, sample = (
-        float(np.mean([r.metrics["speed"][name] for r in known]))
-        for name in ("training_s", "training_steps", "seconds_per_architecture")
-    )
-    p, ms = known[0].parameters, 1000 * seconds / steps
-    told = {"training": duration(seconds), "steps": f"{steps:,.0f} x {p['batch_size']}", "sample": f"{sample:.3f} s"}
-    return told | {"ms": ms, "training_steps": steps, "reverse_steps": p["reverse_steps"]}
+    mean, p = pd.DataFrame([r.metrics["speed"] for r in known]).mean(), known[0].parameters
+    return {
+        "training": duration(mean["training_s"]),
+        "training_steps": mean["training_steps"],
+        "steps": f"{mean['training_steps']:,.0f} x {p['batch_size']}",
+        "ms": 1000 * mean["training_s"] / mean["training_steps"],
+        "sample": f"{mean['seconds_per_architecture']:.3f} s",
+        "reverse_steps": p["reverse_steps"],
+    }
 
 
-def numbers(runs: Shown) -> dict[str, float | int | str | None]:
+def numbers(runs: Shown) -> dict[str, Any]:
     """Return what sentences quote of NAS-Bench-201, `table6.<steps|ms>` and how they stand to those printed: 100 epochs
     of 967 steps in 0.25 hours. Empty without a record."""
     if not (ours := _costs("nb201", runs)):
         return {}
-    steps, ms = ours["training_steps"], ours["ms"]
-    slower = verbs.holds(ms > 0.25 * 3_600_000 / 96_700, "slower", "no slower")
-    fewer = verbs.holds(steps < 0.1 * 96_700, "far fewer", "not far fewer")
+    steps, ms = float(ours["training_steps"]), float(ours["ms"])
+    slower = holds(ms > 0.25 * 3_600_000 / 96_700, "slower", "no slower")
+    fewer = holds(steps < 0.1 * 96_700, "far fewer", "not far fewer")
     return {"table6.steps": steps, "table6.ms": ms, "table6.slower": slower, "table6.fewer": fewer}

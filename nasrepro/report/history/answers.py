@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from nasrepro.report.history.file import HERE, OURS, OWN, Entry, History, Told, part_of
+from nasrepro.report.history.file import OURS, OWN, Entry, History, Told, part_of
 from nasrepro.runs import claims
 from nasrepro.runs.records import Run
 
@@ -22,7 +23,7 @@ class Answered(NamedTuple):
     @property
     def first(self) -> Told:
         """What was said when the run first answered."""
-        return self.run.answers[self.claim][self.reading][0]
+        return self.run.answers[self.claim][self.reading]
 
     @property
     def name(self) -> tuple[str, str, str]:
@@ -30,7 +31,19 @@ class Answered(NamedTuple):
         return self.claim, self.reading, self.run.key
 
 
-Group = list[Answered]
+@dataclass(frozen=True)
+class Generation:
+    """The answers that stood at one time; `n` is 1 for the first."""
+
+    experiment: str
+    reading: str
+    n: int
+    answers: Sequence[Answered]
+
+    @property
+    def runs(self) -> list[Entry]:
+        """The runs that gave them."""
+        return runs_of([self])
 
 
 def said_now(committed: Sequence[Run]) -> Live:
@@ -42,33 +55,38 @@ def said_now(committed: Sequence[Run]) -> Live:
     }
 
 
-def grouped(history: History, part: str) -> dict[tuple[str, str, int], Group]:
-    """Return (experiment, reading, generation) -> the answers to claims of a part; counted answer by answer, ours
-    first: readings that stand side by side are no generations of each other."""
+def generations(history: History, part: str) -> list[Generation]:
+    """Return the generations of answers to claims of a part; counted answer by answer, ours first: readings that stand
+    side by side are no generations of each other."""
     answering: dict[tuple[str, str], list[Entry]] = {}
     for entry in history.records:
         for claim in (c for c in entry.answers if part_of(c) == part):
             for reading in entry.answers[claim]:
                 answering.setdefault((claim, reading), []).append(entry)
-    groups: dict[tuple[str, str, int], Group] = {}
+    groups: dict[tuple[str, bool, str, int], list[Answered]] = {}
     for (claim, reading), told in answering.items():
         for n, entry in enumerate(sorted(told, key=lambda e: e.created), 1):
-            groups.setdefault((entry.experiment, reading, n), []).append(Answered(claim, reading, entry))
-    return dict(sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] != OWN, item[0])))
+            place = entry.experiment, reading != OWN, reading, n
+            groups.setdefault(place, []).append(Answered(claim, reading, entry))
+    return [Generation(x, reading, n, groups[x, read, reading, n]) for x, read, reading, n in sorted(groups)]
 
 
-def runs_of(groups: Iterable[Group]) -> list[Entry]:
-    """Return the runs of some groups, each once."""
-    return list({id(one.run): one.run for group in groups for one in group}.values())
+def earlier(history: History, part: str) -> int:
+    """Return how many generations of any answer to a claim of a part there were before the present one."""
+    return max((g.n for g in generations(history, part)), default=1) - 1
 
 
-def first_verdicts(history: History, groups: Mapping[tuple[str, str, int], Group]) -> list[str]:
+def runs_of(found: Iterable[Generation]) -> list[Entry]:
+    """Return the runs of some generations, each once."""
+    return list({id(one.run): one.run for generation in found for one in generation.answers}.values())
+
+
+def first_verdicts(history: History, found: Iterable[Generation]) -> list[str]:
     """Return the verdict that each claim was given first, one a claim."""
     said: dict[str, dict[str, list[str]]] = {}  # claim -> date -> verdicts of its readings
-    for one in (one for group in groups.values() for one in group):
+    for one in (one for generation in found for one in generation.answers):
         verdict, _, commit = one.first
-        date = history.commits[commit][0] if commit != HERE else "here"  # sorts after all dates
-        said.setdefault(one.claim, {}).setdefault(date, []).append(verdict)
+        said.setdefault(one.claim, {}).setdefault(history.date(commit), []).append(verdict)
     return [_one(dates[min(dates)]) for dates in said.values()]
 
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from nasrepro.parameters.base import ADDED
-from nasrepro.report.history.answers import Group, Live, first_verdicts, grouped, present_verdicts, runs_of
+from nasrepro.report.history.answers import (
+    Answered,
+    Generation,
+    Live,
+    earlier,
+    first_verdicts,
+    generations,
+    present_verdicts,
+    runs_of,
+)
 from nasrepro.report.history.file import FIXED, HERE, OWN, STATED, Change, Entry, History, Pair
 from nasrepro.report.rendering import Table, number, tabulate, text
 from nasrepro.report.verbs import holds
@@ -31,17 +39,15 @@ def numbers(history: History) -> dict[str, float | str | None]:
         "generations.commits": len({e.added for e in history.records}),
         "generations.fixed_changes": sum(c.claims for c in history.selection if c.field in FIXED),
     }
-    earlier = {}
+    replaced = {part: earlier(history, part) for part in PARTS}
     for part in PARTS:
-        groups = grouped(history, part)
-        earlier[part] = max((n for *_, n in groups), default=1) - 1
-        first = Counter(first_verdicts(history, groups))
+        first = Counter(first_verdicts(history, generations(history, part)))
         found |= {f"generations.{part}.first.{verdict}": first[verdict] for verdict in _VERDICTS}
-    most = earlier["dinas.table4"] == max(earlier.values())
+    most = replaced["dinas.table4"] == max(replaced.values())
     return found | {
-        **{f"generations.{part}.earlier": n for part, n in earlier.items()},
+        **{f"generations.{part}.earlier": n for part, n in replaced.items()},
         "generations.most": holds(most, "as many as any", "fewer than another"),
-        "generations.table3": holds(earlier["dinas.table3"] == 1, "once", "not once"),
+        "generations.table3": holds(replaced["dinas.table3"] == 1, "once", "not once"),
     }
 
 
@@ -54,21 +60,6 @@ def title(part: str) -> str:
     return f"{_OTHERS.get(name, name)} ({_NAMES[paper]})"
 
 
-@dataclass(frozen=True)
-class _Generation:
-    """The answers that stood at one time, and the runs of the same answer that came later."""
-
-    name: str
-    reading: str
-    n: int
-    group: Group
-    later: Sequence[Entry]
-
-    @property
-    def runs(self) -> list[Entry]:
-        return runs_of([self.group])
-
-
 def generation_table(history: History, part: str, live: Live) -> Table | None:
     """Return the generations of a table or figure, the earliest first; None where no record has answered a claim.
 
@@ -77,36 +68,35 @@ def generation_table(history: History, part: str, live: Live) -> Table | None:
         part: as in `PARTS`.
         live: what the committed records say now.
     """
-    groups = grouped(history, part)
-    several = len({experiment for experiment, _, _ in groups}) > 1
-    items = [
-        _Generation(
-            f"{n}, `{experiment}`" if several else f"{n}", reading, n, group,
-            runs_of(g for (x, r, m), g in groups.items() if (x, r) == (experiment, reading) and m > n),
-        )
-        for (experiment, reading, n), group in groups.items()
-    ]  # fmt: skip
+    found = generations(history, part)
+    if not found:
+        return None
+    several = len({g.experiment for g in found}) > 1
     columns = (
-        text("Generation", lambda g: g.name),
+        text("Generation", lambda g: f"{g.n}, `{g.experiment}`" if several else f"{g.n}"),
         text("Answer", lambda g: OWN if g.reading == OWN else f"as printed: {g.reading}"),
         text("Finished (UTC)", lambda g: _when(g.runs)),
-        number("Runs", lambda g: f"{len(g.runs)}"),
-        text("What changed", lambda g: _what(g.runs, g.later, g.n)),
-        text("Ours then", lambda g: _ours(history, g.group)),
-        text("Verdict then", lambda g: _verdicts(g.group, live)),
-        text("Until", lambda g: _until(history, g.group, live)),
+        number("Runs", lambda g: len(g.runs)),
+        text("What changed", lambda g: _what(g, found)),
+        text("Ours then", lambda g: _ours(history, g.answers)),
+        text("Verdict then", lambda g: _verdicts(g.answers, live)),
+        text("Until", lambda g: _until(history, g.answers, live)),
     )
     more = Counter(e.experiment for e in history.records if part in e.parts and not e.answers and not e.removed)
     counted = ", ".join(f"{k} `{x}`" for x, k in more.items())
-    seeds = ", ".join(sorted({f"{e.seed}" for e in runs_of(groups.values())} - {"None"}))
+    seeds = ", ".join(sorted({f"{e.seed}" for e in runs_of(found)} - {"None"}))
     notes = (
         f"Beside them, runs that never answered a claim here (trials, variations, searches): {counted}." * bool(more),
         f"Seed of every run in this table: {seeds}." * bool(seeds),
     )
-    name = f"generations-{part.replace('.', '-')}"
-    caption = f"{title(part)}: the runs that have answered its claims, one row a generation."
-    kind = lambda g: "ours" if any(one.name in live for one in g.group) else ""  # noqa: E731
-    return tabulate(columns, items, caption, filter(None, notes), kind=kind, name=name) if items else None
+    return tabulate(
+        columns,
+        found,
+        f"{title(part)}: the runs that have answered its claims, one row a generation.",
+        filter(None, notes),
+        kind=lambda g: "ours" if any(one.name in live for one in g.answers) else "",
+        name=f"generations-{part.replace('.', '-')}",
+    )
 
 
 def dropped_table(history: History, *parts: str) -> Table | None:
@@ -136,21 +126,19 @@ def _numbers(e: Entry) -> str:
 
 def summary_table(history: History, live: Live) -> Table:
     """Return a row for each table and figure: how often it was made anew, and how its verdicts moved."""
-    groups = {part: grouped(history, part) for part in PARTS}
+    found = {part: generations(history, part) for part in PARTS}
+    others = {part: [e for e in history.records if part in e.parts and not e.answers] for part in PARTS}
 
     def counted(runs: Sequence[Entry]) -> str:
         return f"{len(runs)} ({sum(bool(e.removed) for e in runs)})"
 
     columns = (
         text("Part", title),
-        number("Generations", lambda part: f"{max((n for *_, n in groups[part]), default=0)}"),
-        text("First verdicts", lambda part: _tally(first_verdicts(history, groups[part]))),
+        number("Generations", lambda part: max((g.n for g in found[part]), default=0)),
+        text("First verdicts", lambda part: _tally(first_verdicts(history, found[part]))),
         text("Verdicts now", lambda part: _tally(present_verdicts(live, part))),
-        number("Runs that answered (taken out)", lambda part: counted(runs_of(groups[part].values()))),
-        number(
-            "Other runs (taken out)",
-            lambda part: counted([e for e in history.records if part in e.parts and not e.answers]),
-        ),
+        number("Runs that answered (taken out)", lambda part: counted(runs_of(found[part]))),
+        number("Other runs (taken out)", lambda part: counted(others[part])),
     )
     caption = (
         "How often the runs behind each table and figure were made anew: the most generations of any answer to one of "
@@ -164,16 +152,16 @@ def summary_table(history: History, live: Live) -> Table:
 def selection_table(history: History) -> Table:
     """Return each commit that changed which run may answer a claim, with what was known by then."""
     changes: dict[str, list[Change]] = {}
-    for change in sorted(history.selection, key=lambda c: history.commits.get(c.commit, (c.commit, ""))[0]):
+    for change in sorted(history.selection, key=lambda c: history.date(c.commit)):
         if change.field != STATED:
             changes.setdefault(change.commit, []).append(change)
     columns = (
         text("Commit", lambda made: _commit(history, made[0].commit)),
         text("Claims of", lambda made: ", ".join(title(part) for part in dict.fromkeys(c.part for c in made))),
         text("What changed", _selected),
-        number("Claims", lambda made: f"{sum(c.claims for c in _widest(made))}"),
-        number("Of these answered before", lambda made: f"{sum(c.answered for c in _widest(made))}"),
-        number("Runs finished before", lambda made: f"{max(c.finished for c in made)}"),
+        number("Claims", lambda made: sum(c.claims for c in _widest(made))),
+        number("Of these answered before", lambda made: sum(c.answered for c in _widest(made))),
+        number("Runs finished before", lambda made: max(c.finished for c in made)),
     )
     fixed = sum(c.claims for c in history.selection if c.field in FIXED)
     stated = [c for c in history.selection if c.field == STATED]
@@ -200,49 +188,46 @@ def _when(runs: Sequence[Entry]) -> str:
     return first if first == last else f"{first} to {last[11:] if last[:10] == first[:10] else last}"
 
 
-def _what(runs: Sequence[Entry], later: Sequence[Entry], n: int) -> str:
+def _what(g: Generation, found: Sequence[Generation]) -> str:
     """Return what a generation changed; of the first, the settings that were changed later."""
-    if n == 1:
+    if g.n == 1:
         starts: dict[str, Any] = {}
-        for entry in later:
+        for entry in runs_of(o for o in found if (o.experiment, o.reading) == (g.experiment, g.reading) and o.n > 1):
             for name, (old, _) in entry.changed.items():
                 starts.setdefault(name, old)
-        settings = ", ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in starts.items())
-        told = f"{_FIRST}: {settings}" if settings else _FIRST
+        told = _FIRST + ": " * bool(starts) + ", ".join(f"{_words(name)} {_value(old)}" for name, old in starts.items())
     else:
-        each = [e.changed for e in runs]
+        each = [e.changed for e in g.runs]
         common = {k: v for k, v in each[0].items() if all(other.get(k) == v for other in each)}
         unlike = sorted({k for changed in each for k in changed} - common.keys())
-        told = (
-            "; ".join(filter(None, [_pairs(common), f"in some {', '.join(unlike)}" * bool(unlike)])) or "the code alone"
-        )
-    codes = ", ".join(f"`{code}`" for code in dict.fromkeys(e.code[:7] for e in runs if e.code))
+        texts = [_pairs(common), f"in some {', '.join(unlike)}" * bool(unlike)]
+        told = "; ".join(filter(None, texts)) or "the code alone"
+    codes = ", ".join(f"`{code}`" for code in dict.fromkeys(e.code[:7] for e in g.runs if e.code))
     return f"{told}; code of {codes}" if codes else told
 
 
-def _ours(history: History, group: Group) -> str:
+def _ours(history: History, answers: Sequence[Answered]) -> str:
     """Return our numbers: one by one where a field has one claim, else their distances from the printed values."""
     texts = []
-    for name, claimed in _by_field(group).items():
-        numbers = {one.claim: one.first[1] for one in claimed}
-        known = {claim: ours for claim, ours in numbers.items() if ours is not None}
+    for name, claimed in _by_field(answers).items():
+        known = {one.claim: ours for one in claimed if (ours := one.first[1]) is not None}
+        away = [ours - history.printed[claim] for claim, ours in known.items()]
         if not known:
             texts.append(f"{name}: no value")
         elif len(claimed) == 1:
             [(claim, ours)] = known.items()
             texts.append(f"{name} {_number(ours)}, printed {history.printed[claim]:g}")
         else:
-            away = [ours - history.printed[claim] for claim, ours in known.items()]
             spread = f"{median(away):+.2f} (from {min(away):+.2f} to {max(away):+.2f})"
             texts.append(f"{name}: ours minus printed {spread}")
     return "; ".join(texts)
 
 
-def _verdicts(group: Group, live: Live) -> str:
+def _verdicts(answers: Sequence[Answered], live: Live) -> str:
     """Return the verdicts then and, where they are others now, the present ones."""
     texts = []
-    fields = _by_field(group)
-    parts = fields if any(len(claimed) > 1 for claimed in fields.values()) else {"": group}
+    fields = _by_field(answers)
+    parts = fields if any(len(claimed) > 1 for claimed in fields.values()) else {"": answers}
     for name, claimed in parts.items():
         then = _tally(one.first[0] for one in claimed)
         now = _tally(live[one.name] for one in claimed if one.name in live)
@@ -251,19 +236,18 @@ def _verdicts(group: Group, live: Live) -> str:
     return "; ".join(texts)
 
 
-def _until(history: History, group: Group, live: Live) -> str:
-    if all(one.name in live for one in group):
-        return "answers now"
+def _until(history: History, answers: Sequence[Answered], live: Live) -> str:
+    gone = [one.run for one in answers if one.name not in live]
     texts = []
-    for lost, removed in dict.fromkeys((one.run.lost, one.run.removed) for one in group if one.name not in live):
+    for lost, removed in dict.fromkeys((run.lost, run.removed) for run in gone):
         told = _commit(history, lost) if lost else "answers no claim now"
         texts.append(told + (f"; taken out by `{removed[:7]}`" if removed and removed != lost else ""))
-    return "; ".join(texts)
+    return "; ".join(texts) or "answers now"
 
 
-def _by_field(group: Group) -> dict[str, Group]:
-    fields: dict[str, Group] = {}
-    for one in group:
+def _by_field(answers: Sequence[Answered]) -> dict[str, list[Answered]]:
+    fields: dict[str, list[Answered]] = {}
+    for one in answers:
         fields.setdefault(one.claim.rpartition(".")[2], []).append(one)
     return fields
 
@@ -276,12 +260,16 @@ def _selected(made: Sequence[Change]) -> str:
         known += [pair for pair in pairs if pair not in known]
     spelt = [k for k, pairs in settings.items() if pairs == [(None, ADDED.get(k.split(".")[-1], k))]]
     told = ", ".join(_pairs({k: pair}) for k, pairs in settings.items() for pair in pairs if k not in spelt)
-    named = ", ".join(dict.fromkeys(k.split(".")[-1].replace("_", " ") for k in spelt))
+    named = ", ".join(dict.fromkeys(_words(k.split(".")[-1]) for k in spelt))
     return "; ".join(filter(None, [told, f"spelt out, with the value that held anyway: {named}" if spelt else ""]))
 
 
 def _pairs(changed: Mapping[str, Pair]) -> str:
-    return ", ".join(f"{k.replace('_', ' ')} {_value(old)} → {_value(new)}" for k, (old, new) in changed.items())
+    return ", ".join(f"{_words(k)} {_value(old)} → {_value(new)}" for k, (old, new) in changed.items())
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _value(value: Any) -> str:

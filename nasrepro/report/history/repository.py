@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import io
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from nasrepro.errors import NasreproError
+from nasrepro.files import paths
+from nasrepro.files.storage import write_atomically
 from nasrepro.report.history.file import HERE, REPEAT
 from nasrepro.runs.claims import claims_of
 
-_RECORDS, _STATED, _PAPER = "data/records", "data/claims.yml", "data/paper"
-_NAMES = ("claims", "evidence", "records", "parameters", "statistics")
-_CODE = tuple(f"nasrepro/{room}/{name}.py" for room in ("study", "runs") for name in _NAMES)
-# since there is a room of parameters, the plan says which run answers
-_PLAN = ("data/plan.yml", "nasrepro/study/plan.py", "nasrepro/runs/plan.py", "nasrepro/parameters")
-STATE = (_RECORDS, _STATED, _PAPER, *_CODE, *_PLAN)  # what a verdict depends on
+# what a verdict depends on; `study` is what `runs` was called
+STATE = ("data", "nasrepro/study", "nasrepro/runs", "nasrepro/parameters")
+_STATED, _PAPER, _RECORDS = "data/claims.yml", "data/paper", "data/records/"
 _CLAIMS = "from nasrepro.cli import main; main()"
 
 Name = tuple[str, str]  # a version of a record: its path and the hash of its content
@@ -33,28 +34,33 @@ Name = tuple[str, str]  # a version of a record: its path and the hash of its co
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit, or the working tree under the name `HERE`; `state` has the hashes of what its verdicts depend on."""
+    """A commit, or the working tree under the name `HERE`.
+
+    Attributes:
+        name: abbreviated to ten digits.
+        tree: what git calls its files.
+        parents: their names.
+        date: UTC, to the minute; of the working tree one after all others.
+        paths: the hash of each file and folder that its verdicts depend on.
+    """
 
     name: str
     tree: str
     parents: tuple[str, ...]
     date: str
-    state: tuple[str, ...]
+    paths: Mapping[str, str]
 
     @property
-    def records(self) -> str:
-        """The hash of the folder of records, "" where there is none."""
-        return self.state[STATE.index(_RECORDS)]
+    def state(self) -> list[str]:
+        """The hashes of what its verdicts depend on."""
+        return [self.paths.get(path, "") for path in STATE]
 
-    @property
-    def claims(self) -> str:
-        """The hash of the claims, "" where there are none."""
-        return self.state[STATE.index(_STATED)]
-
-    @property
-    def paper(self) -> str:
-        """The hash of the folder of printed numbers, "" where there is none."""
-        return self.state[STATE.index(_PAPER)]
+    @cached_property
+    def records(self) -> frozenset[Name]:
+        """The versions of records that are in it."""
+        return frozenset(
+            item for item in self.paths.items() if item[0].startswith(_RECORDS) and item[0].endswith("/record.json")
+        )
 
 
 class Repository:
@@ -62,7 +68,6 @@ class Repository:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._records: dict[str, set[Name]] = {"": set()}
         self._claims: dict[tuple[str, str], dict[str, Any]] = {}
         try:
             shallow = self.git("rev-parse", "--is-shallow-repository").strip()
@@ -78,70 +83,68 @@ class Repository:
             ["git", *arguments], cwd=self.root, capture_output=True, check=True, env=env
         ).stdout.decode()
 
-    def commits(self) -> Iterator[Commit]:
-        """Yield the commits of HEAD, parents first, then the working tree if its records or verdicts may differ."""
+    def commits(self) -> list[Commit]:
+        """Return the commits of HEAD, parents first, then the working tree if its records or verdicts may differ."""
         form = ("--date=format-local:%Y-%m-%d %H:%M", "--format=%h%x09%p%x09%cd")
-        state: tuple[str, ...] = ()
-        name = ""
-        for line in self.git("log", "--reverse", "--topo-order", "--abbrev=10", *form, "HEAD").splitlines():
-            name, parents, date = line.split("\t")
-            state = self._state(name)
-            yield Commit(name, name, tuple(parents.split()), date, state)
+        log = self.git("log", "--reverse", "--topo-order", "--abbrev=10", *form, "HEAD")
+        told = [line.split("\t") for line in log.splitlines()]
+        found = [self._commit(name, name, parents.split(), date) for name, parents, date in told]
         with tempfile.TemporaryDirectory() as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder, "index"))}  # the user's own stays as it is
             self.git("read-tree", "HEAD", **index)
             self.git("add", "-A", "--", "data", "nasrepro", **index)
             tree = self.git("write-tree", **index).strip()
-        if (here := self._state(tree)) != state:
-            yield Commit(HERE, tree, (name,), "9999", here)
+        here = self._commit(HERE, tree, [found[-1].name], "9999")
+        return [*found, here] if here.state != found[-1].state else found
 
-    def _state(self, tree: str) -> tuple[str, ...]:
-        asked = self.git("ls-tree", tree, *STATE).splitlines()
-        found = {line.split("\t")[1]: line.split()[2] for line in asked}
-        unused = _PLAN if _PLAN[-1] not in found else ()
-        return tuple("" if name in unused else found.get(name, "") for name in STATE)
-
-    def records(self, commit: Commit) -> set[Name]:
-        """Return the versions of records that are in the tree of a commit."""
-        folder = commit.records
-        if folder not in self._records:
-            lines = [line.split("\t") for line in self.git("ls-tree", "-r", folder).splitlines()]
-            self._records[folder] = {(p, told.split()[2]) for told, p in lines if p.endswith("/record.json")}
-        return self._records[folder]
+    def _commit(self, name: str, tree: str, parents: Sequence[str], date: str) -> Commit:
+        lines = [line.split("\t") for line in self.git("ls-tree", "-r", "-t", tree, *STATE).splitlines()]
+        return Commit(name, tree, tuple(parents), date, {path: told.split()[2] for told, path in lines})
 
     def claims(self, commit: Commit) -> Mapping[str, dict[str, Any]]:
         """Return the claims of a commit by their ids, with the printed numbers that its own files have."""
-        if not commit.claims:
+        if _STATED not in commit.paths:
             return {}
-        key = commit.claims, commit.paper
+        key = commit.paths[_STATED], commit.paths.get(_PAPER, "")
         if key not in self._claims:
-            content = yaml.safe_load(self.git("cat-file", "blob", commit.claims))
+            content = yaml.safe_load(self.git("cat-file", "blob", key[0]))
             if "claims" in content:  # they had their numbers themselves
                 self._claims[key] = {claim["id"]: claim for claim in content["claims"]}
             else:
-                with tempfile.TemporaryDirectory() as folder:
-                    self._unpack(commit.paper, folder)
-                    self._claims[key] = _of_patterns(content, Path(folder))
+                with self._unpacked(commit, _PAPER) as folder:
+                    self._claims[key] = _of_patterns(content, folder / _PAPER)
         return self._claims[key]
 
-    def _unpack(self, tree: str, folder: str, *wanted: str) -> None:
-        """Write the files of a tree to a folder."""
-        command = ["git", "archive", "--format=tar", tree, *(("--", *wanted) if wanted else ())]
-        archive = subprocess.run(command, cwd=self.root, capture_output=True, check=True).stdout
-        with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
-            packed.extractall(folder, filter="data")
-
-    def verdicts(self, tree: str) -> list[dict[str, Any]] | str:
-        """Return what `nasrepro claims --json` says in a commit, run by its own code, or the head of its error."""
-        wanted = ("pyproject.toml", "nasrepro", "data", ":(exclude,glob)data/records/**/*.parquet")
+    @contextmanager
+    def _unpacked(self, commit: Commit, *wanted: str) -> Iterator[Path]:
+        """Yield a folder with files of a commit."""
         with tempfile.TemporaryDirectory() as folder:
-            self._unpack(tree, folder, *wanted)
-            env = os.environ | {"PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
-            command = [sys.executable, "-c", _CLAIMS, "claims", "--json"]
-            done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+            archive = Path(folder, "archive.tar")
+            self.git("archive", f"--output={archive}", commit.tree, "--", *wanted)
+            shutil.unpack_archive(archive, folder, filter="data")
+            yield Path(folder)
+
+    def verdicts(self, commit: Commit) -> list[dict[str, Any]]:
+        """Return what `nasrepro claims --json` says in a commit, run by its own code, and keep it in the cache.
+
+        Raises:
+            NasreproError: it stopped; with the head of its error. That is not kept: code that is no part of the state
+                may be why.
+        """
+        if _STATED not in commit.paths:
+            return []
+        name = hashlib.sha256(" ".join(commit.state).encode()).hexdigest()[:16]
+        kept = paths.cache_dir() / "generations" / f"{name}.json"
+        if not kept.is_file():
+            wanted = ("pyproject.toml", "nasrepro", "data", ":(exclude,glob)data/records/**/*.parquet")
+            with self._unpacked(commit, *wanted) as folder:
+                env = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+                command = [sys.executable, "-c", _CLAIMS, "claims", "--json"]
+                done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
             if done.returncode:
-                return done.stderr.replace(folder, "").strip().split("\n")[0]
-        found: list[dict[str, Any]] = json.loads(done.stdout)
+                raise NasreproError(done.stderr.replace(str(folder), "").strip().split("\n")[0])
+            write_atomically(kept, done.stdout.encode())
+        found: list[dict[str, Any]] = json.loads(kept.read_text(encoding="utf-8"))
         return found
 
 

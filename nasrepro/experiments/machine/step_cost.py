@@ -23,7 +23,8 @@ from nasrepro.diffusion.sample import sample
 from nasrepro.diffusion.train import train
 from nasrepro.experiments.dinas.generation import denoiser_config, training_config
 from nasrepro.parameters import resolved
-from nasrepro.parameters.dinas import DinasParameters, StepParameters
+from nasrepro.parameters.dinas import DinasParameters
+from nasrepro.parameters.machine import StepParameters
 from nasrepro.runs import progress
 from nasrepro.runs.plan import recipe
 from nasrepro.runs.provenance import stopwatch

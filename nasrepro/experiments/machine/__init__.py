@@ -1,0 +1,1 @@
+"""Experiments that measure what steps cost, and how fast a machine takes them."""
