@@ -24,7 +24,7 @@ from nasrepro.tool.condition import Bound, Condition
 from nasrepro.tool.optimise import METHODS
 from nasrepro.tool.report import verdict
 
-CHAIN = nr.space("chain", operations=["alpha", "beta", "gamma"], nodes=7, edges="chain")
+CHAIN = nr.space("chain", operations=["alpha", "beta", "gamma"], nodes=10, edges="chain")
 FREE = nr.space("free", operations=["alpha", "beta"], nodes=(4, 6), most_edges=9, first=None, last=None)
 
 

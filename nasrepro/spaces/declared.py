@@ -151,7 +151,8 @@ class DeclaredSpace(FunctionSpace[Cell]):
         kinds: operation -> what it is; the first node is an `input` and the last an `output` by default.
         name: of the space.
 
-    `sample` draws size and operations uniformly, and free edges as a random tree with a few more, again until `valid`.
+    `sample` draws size and operations uniformly, and free edges as a random tree, narrow
+    or wide, with a few more, again until `valid`.
     """
 
     def __init__(
@@ -217,7 +218,11 @@ class DeclaredSpace(FunctionSpace[Cell]):
         raise InvalidArchitecture(f"None of {_TRIES:,} random cells keeps the rules of {self.name}.", "rule")
 
     def _tree(self, n: int, rng: np.random.Generator) -> tuple[Edge, ...]:
-        edges = {(int(rng.integers(j)), j) for j in range(1, n)}
+        narrow, edges = rng.random(), set[Edge]()
+        for j in range(1, n):
+            unread = [i for i in range(j) if not any(i == source for source, _ in edges)]
+            choice = unread if rng.random() < narrow else range(j)
+            edges.add((int(choice[int(rng.integers(len(choice)))]), j))
         edges |= {(i, int(rng.integers(i + 1, n))) for i in {*range(n - 1)} - {i for i, _ in edges}}
         pairs = pairs_of(n)
         for k in rng.integers(len(pairs), size=max(0, int(rng.integers(self._most_edges + 1)) - len(edges))):

@@ -20,7 +20,8 @@ class Condition:
         metric: a metric of the benchmark, the string of a column, or a column; a metric of several columns needs one.
         at_least: smallest wanted value, in the metric's unit.
         at_most: largest wanted value, in the metric's unit.
-        top: wanted share of the labelled cells, the best in the metric's sense, in (0, 1).
+        top: wanted share of the labelled cells, the best in the metric's sense, in (0, 1); of the shares that equal
+            values allow, the nearest.
 
     Raises:
         ParameterError: none, or more than one, of the bounds is given, or `top` lies outside.
@@ -60,8 +61,10 @@ class Condition:
         if self.at_most is not None:
             return Bound(float(self.at_most), False)
         assert self.top is not None
-        cut = np.nanquantile(values, 1 - self.top if higher_is_better else self.top, method="inverted_cdf")
-        return Bound(float(cut), higher_is_better)
+        sign = -1 if higher_is_better else 1
+        ranked, counts = np.unique(sign * values[~np.isnan(values)], return_counts=True)  # the best first
+        nearest = np.abs(counts.cumsum() / counts.sum() - self.top).argmin()
+        return Bound(sign * float(ranked[nearest]), higher_is_better)
 
 
 @dataclass(frozen=True)

@@ -36,11 +36,12 @@ def space(name: str | None = None, **declared: Any) -> SearchSpace[Any]:
         if name is None:
             raise ParameterError(f"Name a space ({', '.join(spaces.SPACES)}, own:<path>), or declare one.")
         return benchmarks.load(name).space if name.startswith("own:") else spaces.load(name)
-    kind = FunctionSpace if "sample" in declared else DeclaredSpace
+    kind: Any = FunctionSpace if "sample" in declared else DeclaredSpace
     try:
-        return kind(**declared, **({} if name is None else {"name": name}))
+        found: SearchSpace[Any] = kind(**declared, **({} if name is None else {"name": name}))
     except TypeError as error:
         raise ParameterError(f"A space cannot be declared so: {error}.") from error
+    return found
 
 
 def benchmark(

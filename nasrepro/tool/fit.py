@@ -44,7 +44,7 @@ _SCALES = (1.0, 2.0, 4.0)  # of guidance, compared in a check
 _BATCH = 256
 _CHUNK = 4_096
 _LISTED_SCALE = 4.0  # where samples are drawn from a list
-_FEWEST_LISTED = 0.2  # share of generated graphs that must be listed; else samples are drawn from the list
+_FEWEST_LISTED = 0.2  # share of generated graphs that are in a list; else samples are drawn from it
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ def fit(
     cells, values = read_labels(benchmark, conditions, labelled, seed)
     columns = [condition.column(benchmark) for condition in conditions]
     bounds = tuple(
-        condition.bound(values[:, j], benchmark.metrics[columns[j].metric].higher_is_better)
-        for j, condition in enumerate(conditions)
+        condition.bound(known, benchmark.metrics[column.metric].higher_is_better)
+        for condition, column, known in zip(conditions, columns, values.T, strict=True)
     )
     read = identities(space, cells) if isinstance(cells, list) else np.asarray(cells, dtype=np.int64)
     others = _unlabelled(space, read, seed)
@@ -111,47 +111,41 @@ def fit(
     surrogate = Surrogate(_features(graphs[0], classes), values, bounds, derive(seed, "surrogate"))
     probable = surrogate(_features(graphs[1], classes)) if len(others) else np.zeros(0)
     guessed = _most_probable(probable)
-    wanted = np.concatenate([surrogate.wanted, guessed])
-    trial = _Trial(space, Graphs.cat(graphs), wanted, set(read.tolist()), surrogate, seed)
+    ceiling = float(probable[guessed].mean()) if guessed.any() else 1.0
 
-    chosen, rounds, models = PRESETS[preset], [], []
-    for k in range(chosen.rounds):
-        used = time.monotonic() - start
-        if rounds and used + 3.5 * rounds[-1].seconds > time_budget:
-            break
-        model, found = trial.round(int(chosen.steps * 2**k), int(chosen.hidden * 1.5**k))
-        rounds.append(found)
-        models.append(model)
-        unlisted = isinstance(space, FiniteSpace) and found.valid < _FEWEST_LISTED
-        if unlisted or (found.share > 0.8 * (probable[guessed].mean() if guessed.any() else 1.0) and found.valid > 0.5):
-            break
-    best = max(range(len(rounds)), key=lambda k: rounds[k].share * min(1.0, 4 * rounds[k].valid))
-    share, valid, guidance = rounds[best].share, rounds[best].valid, rounds[best].guidance
-    listed = np.zeros(0, dtype=np.float32)
-    if isinstance(space, FiniteSpace) and valid < _FEWEST_LISTED and len(others):
-        listed = np.zeros(space.size, dtype=np.float32)
+    trial = _Trial(
+        space, Graphs.cat(graphs), np.concatenate([surrogate.wanted, guessed]), set(read.tolist()), surrogate, seed
+    )
+    tried = trial.rounds(PRESETS[preset], ceiling, start + time_budget)
+    diffusion, best = max(tried, key=lambda found: found[1].share * min(1.0, 4 * found[1].valid))
+    share, valid, guidance, listed = best.share, best.valid, best.guidance, np.zeros(0, dtype=np.float32)
+    if trial.unlisted(best) and len(others):
+        listed = np.zeros(space.size or 0, dtype=np.float32)
         listed[np.asarray(others)] = probable
         share, valid, guidance = float(list_weights(probable, _LISTED_SCALE) @ probable), 1.0, _LISTED_SCALE
-    hits = surrogate.wanted
-    chance = float(hits.mean()) if hits.any() else float(surrogate.held_out.mean())
-    each = [bound(values[:, j]).sum() for j, bound in enumerate(bounds)]
-    pvalue = max(surrogate.pvalues)
-    learnt, reason = verdict(
-        labels=len(hits),
-        wanted=int(hits.sum()),
-        fewest_wanted=int(min(min(n, len(hits) - n) for n in each)),
-        pvalue=pvalue,
-        chance=chance,
-        share=share,
-        valid=valid,
-    )
-    best_held_out = np.argsort(-surrogate.held_out, kind="stable")[: max(1, hits.sum())]
+
+    met = [int(bound(known).sum()) for bound, known in zip(bounds, values.T, strict=True)]
+    hits, count = surrogate.wanted, len(values)
+    figures = {
+        "labels": count,
+        "wanted": int(hits.sum()),
+        "chance": float(hits.mean() if hits.any() else surrogate.held_out.mean()),
+        "share": share,
+        "pvalue": max(surrogate.pvalues),
+    }
+    learnt, reason = verdict(**figures, fewest_wanted=min(min(n, count - n) for n in met), valid=valid)
     report = Report(
-        learnt, reason, len(wanted), len(hits), int(hits.sum()), chance, share,
-        float(probable[guessed].mean()) if guessed.any() else 0.0, float(hits[best_held_out].mean()), pvalue,
-        bool(len(listed)), tuple(rounds), time.monotonic() - start,
-    )  # fmt: skip
-    return Model(space, tuple(conditions), bounds, report, guidance, models[best], read, listed)
+        learnt,
+        reason,
+        **figures,
+        cells=len(trial.wanted),
+        ceiling=ceiling,
+        top_held_out=float(hits[np.argsort(-surrogate.held_out, kind="stable")[: max(1, hits.sum())]].mean()),
+        from_list=bool(len(listed)),
+        rounds=tuple(found for _, found in tried),
+        seconds=time.monotonic() - start,
+    )
+    return Model(space, tuple(conditions), bounds, report, guidance, diffusion, read, listed)
 
 
 @dataclass(frozen=True)
@@ -164,6 +158,23 @@ class _Trial:
     labelled: set[int]
     surrogate: Surrogate
     seed: int
+
+    def rounds(self, preset: Preset, ceiling: float, deadline: float) -> list[tuple[DiffusionModel, Round]]:
+        """Train and check, longer and larger, until samples are cells and wanted nearly as often as can be (`ceiling`),
+        or the list is hardly hit, or time is over."""
+        tried: list[tuple[DiffusionModel, Round]] = []
+        for k in range(preset.rounds):
+            if tried and time.monotonic() + 3.5 * tried[-1][1].seconds > deadline:
+                break
+            tried.append(self.round(int(preset.steps * 2**k), int(preset.hidden * 1.5**k)))
+            found = tried[-1][1]
+            if self.unlisted(found) or (found.share > 0.8 * ceiling and found.valid > 0.5):
+                break
+        return tried
+
+    def unlisted(self, found: Round) -> bool:
+        """Return whether the space is a list that generated graphs hardly hit."""
+        return isinstance(self.space, FiniteSpace) and found.valid < _FEWEST_LISTED
 
     def round(self, steps: int, hidden: int) -> tuple[DiffusionModel, Round]:
         """Train and check."""

@@ -137,7 +137,7 @@ def optimise(
     history = spend(proposer, space, labels, budget, batch=min(16, budget), most_draws=20 * budget)
     if history["value"].isna().all():
         raise UnknownQuery(f"None of the {len(history)} candidates has a label of {column}.")
-    row = history.loc[history["value"].idxmax()]
+    row = history.iloc[int(np.nanargmax(history["value"]))]
     best = space.from_index(int(row["row"])) if isinstance(space, FiniteSpace) else space.from_string(row["arch"])
     return Optimisation(best, sign * float(row["value"]), history, ledger.counts())
 
