@@ -218,11 +218,13 @@ class DeclaredSpace(FunctionSpace[Cell]):
         raise InvalidArchitecture(f"None of {_TRIES:,} random cells keeps the rules of {self.name}.", "rule")
 
     def _tree(self, n: int, rng: np.random.Generator) -> tuple[Edge, ...]:
-        narrow, edges = rng.random(), set[Edge]()
+        narrow, edges, read = rng.random(), set[Edge](), set[int]()
         for j in range(1, n):
-            unread = [i for i in range(j) if not any(i == source for source, _ in edges)]
+            unread = [i for i in range(j) if i not in read]
             choice = unread if rng.random() < narrow else range(j)
-            edges.add((int(choice[int(rng.integers(len(choice)))]), j))
+            source = choice[int(rng.integers(len(choice)))]
+            edges.add((source, j))
+            read.add(source)
         edges |= {(i, int(rng.integers(i + 1, n))) for i in {*range(n - 1)} - {i for i, _ in edges}}
         pairs = pairs_of(n)
         for k in rng.integers(len(pairs), size=max(0, int(rng.integers(self._most_edges + 1)) - len(edges))):

@@ -126,7 +126,7 @@ def fit(
 
     met = [int(bound(known).sum()) for bound, known in zip(bounds, values.T, strict=True)]
     hits, count = surrogate.wanted, len(values)
-    figures = {
+    figures: dict[str, Any] = {
         "labels": count,
         "wanted": int(hits.sum()),
         "chance": float(hits.mean() if hits.any() else surrogate.held_out.mean()),
