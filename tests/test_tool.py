@@ -12,6 +12,7 @@ import numpy as np
 import own_tables
 import pytest
 import torch
+from conformance import GraphSpaceLaws
 from typer.testing import CliRunner
 
 import nasrepro as nr
@@ -41,6 +42,14 @@ def model():
 
 
 # --- cells and spaces
+
+
+class TestFreeLaws(GraphSpaceLaws):
+    space, many, samples, few = FREE, 300, 120, 8
+
+
+class TestChainLaws(GraphSpaceLaws):
+    space, many, samples, few = CHAIN, 300, 120, 4
 
 
 def _relabelled(cell: Cell, rng: np.random.Generator) -> Cell:
