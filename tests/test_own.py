@@ -413,6 +413,9 @@ def test_isomorphic_rows_are_merged_where_they_agree_and_refused_where_not(tmp_p
     rows[3] = (*ba, "90.5")
     with pytest.raises(CorruptData, match=r"rows 1 and 4 are the same architecture.*`accuracy` 91\.0 and 90\.5"):
         _open(_write(tmp_path, _rows(*rows)))
+    spec = MetricSpec(unit="%", higher_is_better=True, epochs=200, repeated="mean")
+    mean = from_table(_write(tmp_path, _rows(*rows)), metrics={"accuracy": spec})
+    assert mean.query_many(np.arange(2), mean.columns()[0]).tolist() == [90.75, 3]
     missing = _open(_write(tmp_path, _rows(("a", "", ""), ("b", "", "NaN"), ("c", "", "1"))))
     with pytest.raises(UnknownQuery, match="not measured"):
         missing.query(Cell(("b",), ()), **missing.columns()[0].__dict__)

@@ -21,8 +21,8 @@ What a metric means is said by a `MetricSpec`, in `metrics`, or in a YAML or JSO
     operations: {involution: conv, fuse: other}
 
 The line `operations` may be left out; it declares kinds of operations (`nasrepro.spaces.cells.KINDS`) that are not
-known by name. A column that neither names is not read. Isomorphic rows are one architecture; they must agree. Messages
-count rows from 1, the header left out.
+known by name. A column that neither names is not read. Isomorphic rows are one architecture; they must agree, or
+be averaged (`repeated: mean`). Messages count rows from 1, the header left out.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class MetricSpec(BaseModel):
         seed: `mean`, or the number of one seed.
         trainings: number of trainings behind a value.
         what: a few words; None for the name of the column.
+        repeated: what rows of the same architecture are: a mistake, where they differ, or measurements to be averaged.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -80,6 +81,7 @@ class MetricSpec(BaseModel):
     seed: int | Literal["mean"] = "mean"
     trainings: int = Field(1, ge=1)
     what: str | None = Field(None, min_length=1)
+    repeated: Literal["refuse", "mean"] = "refuse"
 
     @model_validator(mode="after")
     def _trained(self) -> MetricSpec:
@@ -128,7 +130,7 @@ class OwnBenchmark(TabularBenchmark[Cell]):
         given: dict[str, Any] = _beside(table) if metrics is None else dict(metrics)
         declared = given.get("operations")
         kinds = given.pop("operations") if isinstance(declared, dict) and {*declared.values()} <= {*KINDS} else None
-        made_of = fingerprint([_VERSION, table.sha256, *sorted(given)])
+        made_of = fingerprint([_VERSION, table.sha256, *sorted(f"{name} {what}" for name, what in given.items())])
         frame = cached_table(f"own-{path.stem}", made_of, lambda: _parsed(table, given))
         specs = _specs(path, given, list(given))
         self.name = f"own-{path.stem}"
@@ -164,7 +166,7 @@ def _parsed(table: files.RawTable, given: Mapping[str, Any]) -> pd.DataFrame:
             "names": json.dumps(space.node_classes),
             "invariant": space.invariants,
             "row": by_form,
-            **{f"metric {name}": table.values(name, rows)[by_form] for name in specs},
+            **{f"metric {k}": table.values(k, rows, spec.repeated == "mean")[by_form] for k, spec in specs.items()},
         }
     )
 

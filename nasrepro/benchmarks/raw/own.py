@@ -78,18 +78,22 @@ class RawTable:
                 raise CorruptData(f"{self.path}, row {number}: {error}") from error
         return cells
 
-    def values(self, name: str, rows: np.ndarray) -> np.ndarray:
+    def values(self, name: str, rows: np.ndarray, mean: bool = False) -> np.ndarray:
         """Return a metric by row of the space, float64, NaN where not measured.
 
         Args:
             name: of the column.
             rows: row of the space of each row of the file (int, B).
+            mean: whether rows of the same architecture are measurements of which the mean is taken.
 
         Raises:
             CorruptData: a field is no number, or rows of the same architecture contradict each other.
         """
         values = self._numbers(name)
         measured = np.flatnonzero(~np.isnan(values))
+        if mean:
+            found: np.ndarray = pd.Series(values).groupby(rows).mean().to_numpy()
+            return found
         by_row = np.full(rows.max() + 1, np.nan)
         by_row[rows[measured[::-1]]] = values[measured[::-1]]  # backwards: the first of the file stands
         wrong = measured[values[measured] != by_row[rows[measured]]]
@@ -97,7 +101,7 @@ class RawTable:
             first = measured[rows[measured] == rows[wrong[0]]][0]
             raise CorruptData(
                 f"{self.path}, rows {first + 1} and {wrong[0] + 1} are the same architecture up to isomorphism, with "
-                f"`{name}` {values[first]} and {values[wrong[0]]}. Keep one of them, or their mean."
+                f"`{name}` {values[first]} and {values[wrong[0]]}. Keep one, or say `repeated: mean` of the metric."
             )
         return by_row
 
