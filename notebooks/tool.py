@@ -20,16 +20,15 @@
 #
 # ## The script
 
-# %% tags=["parameters", "hide-input"]
-script: str = "examples/thirty_lines"  # which example of the checkout is shown
-
 # %% tags=["hide-input"]
 from pathlib import Path
 
 from IPython.display import Markdown
 
-root = next(p for p in (Path.cwd(), *Path.cwd().parents) if (p / f"{script}.py").is_file())
-Markdown(f"```python\n{(root / f'{script}.py').read_text(encoding='utf-8')}```")
+example = (
+    next(p for p in (Path.cwd(), *Path.cwd().parents) if (p / "examples").is_dir()) / "examples" / "thirty_lines.py"
+)
+Markdown(f"```python\n{example.read_text(encoding='utf-8')}```")
 
 # %% [markdown]
 # ## What it printed
@@ -37,7 +36,7 @@ Markdown(f"```python\n{(root / f'{script}.py').read_text(encoding='utf-8')}```")
 # The script was run with `--quick`, and this was kept. Values depend on the versions of the libraries.
 
 # %% tags=["hide-input"]
-Markdown(f"```text\n{(root / f'{script}.txt').read_text(encoding='utf-8')}```")
+Markdown(f"```text\n{example.with_suffix('.txt').read_text(encoding='utf-8')}```")
 
 # %% [markdown]
 # `learnt` is said on three grounds: there are enough labels; labels that were held out are predicted better than chance would have it; and samples are expected to be wanted far more often than random

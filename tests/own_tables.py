@@ -167,7 +167,8 @@ def attempt(name: str, seed: int, preset: str = "auto", most: int | None = None)
     chance = float(np.mean([wanted(benchmark.space.from_index(int(row))) for row in random]))
     share = float(np.mean([wanted(cell) for cell in drawn.archs])) if drawn.archs else 0.0
     print(name, seed, model.report, drawn, sep="\n", flush=True)
-    compared = _compared(table, benchmark, drawn.archs, seed) if model.report.learnt and preset != "quick" else {}
+    single = len(table.rules) == 1 and model.report.learnt and preset != "quick"
+    compared = _compared(table, benchmark, drawn.archs, seed) if single else {}
     return compared | {
         "learnt": model.report.learnt, "share": share, "chance": chance, "new": float(drawn.new.mean()),
         "seconds": time.monotonic() - start,

@@ -43,6 +43,7 @@ _CHECKED = 256  # graphs drawn in a check; where few are cells, four times as ma
 _SCALES = (1.0, 2.0, 4.0)  # of guidance, compared in a check
 _BATCH = 256
 _CHUNK = 4_096
+_SLOTS = 600  # varying slots of a cell, beyond which a first round has fewer steps
 _LISTED_SCALE = 4.0  # where samples are drawn from a list
 _FEWEST_LISTED = 0.2  # share of generated graphs that are in a list; else samples are drawn from it
 
@@ -163,10 +164,11 @@ class _Trial:
         """Train and check, longer and larger, until samples are cells and wanted nearly as often as can be (`ceiling`),
         or the list is hardly hit, or time is over."""
         tried: list[tuple[DiffusionModel, Round]] = []
+        steps = preset.steps * min(1.0, _SLOTS / sum(_varying(self.graphs)))
         for k in range(preset.rounds):
             if tried and time.monotonic() + 3.5 * tried[-1][1].seconds > deadline:
                 break
-            tried.append(self.round(int(preset.steps * 2**k), int(preset.hidden * 1.5**k)))
+            tried.append(self.round(math.ceil(steps * 2**k), int(preset.hidden * 1.5**k)))
             found = tried[-1][1]
             if self.unlisted(found) or (found.share > 0.8 * ceiling and found.valid > 0.5):
                 break
@@ -208,7 +210,7 @@ class _Trial:
         """Return the scale; shares of valid graphs, and among these of new ones, of distinct ones; share wanted."""
         seed, drawn = derive(self.seed, "check"), 0
         archs: list[Any] = []
-        while drawn < 4 * _CHECKED and len(archs) < _CHECKED // 4:
+        while drawn == 0 or (drawn < 4 * _CHECKED and 0 < len(archs) < _CHECKED // 4):
             found, _ = generate(model, self.space, range(drawn, drawn + _CHECKED), scale, seed, STEPS)
             archs += [arch for arch in found if arch is not None]
             drawn += _CHECKED
@@ -297,11 +299,16 @@ def _features(graphs: Graphs, classes: int) -> np.ndarray:
 
 def _network(graphs: Graphs, hidden: int) -> DenoiserConfig:
     """Return the shape of a network; the more slots vary, the fewer features each has, so that 64 nodes fit."""
-    nodes = int((graphs.nodes != graphs.nodes[:1]).any(0).sum())
-    pairs = int((graphs.pairs != graphs.pairs[:1]).any(0).sum())
+    nodes, pairs = _varying(graphs)
     return replace(
         FLAT,
         graph_hidden=hidden,
         node_dim=max(4, min(32, 512 // max(1, nodes) // 2 * 2)),
         pair_dim=max(1, min(8, 1_024 // max(1, pairs))),
     )
+
+
+def _varying(graphs: Graphs) -> tuple[int, int]:
+    """Return how many nodes and pairs are not the same in all graphs; one node at least."""
+    nodes = (graphs.nodes != graphs.nodes[:1]).any(0).sum()
+    return max(1, int(nodes)), int((graphs.pairs != graphs.pairs[:1]).any(0).sum())

@@ -133,7 +133,7 @@ class _KernelRidge:
         self._model = KernelRidge(kernel="rbf", alpha=alpha)
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> _KernelRidge:
-        self._model.gamma = 0.5 / x.shape[1]
+        self._model.set_params(gamma=0.5 / x.shape[1])
         self._model.fit(x[:_MOST_IN_KERNEL], y[:_MOST_IN_KERNEL])
         return self
 
