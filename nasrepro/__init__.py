@@ -1,4 +1,4 @@
-"""nasrepro: a reproducible study of generative and predictor-guided neural architecture search.
+"""nasrepro: a reproducible study of generative and predictor-guided neural architecture search, and a tool.
 
 The names below are imported when they are first asked for, so that `import nasrepro` costs nothing.
 """
@@ -9,33 +9,49 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nasrepro.benchmarks import load as benchmark
     from nasrepro.benchmarks.base import Benchmark, Column
     from nasrepro.benchmarks.ledger import Ledger
     from nasrepro.errors import NasreproError
-    from nasrepro.runs.claims import committed_evidence as claims
-    from nasrepro.spaces import load as space
     from nasrepro.spaces.base import SearchSpace
+    from nasrepro.spaces.cells import Cell
+    from nasrepro.tool.condition import Condition
+    from nasrepro.tool.difference import difference
+    from nasrepro.tool.export import export
+    from nasrepro.tool.face import benchmark, claims, load, records, run, space
+    from nasrepro.tool.fit import fit
+    from nasrepro.tool.optimise import optimise, searcher
 
 __version__ = "0.1.0"
-_PLACES = {
-    "benchmark": ("nasrepro.benchmarks", "load"),
-    "space": ("nasrepro.spaces", "load"),
-    "claims": ("nasrepro.runs.claims", "committed_evidence"),
-    "Benchmark": ("nasrepro.benchmarks.base", "Benchmark"),
-    "Column": ("nasrepro.benchmarks.base", "Column"),
-    "Ledger": ("nasrepro.benchmarks.ledger", "Ledger"),
-    "NasreproError": ("nasrepro.errors", "NasreproError"),
-    "SearchSpace": ("nasrepro.spaces.base", "SearchSpace"),
+_PLACES = {  # name -> module that has it
+    "benchmark": "tool.face",
+    "space": "tool.face",
+    "load": "tool.face",
+    "run": "tool.face",
+    "records": "tool.face",
+    "claims": "tool.face",
+    "Condition": "tool.condition",
+    "fit": "tool.fit",
+    "optimise": "tool.optimise",
+    "searcher": "tool.optimise",
+    "difference": "tool.difference",
+    "export": "tool.export",
+    "Benchmark": "benchmarks.base",
+    "Cell": "spaces.cells",
+    "Column": "benchmarks.base",
+    "Ledger": "benchmarks.ledger",
+    "NasreproError": "errors",
+    "SearchSpace": "spaces.base",
 }
-__all__ = ["Benchmark", "Column", "Ledger", "NasreproError", "SearchSpace", "benchmark", "claims", "space"]
+__all__ = [
+    "Benchmark", "Cell", "Column", "Condition", "Ledger", "NasreproError", "SearchSpace", "benchmark", "claims",
+    "difference", "export", "fit", "load", "optimise", "records", "run", "searcher", "space",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'nasrepro' has no attribute {name!r}; it offers {', '.join(__all__)}")
-    module, attribute = _PLACES[name]
-    return getattr(import_module(module), attribute)
+    return getattr(import_module(f"nasrepro.{_PLACES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -25,8 +25,9 @@ from nasrepro.errors import (
     UnknownQuery,
 )
 from nasrepro.files.storage import sha256_of
+from nasrepro.spaces.cells import EXACT_NODES, MAX_NODES, Cell, check_form
 from nasrepro.spaces.graph_edit_distance import graph_edit_distance
-from nasrepro.spaces.own import MAX_NODES, Cell, OwnSpace, check_form
+from nasrepro.spaces.own import OwnSpace
 
 ROOT = Path(__file__).resolve().parent.parent
 ACCURACY = MetricSpec(unit="%", higher_is_better=True, epochs=10)
@@ -191,10 +192,10 @@ def test_what_lies_in_the_padding_of_a_graph_is_not_read():
 def test_keys_of_symmetric_cells_of_the_largest_size_are_exact():
     rng = np.random.default_rng(0)
     for _ in range(2):
-        pairs = rng.permutation(MAX_NODES).reshape(-1, 2)  # disjoint edges: the colours settle nothing
+        pairs = rng.permutation(EXACT_NODES).reshape(-1, 2)  # disjoint edges: the colours settle nothing
         edges = tuple(sorted((int(min(p)), int(max(p))) for p in pairs))
-        cell = Cell(("a",) * MAX_NODES, edges)
-        space = OwnSpace([cell, Cell(("a",) * MAX_NODES, tuple((i, i + 1) for i in range(0, MAX_NODES, 2)))])
+        cell = Cell(("a",) * EXACT_NODES, edges)
+        space = OwnSpace([cell, Cell(("a",) * EXACT_NODES, tuple((i, i + 1) for i in range(0, EXACT_NODES, 2)))])
         assert space.size == 1
 
 
@@ -242,13 +243,13 @@ def test_the_edit_distance_between_seven_nodes_agrees_with_the_search_over_all_p
 
 def test_k_random_edits_of_a_cell_of_the_largest_size_are_at_most_k_and_found():
     rng = np.random.default_rng(2)
-    labels, adjacency = _random_graph(rng, MAX_NODES)
+    labels, adjacency = _random_graph(rng, EXACT_NODES)
     for k in range(1, 5):
         edges = adjacency.copy()
         pairs = np.argwhere(np.triu(np.ones_like(edges), 1))
         for i, j in rng.choice(pairs, k, replace=False):
             edges[i, j] = not edges[i, j]
-        order = rng.permutation(MAX_NODES)
+        order = rng.permutation(EXACT_NODES)
         found = graph_edit_distance(labels, adjacency, [labels[i] for i in order], edges[np.ix_(order, order)])
         assert 1 <= found <= k and found % 2 == k % 2  # an even number of edges cannot be changed by an odd one
 
@@ -368,7 +369,7 @@ def test_what_the_metrics_say_is_checked(tmp_path: Path):
         _rows(("", "", "1")): "row 1: The operations ''",
         _rows(('["a"', "", "1")): "row 1: .*begin as JSON",
         _rows(("[3]", "", "1")): r"row 1: The operations of a cell are names, not \(3,\)",
-        _rows(("a " * (MAX_NODES + 1), "0-1", "1")): "row 1: A cell has a tuple of 1 to 12 operations",
+        _rows(("a " * (MAX_NODES + 1), "0-1", "1")): "row 1: A cell has a tuple of 1 to 64 operations",
         _rows(("a", "", "1"), ("b", "", "good")): "row 2: `accuracy` is 'good', not a finite number",
         _rows(("a", "", "inf")): "row 1: `accuracy` is 'inf'",
         "operations,adjacency,accuracy\na,,1\nb,,2,3\n": "row 2: it has 4 fields, the header 3",
@@ -412,6 +413,9 @@ def test_isomorphic_rows_are_merged_where_they_agree_and_refused_where_not(tmp_p
     rows[3] = (*ba, "90.5")
     with pytest.raises(CorruptData, match=r"rows 1 and 4 are the same architecture.*`accuracy` 91\.0 and 90\.5"):
         _open(_write(tmp_path, _rows(*rows)))
+    spec = MetricSpec(unit="%", higher_is_better=True, epochs=200, repeated="mean")
+    mean = from_table(_write(tmp_path, _rows(*rows)), metrics={"accuracy": spec})
+    assert mean.query_many(np.arange(2), mean.columns()[0]).tolist() == [90.75, 3]
     missing = _open(_write(tmp_path, _rows(("a", "", ""), ("b", "", "NaN"), ("c", "", "1"))))
     with pytest.raises(UnknownQuery, match="not measured"):
         missing.query(Cell(("b",), ()), **missing.columns()[0].__dict__)

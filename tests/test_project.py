@@ -43,6 +43,7 @@ RANKS = {
     "experiments": 11,
     "report": 11,
     "notebook": 12,
+    "tool": 12,
     "book": 13,
     "batch": 14,
     "cli": 15,
@@ -238,8 +239,9 @@ def test_the_package_offers_its_names_when_they_are_asked_for():
 
     assert set(nasrepro.__all__) == set(nasrepro._PLACES)
     assert [name for name in nasrepro.__all__ if getattr(nasrepro, name) is None] == []
+    assert set(nasrepro.__all__) & {*RANKS} == set()
     assert nasrepro.space("nb201").size == 15_625
-    with pytest.raises(AttributeError, match="it offers Benchmark, Column"):
+    with pytest.raises(AttributeError, match="it offers Benchmark, Cell, Column"):
         _ = nasrepro.benchmrk
     script = (
         "import sys, nasrepro; print(sorted({m.split('.')[0] for m in sys.modules} & {'numpy', 'pandas', 'torch'}))"

@@ -18,8 +18,11 @@ What a metric means is said by a `MetricSpec`, in `metrics`, or in a YAML or JSO
     accuracy: {unit: "%", higher_is_better: true, epochs: 200}
     parameters: {unit: M, higher_is_better: false, split: model}
 
-A column that neither names is not read. Isomorphic rows are one architecture; they must agree. Messages count rows from
-1, the header left out.
+    operations: {involution: conv, fuse: other}
+
+The line `operations` may be left out; it declares kinds of operations (`nasrepro.spaces.cells.KINDS`) that are not
+known by name. A column that neither names is not read. Isomorphic rows are one architecture; they must agree, or
+be averaged (`repeated: mean`). Messages count rows from 1, the header left out.
 """
 
 from __future__ import annotations
@@ -42,10 +45,13 @@ from nasrepro.benchmarks.base import TRAINED, Column, Metric, by_name
 from nasrepro.benchmarks.raw import own as files
 from nasrepro.benchmarks.tabular import Source, TabularBenchmark
 from nasrepro.errors import ParameterError, did_you_mean
+from nasrepro.files.cached_tables import cached_table, fingerprint
 from nasrepro.files.storage import write_atomically
 from nasrepro.spaces.base import FiniteSpace
-from nasrepro.spaces.own import Cell, OwnSpace
+from nasrepro.spaces.cells import KINDS, Cell
+from nasrepro.spaces.own import OwnSpace
 
+_VERSION = 1  # raise it when the same file would give another frame
 _SPEC_FORMATS = (".yml", ".yaml", ".json")
 _EXAMPLE = '`accuracy: {unit: "%", higher_is_better: true, epochs: 200}`'
 
@@ -62,6 +68,7 @@ class MetricSpec(BaseModel):
         seed: `mean`, or the number of one seed.
         trainings: number of trainings behind a value.
         what: a few words; None for the name of the column.
+        repeated: what rows of the same architecture are: a mistake, where they differ, or measurements to be averaged.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -74,6 +81,7 @@ class MetricSpec(BaseModel):
     seed: int | Literal["mean"] = "mean"
     trainings: int = Field(1, ge=1)
     what: str | None = Field(None, min_length=1)
+    repeated: Literal["refuse", "mean"] = "refuse"
 
     @model_validator(mode="after")
     def _trained(self) -> MetricSpec:
@@ -108,7 +116,7 @@ class OwnBenchmark(TabularBenchmark[Cell]):
 
     Args:
         path: the table, `.csv` or `.parquet`.
-        metrics: column -> what it is; None reads the file beside the table.
+        metrics: column -> what it is; None reads the file beside the table. The entry `operations` declares kinds.
 
     Raises:
         MissingData: there is no such file.
@@ -118,23 +126,49 @@ class OwnBenchmark(TabularBenchmark[Cell]):
 
     def __init__(self, path: Path | str, metrics: Mapping[str, MetricSpec] | None = None) -> None:
         table = files.read(Path(path))
-        path, cells = table.path, table.cells()
-        specs = _specs(path, _beside(table) if metrics is None else metrics, table.metrics)
+        path = table.path
+        given: dict[str, Any] = _beside(table) if metrics is None else dict(metrics)
+        declared = given.get("operations")
+        kinds = given.pop("operations") if isinstance(declared, dict) and {*declared.values()} <= {*KINDS} else None
+        made_of = fingerprint([_VERSION, table.sha256, *sorted(f"{name} {what}" for name, what in given.items())])
+        frame = cached_table(f"own-{path.stem}", made_of, lambda: _parsed(table, given))
+        specs = _specs(path, given, list(given))
         self.name = f"own-{path.stem}"
         self.title = path.name
-        self.space = OwnSpace(cells, self.name)
+        codes = dict(zip(zip(frame["operations"], frame["edges"], strict=True), frame["row"].tolist(), strict=True))
+        names = json.loads(frame["names"].iloc[0])
+        self.space = OwnSpace.restored(self.name, kinds, names, codes, frame["invariant"].to_numpy())
         self.metrics = by_name(
             Metric(name, spec.unit, spec.higher_is_better, spec.what or name) for name, spec in specs.items()
         )
-        rows = self.space.rows(cells)
-        columns = {f"metric {name}": table.values(name, rows) for name in specs}
-        values = pd.DataFrame({"row": np.arange(self.space.size), **columns})
+        values = frame.drop_duplicates("row")
         source = _Table((path.name,), lambda: values, sha256=table.sha256)
         self.fields = tuple(
             tabular.Field(spec.column(name, path.stem), source, f"metric {name}", spec.trainings)
             for name, spec in specs.items()
         )
         super().__init__()
+
+
+def _parsed(table: files.RawTable, given: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a row per form of a cell: its code, the names that the code counts, its invariant, its row in the space
+    and the metrics of that."""
+    specs = _specs(table.path, given, table.metrics)
+    cells = table.cells()
+    space = OwnSpace(cells)
+    rows = space.rows(cells)
+    by_form = np.array(list(space.codes.values()))
+    operations, edges = zip(*space.codes, strict=True)
+    return pd.DataFrame(
+        {
+            "operations": operations,
+            "edges": edges,
+            "names": json.dumps(space.node_classes),
+            "invariant": space.invariants,
+            "row": by_form,
+            **{f"metric {k}": table.values(k, rows, spec.repeated == "mean")[by_form] for k, spec in specs.items()},
+        }
+    )
 
 
 def from_table(path: Path | str, *, metrics: Mapping[str, MetricSpec] | None = None) -> OwnBenchmark:

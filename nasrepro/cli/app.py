@@ -1,4 +1,4 @@
-"""The command line: `nasrepro run | batch | notebook | records | verify | publish | merge | claims | book | data`."""
+"""The command line: `nasrepro run | batch | notebook | records | claims | book | data | query | top | doctor | ...`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from nasrepro import __version__
+from nasrepro.cli import tool
 from nasrepro.cli.batch import batch
 from nasrepro.cli.data import app as data_app
 from nasrepro.cli.data import query
 from nasrepro.errors import Interrupted, NasreproError, ParameterError
 from nasrepro.files import paths
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(data_app, name="data", help="Benchmark files: what is here, what is missing, how to get it.")
 app.command("query")(query)
 app.command("batch")(batch)
+for command in (tool.top, tool.sample, tool.export, tool.doctor):
+    app.command()(command)
 
 _screen = Console(soft_wrap=True)
 
@@ -57,7 +60,9 @@ def run(
     ] = "laptop",
     fresh: Annotated[bool, typer.Option(help="Run anew although there is a record of yours or of the book.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
-    describe: Annotated[bool, typer.Option(help="List the experiment's parameters and stop.")] = False,
+    describe: Annotated[
+        bool, typer.Option(help="List the experiment's parameters, with the profile's values, and stop.")
+    ] = False,
     everything: Annotated[bool, typer.Option("--all", help="The same as `nasrepro batch`.")] = False,
     paper: Annotated[str | None, typer.Option(help="With --all: only the runs of dinas or of delta.")] = None,
     again: Annotated[bool, typer.Option(help="With --all: make the runs that came with the book, too.")] = False,
@@ -77,8 +82,8 @@ def run(
     profile = str(given.pop("profile", profile))
     resolved(experiment, given, profile)  # refuses what is wrong with them, whatever else is asked for
     if describe:
-        for name, field in model_of(experiment).model_fields.items():
-            _screen.print(f"[bold]{name}[/] = {field.default}  [dim]{field.description}[/]", highlight=False)
+        for line in tool.described(model_of(experiment), profile):
+            _screen.print(line, highlight=False, markup=False)
         return
     from nasrepro import experiments
     from nasrepro.report import overview as tables

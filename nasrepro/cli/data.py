@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
@@ -87,6 +89,7 @@ def query(
     split: Annotated[str | None, typer.Option(help="Only this split, e.g. valid.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Only this number of epochs.")] = None,
     seed: Annotated[str | None, typer.Option(help="Only this seed: mean, or a number.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: the cell, and a line for each value.")] = False,
 ) -> None:
     """Print what a benchmark knows of one architecture, each value with the whole question that it answers."""
     from nasrepro import benchmarks
@@ -94,8 +97,13 @@ def query(
 
     found = benchmarks.load(benchmark)
     asked = {"dataset": dataset, "metric": metric, "split": split, "epochs": epochs, "seed": _seed(seed)}
-    columns = _matching(found, {name: value for name, value in asked.items() if value is not None})
+    columns = matching(found, {name: value for name, value in asked.items() if value is not None})
     cell = found.arch_at(int(arch)) if isinstance(found, TabularBenchmark) and arch.isdigit() else found.arch(arch)
+    if as_json:
+        values = [float(found.query_many([cell], column)[0]) for column in columns]
+        lines = [{**c.__dict__, "value": v} for c, v in zip(columns, values, strict=True) if not math.isnan(v)]
+        typer.echo(json.dumps({"arch": found.space.to_string(cell), "values": lines}))
+        return
     typer.echo(found.space.to_string(cell))
     costs = {}
     for column in columns:
@@ -119,7 +127,7 @@ def _seed(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.lstrip("-").isdigit() else text
 
 
-def _matching(found: Benchmark[Any], asked: dict[str, Any]) -> list[Column]:
+def matching(found: Benchmark[Any], asked: dict[str, Any]) -> list[Column]:
     """Return the columns on this machine that agree with what was asked; say what exists where none does."""
     known: Iterable[Column] = found.known_columns()
     for name, value in asked.items():

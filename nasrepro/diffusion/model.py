@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,15 +70,17 @@ class DiffusionModel:
     denoiser: Network
     noise: NoiseModel
 
-    def save(self, path: Path) -> None:
-        """Write weights and noise model as safetensors."""
+    def save(self, path: Path, tensors: Mapping[str, Tensor] | None = None, about: Any = None) -> None:
+        """Write weights and noise model as safetensors; with them other tensors, as `with.<name>`, and something
+        JSON-able as `about`, which `load` leaves to whoever wrote them."""
         meta = {
             "config": asdict(self.denoiser.config),
             "node_classes": self.denoiser.node_classes,
             "condition_classes": list(self.denoiser.condition_classes),
-        }
+        } | ({} if about is None else {"about": about})
         noise = {f"noise.{k}": v for k, v in vars(self.noise).items()}
-        write_tensors(path, {**self.denoiser.state_dict(), **noise}, meta)
+        others = {f"with.{name}": tensor for name, tensor in (tensors or {}).items()}
+        write_tensors(path, {**self.denoiser.state_dict(), **noise, **others}, meta)
 
     @classmethod
     def load(cls, path: Path) -> DiffusionModel:
@@ -89,5 +93,5 @@ class DiffusionModel:
             denoiser = FlatDenoiser(config, conditions, Support(tensors["nodes.support"], tensors["pairs.support"]))
         else:
             denoiser = Denoiser(config, meta["node_classes"], conditions, len(noise.sizes) - 1)
-        denoiser.load_state_dict({k: v for k, v in tensors.items() if not k.startswith("noise.")})
+        denoiser.load_state_dict({k: v for k, v in tensors.items() if not k.startswith(("noise.", "with."))})
         return cls(denoiser.eval(), noise)

@@ -6,6 +6,7 @@ places: a difference does not depend on how the two happen to be written, and on
 
 - `EdgeForm`: cells with an operation on each of six edges (NAS-Bench-201, TransNAS-Bench-101 micro); as they are.
 - `NB101Form`: five inner vertices (operation or nothing) and every possible edge; best of all matchings of vertices.
+- `GraphForm`: cells of your own, an operation on each node and every possible edge; as they are numbered.
 - `NB301Form`: both DARTS cells, sixteen slots (input, operation); best of all numberings and orders of the slots.
 
 Each form can also edit: change k different places at random such that the result is an architecture k edits away.
@@ -20,15 +21,18 @@ from typing import Any
 
 import numpy as np
 
-from nasrepro.encodings.cells import Cells
+from nasrepro.encodings.adjacency import adjacency_encoding
+from nasrepro.encodings.cells import Cells, architectures, encode, of_architectures
 from nasrepro.errors import UnknownQuery
 from nasrepro.spaces.base import SearchSpace
 from nasrepro.spaces.darts.genotype import N_INPUTS, N_NODES, N_SLOTS, OPERATIONS
 from nasrepro.spaces.darts.space import NB301Space, aligned_slots
+from nasrepro.spaces.declared import FunctionSpace
 from nasrepro.spaces.edge_cell import EdgeCellSpace
 from nasrepro.spaces.fixed_code import fixed_code
 from nasrepro.spaces.nb101 import graph_edits as edit_distance
 from nasrepro.spaces.nb101.space import NB101Space
+from nasrepro.spaces.own import OwnSpace
 
 _CHUNK = 4_096  # pairs aligned at a time
 
@@ -181,6 +185,29 @@ class NB301Form(FixedForm):
         return [m if ok else cell for m, ok, cell in zip(made, fits, cells, strict=True)], fits
 
 
+class GraphForm(FixedForm):
+    """The one-hot adjacency encoding of the graph form. Edits and distance are those of the space."""
+
+    def __init__(self, space: SearchSpace[Any]) -> None:
+        self.space, self.most_edits = space, 6
+        n = space.max_nodes
+        nodes = np.repeat(np.arange(n), len(space.node_classes))
+        self.places = np.concatenate([nodes, np.arange(n, n + n * (n - 1) // 2)])
+
+    def vectors(self, cells: Cells) -> np.ndarray:
+        vectors: np.ndarray = adjacency_encoding(encode(self.space, cells), len(self.space.node_classes)).numpy()
+        return vectors
+
+    def edited(self, cells: Cells, k: int, rng: np.random.Generator, exact: bool = False) -> tuple[Cells, np.ndarray]:
+        before = architectures(self.space, cells)
+        after = list(before)
+        for _ in range(k):
+            after = [self.space.mutate(arch, rng) for arch in after]
+        fits = np.array([self.space.distance(a, b) == k for a, b in zip(before, after, strict=True)], dtype=bool)
+        made = [b if ok else a for a, b, ok in zip(before, after, fits, strict=True)]
+        return of_architectures(self.space, made), fits
+
+
 @lru_cache(maxsize=8)
 def fixed_form(space: SearchSpace[Any]) -> FixedForm:
     """Return the fixed form of a space; raise `UnknownQuery` for one without."""
@@ -188,10 +215,14 @@ def fixed_form(space: SearchSpace[Any]) -> FixedForm:
         (EdgeCellSpace, EdgeForm),
         (NB101Space, NB101Form),
         (NB301Space, NB301Form),
+        (OwnSpace, GraphForm),
+        (FunctionSpace, GraphForm),
     )
     found = next((form for kind, form in forms if isinstance(space, kind)), None)
     if found is None:
-        raise UnknownQuery(f"The space {space.name} has no fixed form; nb101, nb201, tnb101-micro and nb301 have one.")
+        raise UnknownQuery(
+            f"The space {space.name} has no fixed form; nb101, nb201, tnb101-micro, nb301 and your own have one."
+        )
     return found(space)
 
 

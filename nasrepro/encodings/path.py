@@ -8,17 +8,32 @@ bit stands only for the sequences that occur in the batch: the others are zero f
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 import numpy as np
 
-from nasrepro.encodings.structure import operation_kinds
+from nasrepro.encodings.structure import operation_kinds, terminals
 from nasrepro.graphs import Graphs
 
 
-def flow(graphs: Graphs, node_classes: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the kind of each class, node classes (B x N), adjacency (bool), and which nodes pass something on."""
-    kinds, nodes = np.array(operation_kinds(node_classes)), graphs.nodes.numpy()
-    return kinds, nodes, graphs.adjacency().numpy() == 1, graphs.mask.numpy() & (kinds[nodes] != "none")
+class Flow(NamedTuple):
+    """How cells pass things on: the kind of each class (K); by cell and node the class, whether it passes something
+    on, begins and ends (B x N); whether a node feeds another (B x N x N)."""
+
+    kinds: np.ndarray
+    nodes: np.ndarray
+    edges: np.ndarray
+    passes: np.ndarray
+    begins: np.ndarray
+    ends: np.ndarray
+
+
+def flow(graphs: Graphs, node_classes: tuple[str, ...]) -> Flow:
+    """Return how some cells pass things on."""
+    kinds, nodes = operation_kinds(node_classes), graphs.nodes.numpy()
+    begins, ends = (where.numpy() for where in terminals(graphs, kinds))
+    passes = graphs.mask.numpy() & (np.array(kinds)[nodes] != "none")
+    return Flow(np.array(kinds), nodes, graphs.adjacency().numpy() == 1, passes, passes & begins, ends)
 
 
 def sequences(
@@ -34,14 +49,14 @@ def sequences(
         node_classes: of their space.
         told: kinds of the nodes that a sequence is made of; it leaves out the others.
     """
-    kinds, nodes, edges, passes = flow(graphs, node_classes)
-    counts, ends = np.isin(kinds, list(told)), kinds[nodes] == "output"
+    kinds, nodes, edges, passes, begins, ends = flow(graphs, node_classes)
+    counts = np.isin(kinds, list(told))
 
     def longer(code: np.ndarray, cell: np.ndarray, node: np.ndarray) -> np.ndarray:
         what = nodes[cell, node]
         return np.where(counts[what], code * len(kinds) + what, code)
 
-    cell, node = (passes & (kinds[nodes] == "input")).nonzero()
+    cell, node = begins.nonzero()
     code = longer(np.ones_like(cell), cell, node)
     paths: np.ndarray = np.ones(len(cell))
     found = []

@@ -78,9 +78,9 @@ def path_profile(space: SearchSpace[Any]) -> PathProfile:
 
 def profile(graphs: Graphs, node_classes: tuple[str, ...]) -> np.ndarray:
     """Return the path and degree statistics of cells, float64, B x F; see the module."""
-    kinds, nodes, edges, passes = flow(graphs, node_classes)
+    kinds, nodes, edges, passes, begins, ends = flow(graphs, node_classes)
     count, n = nodes.shape
-    begins, ends = passes & (kinds[nodes] == "input"), passes & (kinds[nodes] == "output")
+    ends = passes & ends
     operations = np.flatnonzero(np.isin(kinds, _COUNTED))
     indicators = [passes & (nodes == operation) for operation in operations]
     indicators.append(passes & np.isin(nodes, operations))

@@ -37,11 +37,19 @@ OPERATION_KIND = {name: kind for kind, names in _CLASSES_OF_KIND.items() for nam
 
 
 def operation_kinds(node_classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the kind of each node class: input, output, conv, pool, skip, none or other."""
-    unknown = [name for name in node_classes if name not in OPERATION_KIND]
-    if unknown:
-        raise ValueError(f"say in _CLASSES_OF_KIND of {__name__} what {', '.join(unknown)} is")
-    return tuple(OPERATION_KIND[name] for name in node_classes)
+    """Return the kind of each node class: what its space declares, else what its name is known for, else `other`."""
+    return tuple(getattr(name, "kind", OPERATION_KIND.get(name, "other")) for name in node_classes)
+
+
+def terminals(graphs: Graphs, kinds: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+    """Return the nodes where cells begin and end, bool, B x N: those of kind input, and output. Where no operation of
+    the space is of the kind, they are the nodes that read nothing, and that nothing reads."""
+    adjacency = graphs.adjacency()
+    found = []
+    for kind, joined in (("input", adjacency.any(1)), ("output", adjacency.any(2))):
+        known = torch.tensor([k == kind for k in kinds])[graphs.nodes]
+        found.append(graphs.mask & (known if kind in kinds else ~joined))
+    return found[0], found[1]
 
 
 def structure_features(graphs: Graphs, node_classes: tuple[str, ...]) -> Tensor:
@@ -62,7 +70,8 @@ def structure_features(graphs: Graphs, node_classes: tuple[str, ...]) -> Tensor:
     def is_kind(kind: str) -> Tensor:  # N x B
         return (torch.tensor([k == kind for k in kinds])[graphs.nodes] & graphs.mask).T.contiguous()
 
-    begins, ends, passes = is_kind("input"), is_kind("output"), graphs.mask.T & ~is_kind("none")
+    begins, ends = (nodes.T.contiguous() for nodes in terminals(graphs, kinds))
+    passes = graphs.mask.T & ~is_kind("none")
     weighs = is_kind("conv").to(torch.float32)
     ends_of_edges = zip(*(i.tolist() for i in pair_indices(n, graphs.nodes.device)), strict=True)
     edges = dict(zip(ends_of_edges, graphs.pairs.T == 1, strict=True))

@@ -21,6 +21,7 @@ from nasrepro.search.defaults import BananasConfig, EnsembleConfig
 from nasrepro.search.model_based import SurrogateSearch
 from nasrepro.search.mutation import new_mutants
 
+_MOST_NODES_OF_PATHS = 32  # of all published spaces; beyond, paths are too many
 _FIRST_MOMENT, _SECOND_MOMENT, _EPSILON = 0.9, 0.999, 1e-8  # of Adam (Kingma and Ba, 2015)
 
 
@@ -112,7 +113,10 @@ class BANANAS(SurrogateSearch[BananasConfig]):
         return [candidates[k] for k in np.argsort(-samples)[:count]]
 
     def features(self, archs: list[Any]) -> np.ndarray:
-        """Return the path encoding of cells, float32, B x F."""
+        """Return the path encoding of cells, float32, B x F; of large ones, which have too many paths, the tabular
+        features."""
+        if self.space.max_nodes > _MOST_NODES_OF_PATHS:
+            return tabular_features(self.space)(self.space.encode(archs))
         return path_encoding(self.space.encode(archs), self.space.node_classes)
 
     def predictions(self, known: np.ndarray, targets: np.ndarray, new: np.ndarray) -> np.ndarray:

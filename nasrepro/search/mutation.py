@@ -45,6 +45,8 @@ def new_mutants(
         if len(found) >= count:
             break
         neighbours = space.neighbours(parent)  # once, for the first edit of all mutants
+        if not neighbours:  # in a sparse list of cells
+            continue
         for further in rng.poisson(edits, count):
             child = neighbours[int(rng.integers(len(neighbours)))]
             for _ in range(1, further):

@@ -2,73 +2,29 @@
 
 A cell is a directed acyclic graph with an operation on each node. Where the listed cells come from one larger space,
 this one knows nothing of it: a graph that is not listed is refused (kind `unlisted`), well formed or not, because
-nothing is known of it. `nasrepro.benchmarks.own` reads the table.
+nothing is known of it. `nasrepro.benchmarks.own` reads the table; `declared` has spaces without a list.
 
-Isomorphic cells are one architecture, in the form in which it is listed first; whatever this module returns has that
-form. Its row is its place in the list, isomorphic ones counted once.
+Isomorphic cells are one architecture (see `cells` beyond 12 nodes), in the form in which it is listed first; whatever
+this module returns has that form. Its row is its place in the list, isomorphic ones counted once.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations, permutations
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nasrepro.errors import InvalidArchitecture, did_you_mean
+from nasrepro.spaces import cells as forms
 from nasrepro.spaces.base import INVALID, FiniteSpace
-from nasrepro.spaces.canonical import canonical_order, topological_order
+from nasrepro.spaces.cells import EXACT_NODES, Cell, check_form, pairs_of
 
 if TYPE_CHECKING:
     from nasrepro.graphs import Graphs
 
-MAX_NODES = 12  # up to here the canonical form and the edit distance of every cell take less than a second
-
-Edge = tuple[int, int]
-
-
-class Cell(NamedTuple):
-    """A cell of n nodes in topological order.
-
-    Attributes:
-        operations: name of the operation of each node.
-        edges: pairs (source, target), source < target, ascending.
-    """
-
-    operations: tuple[str, ...]
-    edges: tuple[Edge, ...]
-
-    @property
-    def adjacency(self) -> np.ndarray:
-        """The adjacency matrix, int64, n x n, strictly upper triangular."""
-        matrix = np.zeros((len(self.operations), len(self.operations)), dtype=np.int64)
-        for edge in self.edges:
-            matrix[edge] = 1
-        return matrix
-
-
-def check_form(cell: Any) -> None:
-    """Raise `InvalidArchitecture` unless `cell` is a well-formed `Cell`; its kind is `nodes`, `operations` or
-    `edges`."""
-    if not isinstance(cell, Cell):
-        raise InvalidArchitecture(f"A cell is a `nasrepro.spaces.own.Cell`, not {cell!r}.")
-    operations, edges = cell
-    if not isinstance(operations, tuple) or not 1 <= len(operations) <= MAX_NODES:
-        raise InvalidArchitecture(f"A cell has a tuple of 1 to {MAX_NODES} operations, not {operations!r}.", "nodes")
-    if not all(isinstance(name, str) and name for name in operations):
-        raise InvalidArchitecture(f"The operations of a cell are names, not {operations!r}.", "operations")
-    n = len(operations)
-    known = set(combinations(range(n), 2))
-    if not isinstance(edges, tuple) or not all(isinstance(edge, tuple) and edge in known for edge in edges):
-        raise InvalidArchitecture(
-            f"The edges of a cell of {n} nodes are a tuple of pairs i < j < {n}, its nodes in topological order, not "
-            f"{edges!r}.",
-            "edges",
-        )
-    if list(edges) != sorted(set(edges)):
-        raise InvalidArchitecture(f"The edges of a cell are distinct and ascending: {edges!r}.", "edges")
+Code = tuple[bytes, bytes]  # classes of the nodes; sources and targets of the edges in turn
 
 
 class OwnSpace(FiniteSpace[Cell]):
@@ -77,33 +33,70 @@ class OwnSpace(FiniteSpace[Cell]):
     Args:
         cells: at least one; isomorphic ones are merged.
         name: of the space.
+        kinds: operation -> what it is, one of `cells.KINDS`; by default what the name is known for, else `other`.
+
+    Attributes:
+        codes: each listed form, isomorphic ones too, -> its row.
+        invariants: of the codes, see `cells.invariants`.
 
     Raises:
         InvalidArchitecture: no cell, or one that is not well formed.
     """
 
-    def __init__(self, cells: Iterable[Cell], name: str = "own") -> None:
-        forms = list(cells)
-        for cell in forms:
+    def __init__(self, cells: Iterable[Cell], name: str = "own", kinds: Mapping[str, str] | None = None) -> None:
+        listed = list(dict.fromkeys(cells))
+        for cell in listed:
             check_form(cell)
-        if not forms:
+        if not listed:
             raise InvalidArchitecture("A space of your own needs at least one cell.", "nodes")
-        self.name, self.title = name, f"The space {name}"
-        self.node_classes = tuple(sorted({op for cell in forms for op in cell.operations}))
-        self.max_nodes = max(len(cell.operations) for cell in forms)
-        self._class_of = {operation: k for k, operation in enumerate(self.node_classes)}
-        self._by_key: dict[str, int] = {}
-        self._by_form: dict[Cell, int] = {}
-        self._cells: list[Cell] = []
-        for cell in dict.fromkeys(forms):
-            row = self._by_key.setdefault(to_string(self._canonical(cell)), len(self._cells))
-            if row == len(self._cells):
-                self._cells.append(cell)
-            self._by_form[cell] = row
-        self._keys = list(self._by_key)
-        self._profiles = {_profile(cell) for cell in self._cells}
+        names = tuple(sorted({operation for cell in listed for operation in cell.operations}))
+        if len(names) > 256:
+            raise InvalidArchitecture(f"A table may name 256 operations, not {len(names)}.", "operations")
+        self._name(name, names, kinds)
+        self._by_invariant: dict[int, list[int]] = {}
+        self._codes: list[Code] = []
+        self.codes: dict[Code, int] = {}
+        self.invariants = forms.invariants(listed)
+        for cell, invariant in zip(listed, self.invariants.tolist(), strict=True):
+            rows = self._by_invariant.setdefault(invariant, [])
+            row = self._same(cell, rows)
+            code = self._code(cell)
+            if row == INVALID:
+                row = len(self._codes)
+                rows.append(row)
+                self._codes.append(code)
+            self.codes[code] = row
+        self._measure()
+
+    @classmethod
+    def restored(
+        cls,
+        name: str,
+        kinds: Mapping[str, str] | None,
+        names: Sequence[str],
+        codes: Mapping[Code, int],
+        bits: np.ndarray,
+    ) -> OwnSpace:
+        """Return the space whose `codes`, and their invariants, were kept; `names` are its node classes."""
+        space = cls.__new__(cls)
+        space._name(name, tuple(names), kinds)
+        space.codes, space.invariants, space._codes, space._by_invariant = dict(codes), bits, [], {}
+        for (code, row), invariant in zip(codes.items(), bits.tolist(), strict=True):
+            if row == len(space._codes):
+                space._codes.append(code)
+                space._by_invariant.setdefault(invariant, []).append(row)
+        space._measure()
+        return space
+
+    def _name(self, name: str, names: tuple[str, ...], kinds: Mapping[str, str] | None) -> None:
+        self.name = self.title = name
+        self.node_classes = forms.declared_names(names, kinds)
+        self._class_of = {operation: k for k, operation in enumerate(names)}
         self._near: dict[int, list[int]] = {}
-        self.size = len(self._cells)
+
+    def _measure(self) -> None:
+        self.size = len(self._codes)
+        self.max_nodes = max(len(operations) for operations, _ in self._codes)
 
     def check(self, arch: Cell) -> None:
         """Raise `InvalidArchitecture` unless `arch` is isomorphic to a listed cell; its kind is `nodes`, `operations`,
@@ -113,7 +106,7 @@ class OwnSpace(FiniteSpace[Cell]):
     def index(self, arch: Cell) -> int:
         """Return the row of a cell; raises as `check`."""
         check_form(arch)
-        row = self._find(arch)
+        row = int(self._find([arch])[0])
         if row != INVALID:
             return row
         for name in arch.operations:
@@ -124,31 +117,41 @@ class OwnSpace(FiniteSpace[Cell]):
                     "operations",
                 )
         raise InvalidArchitecture(
-            f"{to_string(arch)} is none of the {self.size:,} listed cells: nothing is known of it.", "unlisted"
+            f"{forms.to_string(arch)} is none of the {self.size:,} listed cells: nothing is known of it.", "unlisted"
         )
 
+    def rows(self, archs: Sequence[Cell]) -> np.ndarray:
+        """Return the rows (int64, B) of many cells, all at once; raises as `check`."""
+        for arch in archs:
+            check_form(arch)
+        found = self._find(archs)
+        for b in np.flatnonzero(found == INVALID):
+            self.index(archs[int(b)])
+        return found
+
     def _at(self, row: int) -> Cell:
-        return self._cells[row]
+        operations, ends = self._codes[row]
+        return Cell(tuple(self.node_classes[c] for c in operations), tuple(zip(ends[::2], ends[1::2], strict=True)))
 
     def key(self, arch: Cell) -> str:
-        """Return the string of the canonical form of a listed cell."""
-        return self._keys[self.index(arch)]
+        """Return the string of the canonical form of a listed cell; see `cells.key` beyond 12 nodes."""
+        return forms.key(self._at(self.index(arch)))
 
     def neighbours(self, arch: Cell) -> list[Cell]:
         """Return the listed cells one edit away: another operation on one node, one edge more or less, or one node
         without edges more or less. A symmetric relation; a sparse list leaves cells without neighbours."""
         row = self.index(arch)
         if row not in self._near:
-            found = {self._find(other) for other in _edited(self._cells[row], self.node_classes)}
-            self._near[row] = sorted(found - {INVALID})
-        return [self._cells[other] for other in self._near[row]]
+            found = set(self._find(list(forms.edited(self._at(row), self.node_classes))).tolist())
+            self._near[row] = sorted(found - {INVALID, row})
+        return [self._at(other) for other in self._near[row]]
 
     def mutate(self, arch: Cell, rng: np.random.Generator) -> Cell:
         """Draw one of the neighbours uniformly; `InvalidArchitecture` of kind `isolated` where there is none."""
         if not self.neighbours(arch):
             raise InvalidArchitecture(
-                f"No listed cell is one edit away from {to_string(arch)}. Searches that mutate need a table that lists "
-                "cells and their neighbours; random search does not.",
+                f"No listed cell is one edit away from {forms.to_string(arch)}. Searches that mutate need a table that "
+                "lists cells and their neighbours; random search does not.",
                 "isolated",
             )
         return super().mutate(arch, rng)
@@ -156,89 +159,58 @@ class OwnSpace(FiniteSpace[Cell]):
     def distance(self, a: Cell, b: Cell) -> int:
         """Return the fewest edits of `neighbours` from `a` to `b` (exact), where what lies between need not be
         listed."""
-        from nasrepro.spaces.graph_edit_distance import graph_edit_distance
-
-        cells = [self._cells[self.index(cell)] for cell in (a, b)]
-        (labels_a, adj_a), (labels_b, adj_b) = ((self._classes(cell), cell.adjacency) for cell in cells)
-        return graph_edit_distance(labels_a, adj_a, labels_b, adj_b)
+        return forms.distance(*(self._at(self.index(cell)) for cell in (a, b)))
 
     def _encode(self, rows: np.ndarray) -> Graphs:
+        import torch
+
         from nasrepro.graphs import Graphs
 
-        cells = [self._cells[row] for row in rows.tolist()]
-        return Graphs.from_edges([(self._classes(cell), cell.edges) for cell in cells], self.max_nodes)
+        n = self.max_nodes
+        nodes = np.zeros((len(rows), n), dtype=np.int64)
+        pairs = np.zeros((len(rows), len(pairs_of(n))), dtype=np.int64)
+        sizes = np.zeros(len(rows), dtype=np.int64)
+        for b, row in enumerate(rows.tolist()):
+            operations, ends = self._codes[row]
+            sizes[b] = len(operations)
+            nodes[b, : len(operations)] = list(operations)
+            i, j = np.frombuffer(ends, dtype=np.uint8).astype(np.int64).reshape(-1, 2).T
+            pairs[b, i * (2 * n - i - 1) // 2 + j - i - 1] = 1
+        mask = np.arange(n) < sizes[:, None]
+        return Graphs(*map(torch.from_numpy, (nodes, pairs, mask)))
 
     def read(self, nodes: list[int], adjacency: np.ndarray) -> Cell:
         """Return the listed form of the cell of one graph; what is wrong is of kind `nodes`, `operations` or
         `unlisted`."""
         edges = tuple((i, j) for i, j in np.argwhere(adjacency).tolist())
-        return self._cells[self.index(Cell(tuple(self.class_names(nodes)), edges))]
+        return self._at(self.index(Cell(tuple(self.class_names(nodes)), edges)))
 
     def to_string(self, arch: Cell) -> str:
         """Return the listed form as JSON, e.g. `{"operations": ["input", "output"], "edges": [[0, 1]]}`."""
-        return to_string(self._cells[self.index(arch)])
+        return forms.to_string(self._at(self.index(arch)))
 
     def from_string(self, text: str) -> Cell:
         """Parse what `to_string` writes; raise `InvalidArchitecture` with the reason."""
-        try:
-            content = json.loads(text)
-            cell = Cell(tuple(content["operations"]), tuple((i, j) for i, j in content["edges"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidArchitecture(
-                f'{text!r} is no cell; its form is {{"operations": ["input", "output"], "edges": [[0, 1]]}}.'
-            ) from error
-        return self._cells[self.index(cell)]
+        return self._at(self.index(forms.from_string(text)))
 
-    def _find(self, cell: Cell) -> int:
-        """Return the row of a well-formed cell, -1 where it is not listed."""
-        row = self._by_form.get(cell, INVALID)
-        if row == INVALID and _profile(cell) in self._profiles:
-            return self._by_key.get(to_string(self._canonical(cell)), INVALID)
-        return row
+    def _find(self, cells: Sequence[Cell]) -> np.ndarray:
+        """Return the rows of well-formed cells (int64, B), -1 where one is not listed."""
+        known = [set(cell.operations) <= self._class_of.keys() for cell in cells]
+        rows = np.array(
+            [self.codes.get(self._code(c), INVALID) if k else INVALID for c, k in zip(cells, known, strict=True)],
+            dtype=np.int64,
+        )
+        others = np.flatnonzero(np.array(known, dtype=bool) & (rows == INVALID)).tolist()
+        bits = forms.invariants([cells[b] for b in others]).tolist() if others else []
+        for b, invariant in zip(others, bits, strict=True):
+            rows[b] = self._same(cells[b], self._by_invariant.get(invariant, []))
+        return rows
 
-    def _canonical(self, cell: Cell) -> Cell:
-        """Return the form that isomorphic cells share."""
-        inputs: list[list[int]] = [[] for _ in cell.operations]
-        for i, j in cell.edges:
-            inputs[j].append(i)
-        return _reordered(cell.operations, cell.edges, canonical_order(self._classes(cell), inputs))
+    def _same(self, cell: Cell, rows: Sequence[int]) -> int:
+        """Return which of some rows of the cell's invariant is the same architecture, -1 where none is."""
+        exact = len(cell.operations) <= EXACT_NODES
+        return next((r for r in rows if not exact or forms.key(self._at(r)) == forms.key(cell)), INVALID)
 
-    def _classes(self, cell: Cell) -> list[int]:
-        return [self._class_of[operation] for operation in cell.operations]
-
-
-def to_string(cell: Cell) -> str:
-    """Return a cell as JSON."""
-    return json.dumps({"operations": cell.operations, "edges": cell.edges}, ensure_ascii=False, default=int)
-
-
-def _profile(cell: Cell) -> tuple[tuple[str, ...], int]:
-    """Return what isomorphic cells have in common and most others do not; cheap."""
-    return tuple(sorted(cell.operations)), len(cell.edges)
-
-
-def _edited(cell: Cell, names: Sequence[str]) -> Iterator[Cell]:
-    """Yield the cells one edit away, isomorphic ones perhaps more than once."""
-    operations, edges = cell
-    n = len(operations)
-    for i, name in enumerate(operations):
-        yield from (Cell((*operations[:i], other, *operations[i + 1 :]), edges) for other in names if other != name)
-    for edge in edges:
-        yield Cell(operations, tuple(kept for kept in edges if kept != edge))
-    for i, j in permutations(range(n), 2):
-        if (i, j) not in edges and (j, i) not in edges:
-            more = (*edges, (i, j))
-            order = list(range(n)) if i < j else topological_order([[a for a, b in more if b == k] for k in range(n)])
-            if order is not None:
-                yield _reordered(operations, more, order)
-    for i in range(n):
-        if n > 1 and all(i not in edge for edge in edges):
-            yield _reordered(operations, edges, [k for k in range(n) if k != i])
-    if n < MAX_NODES:
-        yield from (Cell((*operations, name), edges) for name in names)
-
-
-def _reordered(operations: Sequence[str], edges: Iterable[Edge], order: Sequence[int]) -> Cell:
-    """Return the cell whose node k is node `order[k]`; nodes that the order leaves out have no edges."""
-    place = {old: new for new, old in enumerate(order)}
-    return Cell(tuple(operations[old] for old in order), tuple(sorted((place[i], place[j]) for i, j in edges)))
+    def _code(self, cell: Cell) -> Code:
+        classes = bytes(self._class_of[operation] for operation in cell.operations)
+        return classes, bytes(chain.from_iterable(cell.edges))

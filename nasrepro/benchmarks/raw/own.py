@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import combinations
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from nasrepro.errors import CorruptData, InvalidArchitecture, MissingData, ParameterError, StorageError, did_you_mean
-from nasrepro.spaces.own import Cell, Edge, check_form
+from nasrepro.spaces.cells import Cell, Edge, check_form, pairs_of
 
 FORMATS = (".csv", ".parquet")
 CELL_COLUMNS = ("operations", "adjacency")
@@ -32,13 +32,34 @@ class RawTable:
 
     Attributes:
         path: the file.
-        sha256: of its bytes.
-        frame: a row per architecture; of a CSV every field as text.
+        content: its bytes.
     """
 
     path: Path
-    sha256: str
-    frame: pd.DataFrame
+    content: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the bytes."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """A row per architecture; of a CSV every field as text. `CorruptData` says what is wrong with the file."""
+        path, parse = self.path, _read_csv if self.path.suffix == ".csv" else _read_parquet
+        frame = parse(path, self.content)
+        names = list(frame.columns)
+        for name in names:
+            if names.count(name) > 1:
+                raise CorruptData(f"{path} has two columns `{name}`: rename one.")
+        for name in CELL_COLUMNS:
+            if name not in names:
+                raise CorruptData(
+                    f"{path} has no column `{name}`; it has {', '.join(names) or 'none'}.{did_you_mean(name, names)}"
+                )
+        if frame.empty:
+            raise CorruptData(f"{path} lists no architecture: there is no row below its header.")
+        return frame
 
     @property
     def metrics(self) -> list[str]:
@@ -57,18 +78,22 @@ class RawTable:
                 raise CorruptData(f"{self.path}, row {number}: {error}") from error
         return cells
 
-    def values(self, name: str, rows: np.ndarray) -> np.ndarray:
+    def values(self, name: str, rows: np.ndarray, mean: bool = False) -> np.ndarray:
         """Return a metric by row of the space, float64, NaN where not measured.
 
         Args:
             name: of the column.
             rows: row of the space of each row of the file (int, B).
+            mean: whether rows of the same architecture are measurements of which the mean is taken.
 
         Raises:
             CorruptData: a field is no number, or rows of the same architecture contradict each other.
         """
         values = self._numbers(name)
         measured = np.flatnonzero(~np.isnan(values))
+        if mean:
+            found: np.ndarray = pd.Series(values).groupby(rows).mean().to_numpy()
+            return found
         by_row = np.full(rows.max() + 1, np.nan)
         by_row[rows[measured[::-1]]] = values[measured[::-1]]  # backwards: the first of the file stands
         wrong = measured[values[measured] != by_row[rows[measured]]]
@@ -76,7 +101,7 @@ class RawTable:
             first = measured[rows[measured] == rows[wrong[0]]][0]
             raise CorruptData(
                 f"{self.path}, rows {first + 1} and {wrong[0] + 1} are the same architecture up to isomorphism, with "
-                f"`{name}` {values[first]} and {values[wrong[0]]}. Keep one of them, or their mean."
+                f"`{name}` {values[first]} and {values[wrong[0]]}. Keep one, or say `repeated: mean` of the metric."
             )
         return by_row
 
@@ -99,7 +124,7 @@ class RawTable:
 
 
 def read(path: Path) -> RawTable:
-    """Read a table; the errors are those of `nasrepro.benchmarks.own.OwnBenchmark`."""
+    """Read the bytes of a table; the errors are those of `nasrepro.benchmarks.own.OwnBenchmark`."""
     if path.suffix not in FORMATS:
         raise ParameterError(f"`{path}` is neither {' nor '.join(FORMATS)}: save the table as one of these.")
     try:
@@ -108,19 +133,7 @@ def read(path: Path) -> RawTable:
         raise MissingData(f"There is no file {path}.") from error
     except OSError as error:
         raise StorageError(f"Cannot read {path}: {error.strerror or error}.") from error
-    frame = _read_csv(path, content) if path.suffix == ".csv" else _read_parquet(path, content)
-    names = list(frame.columns)
-    for name in names:
-        if names.count(name) > 1:
-            raise CorruptData(f"{path} has two columns `{name}`: rename one.")
-    for name in CELL_COLUMNS:
-        if name not in names:
-            raise CorruptData(
-                f"{path} has no column `{name}`; it has {', '.join(names) or 'none'}.{did_you_mean(name, names)}"
-            )
-    if frame.empty:
-        raise CorruptData(f"{path} lists no architecture: there is no row below its header.")
-    return RawTable(path, hashlib.sha256(content).hexdigest(), frame)
+    return RawTable(path, content)
 
 
 def _read_parquet(path: Path, content: bytes) -> pd.DataFrame:
@@ -169,7 +182,7 @@ def _operations(value: Any) -> tuple[str, ...]:
 
 def _edges(value: Any, n: int) -> tuple[Edge, ...]:
     """Return the edges that a field of `adjacency` gives n nodes, perhaps backward ones."""
-    pairs = list(combinations(range(n), 2))
+    pairs = pairs_of(n)
     if isinstance(value, str):
         text = value.strip()
         if len(text) == len(pairs) and set(text) <= {"0", "1"}:
