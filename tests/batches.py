@@ -35,7 +35,7 @@ def ended(process: subprocess.Popen[str], status: int = 0, timeout: float = 600)
     """Return what a command printed once it ended as it should."""
     out, err = process.communicate(timeout=timeout)
     assert process.returncode == status, out + err
-    assert "Traceback" not in out + err
+    assert "Traceback" not in out + err, out + err
     return out
 
 

@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 from batches import GRID, ROOT, command, ended, results
+from typer.testing import CliRunner
 
 from nasrepro.batch import carry_out, engines, units
 from nasrepro.batch.make import How, Result, make
 from nasrepro.batch.units import Unit, of_plan, of_yaml, shard
+from nasrepro.cli.app import app
 from nasrepro.errors import NasreproError, ParameterError, TrainingDiverged
 from nasrepro.files import leases, paths
 from nasrepro.parameters.base import parse_assignments
@@ -257,3 +259,26 @@ def test_a_batch_lists_the_commands_that_make_it(serial: Path, tmp_path: Path):
     (key,) = results(tmp_path)
     assert results(tmp_path)[key] == results(serial / "runs")[key]
     assert len(ended(command("batch", str(serial / "grid.yml"), "--list", runs=tmp_path)).splitlines()) == 11
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "--all", "--paper", "dinsa"], "no paper, part or page `dinsa`.*Did you mean `dinas`"),
+        (["batch", "--shard", "4/3"], "`--shard 4/3` is no part"),
+        (["batch", "--shard", "0/3"], "`--shard 0/3` is no part"),
+        (["batch", "--jobs", "2", "--scheduler", "tcp://127.0.0.1:1"], "give one of them"),
+        (["batch", "grid.yml", "--profile", "smoke"], r"grid\.yml says the profile of its runs"),
+        (["batch", "nowhere.yml"], "no regular file"),
+        (["batch", "--cluster", "nowhere.yml", "delta.theory"], "does not describe a Slurm cluster"),
+        (["batch", "--device", "banana", "delta.theory"], "device `banana` cannot be used"),
+        (["batch", "--profile", "fast"], "no profile `fast`"),
+    ],
+)
+def test_wrong_arguments_are_told_before_anything_is_made(
+    arguments: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("NASREPRO_RUNS", str(tmp_path / "runs"))
+    with pytest.raises(ParameterError, match=told):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert not (tmp_path / "runs").exists()

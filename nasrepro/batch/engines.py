@@ -210,7 +210,13 @@ def _task_name(unit: Unit, how: How) -> str:
 
 def _connected(address: str, patience_s: float) -> Any:
     distributed = _optional("distributed")
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it tells a lost connection many times over
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in (
+            "distributed",
+            "tornado",
+            "asyncio",
+        ):  # they tell a lost connection many times over
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     began = time.monotonic()
     while True:
         try:
