@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from conformance import GraphSpaceLaws
 from typer.testing import CliRunner
 
 import nasrepro as nr
+from nasrepro import experiments
+from nasrepro.cli import results
 from nasrepro.cli.app import app
 from nasrepro.errors import InvalidArchitecture, ParameterError, UnknownQuery
 from nasrepro.predictors.regressors import BoostedTrees, GPPredictor
@@ -340,6 +343,30 @@ def test_the_command_line_tells_the_best_and_exports_them(tmp_path: Path, model)
     assert "class Network" in text
     told = json.loads(run.invoke(app, ["doctor", "--json"]).stdout)
     assert told["nasrepro"] == nr.__version__ and "nb201" in told["benchmarks"]
+
+
+def test_machines_read_data_records_and_queries():
+    run = CliRunner()
+    status, listed = (json.loads(run.invoke(app, [*c, "--json"]).stdout) for c in (["data", "status"], ["records"]))
+    assert {"file", "here", "command"} <= status[0].keys() and {"key", "parameters"} <= listed[0].keys()
+
+
+@pytest.mark.parametrize("name", experiments.NAMES)
+def test_a_run_tells_its_figures_before_where_they_come_from(name: str):
+    records = nr.records(name)
+    if not records:
+        pytest.skip(f"no run of {name} came with the book")
+    told = [line for line in results.lines(records[0].metrics) if re.search(r"\d", line)]
+    assert told and all("{" not in line for line in told)
+
+
+def test_parameters_are_described_with_types_choices_bounds_and_the_values_of_the_profile():
+    from nasrepro.cli.tool import described
+
+    parameters = experiments.load("nb201").parameters
+    lines = {profile: "\n".join(described(parameters, profile)) for profile in ("smoke", "laptop")}
+    assert "dataset = cifar10  (cifar10 | cifar100 | imagenet16-120)" in lines["laptop"]
+    assert re.search(r"trainings = \d+  \(int, >= 1, <= 100\)", lines["laptop"]) and lines["smoke"] != lines["laptop"]
 
 
 def test_the_thirty_lines_run(tmp_path: Path):
