@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from conformance import GraphSpaceLaws
 from typer.testing import CliRunner
 
 import nasrepro as nr
+from nasrepro import experiments
+from nasrepro.cli import results
 from nasrepro.cli.app import app
 from nasrepro.errors import InvalidArchitecture, ParameterError, UnknownQuery
 from nasrepro.predictors.regressors import BoostedTrees, GPPredictor
@@ -213,6 +216,7 @@ def test_a_fit_refuses_what_it_cannot_do():
             call()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "most"), [("conflict", 2_000), ("places", 3_000), ("noise", 2_000), ("small", None)])
 def test_a_fit_says_whether_an_own_table_can_be_learnt(name: str, most: int | None):
     found = own_tables.attempt(name, 0, "quick", most)
@@ -233,6 +237,7 @@ def test_a_fit_says_of_every_own_table_whether_it_can_be_learnt(name: str, seed:
         assert found["share"] >= min(0.9, 5 * found["chance"])
 
 
+@pytest.mark.slow
 def test_cells_of_64_nodes_fit_and_sample():
     ladder = [(i, j) for i in range(63) for j in (i + 1, i + 8) if j < 64]
     space = nr.space(operations=["a", "b"], nodes=64, edges=ladder)
@@ -342,6 +347,31 @@ def test_the_command_line_tells_the_best_and_exports_them(tmp_path: Path, model)
     assert told["nasrepro"] == nr.__version__ and "nb201" in told["benchmarks"]
 
 
+def test_machines_read_data_records_and_queries():
+    run = CliRunner()
+    status, listed = (json.loads(run.invoke(app, [*c, "--json"]).stdout) for c in (["data", "status"], ["records"]))
+    assert {"file", "here", "command"} <= status[0].keys() and {"key", "parameters"} <= listed[0].keys()
+
+
+@pytest.mark.parametrize("name", experiments.NAMES)
+def test_a_run_tells_its_figures_before_where_they_come_from(name: str):
+    records = nr.records(name)
+    if not records:
+        pytest.skip(f"no run of {name} came with the book")
+    told = [line for line in results.lines(records[0].metrics) if re.search(r"\d", line)]
+    assert told
+
+
+def test_parameters_are_described_with_types_choices_bounds_and_the_values_of_the_profile():
+    from nasrepro.cli.tool import described
+
+    parameters = experiments.load("nb201").parameters
+    lines = {profile: "\n".join(described(parameters, profile)) for profile in ("smoke", "laptop")}
+    assert "dataset = cifar10  (cifar10 | cifar100 | imagenet16-120)" in lines["laptop"]
+    assert re.search(r"trainings = \d+  \(int, >= 1, <= 100\)", lines["laptop"]) and lines["smoke"] != lines["laptop"]
+
+
+@pytest.mark.slow
 def test_the_thirty_lines_run(tmp_path: Path):
     script = Path(__file__).parent.parent / "examples" / "thirty_lines.py"
     lines = [x for x in script.read_text().splitlines() if x and not x.startswith(('"""', "import", "from"))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import sys
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from nasrepro import __version__
-from nasrepro.cli import tool
+from nasrepro.cli import results, tool
 from nasrepro.cli.batch import batch
 from nasrepro.cli.data import app as data_app
 from nasrepro.cli.data import query
@@ -92,6 +93,8 @@ def run(
     from nasrepro.runs.run import run as run_experiment
 
     folder, record = run_experiment(experiments.load(experiment), given, profile=profile, fresh=fresh, device=device)
+    for line in results.lines(record.metrics):
+        _screen.print(line, highlight=False, markup=False)
     _screen.print(tables.run_table(record).to_text(), highlight=False, markup=False)
     reference = paths.records_dir() / record.experiment / record.key
     if folder == reference:
@@ -122,10 +125,17 @@ def notebook(
 
 
 @app.command("records")
-def list_records() -> None:
+def list_records(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the finished runs, yours and those committed with the book."""
     from nasrepro.report import overview as tables
     from nasrepro.runs import records
+
+    if as_json:
+        fields = {"experiment", "key", "profile", "created", "parameters"}
+        found = [run for root in (paths.runs_dir(), paths.records_dir()) for run in records.find(root)]
+        told = [{"folder": str(folder), **record.model_dump(mode="json", include=fields)} for folder, record in found]
+        sys.stdout.write(json.dumps(told) + "\n")
+        return
 
     for name, root in (("Yours", paths.runs_dir()), ("Committed", paths.records_dir())):
         _screen.print(f"[bold]{name}[/] ({root})")

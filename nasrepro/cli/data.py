@@ -26,9 +26,18 @@ app = typer.Typer(help="Benchmark files: what is here, what is missing, fetching
 
 
 @app.command()
-def status() -> None:
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a line for each file.")] = False) -> None:
     """Show which benchmark files are on this machine, what can be answered with them, and how to get the rest."""
     from nasrepro.benchmarks import registry
+
+    if as_json:
+        told = [
+            {"file": e.name, "group": e.group, "bytes": e.bytes, "here": registry.locate(e.name) is not None,
+             "licence": e.licence, "command": e.command}
+            for e in registry.entries().values()
+        ]  # fmt: skip
+        typer.echo(json.dumps(told))
+        return
 
     console = Console()
     files = Table(title="Benchmark files", title_justify="left", caption_justify="left", caption=_folders())
