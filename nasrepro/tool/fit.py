@@ -88,7 +88,7 @@ def fit(
             of a function.
 
     Raises:
-        ParameterError: no condition, an unknown preset, or fewer than two labelled cells.
+        ParameterError: no condition, an unknown preset, or fewer than ten labelled cells.
         UnknownQuery: the benchmark lacks a metric.
     """
     start = time.monotonic()

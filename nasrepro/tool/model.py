@@ -213,9 +213,9 @@ def generate(
 
 def list_weights(probabilities: np.ndarray, scale: float) -> np.ndarray:
     """Return with which probability each listed cell is drawn: that it is wanted, to the power 1 + scale."""
-    weights = np.asarray(probabilities, dtype=np.float64) ** (1 + scale)
-    total: np.ndarray = weights / weights.sum()
-    return total
+    relative = np.maximum(np.asarray(probabilities, dtype=np.float64), 1e-300)
+    weights: np.ndarray = (relative / relative.max()) ** (1 + scale)
+    return weights / weights.sum()
 
 
 def identities(space: SearchSpace[Any], archs: Sequence[Any]) -> np.ndarray:
