@@ -217,6 +217,17 @@ def test_a_fit_refuses_what_it_cannot_do():
 
 
 @pytest.mark.slow
+def test_where_all_labels_were_read_samples_are_known_cells():
+    short = nr.space(operations=["alpha", "beta", "gamma"], nodes=6, edges="chain")
+    space = OwnSpace({short.sample(np.random.default_rng(k)) for k in range(400)})
+    good = Condition("good", "value", top=0.2)
+    model = nr.fit(nr.benchmark(count, space), [good], "quick", labelled=np.arange(space.size))
+    drawn = model.sample(30)
+    assert len(drawn) == 30 and not drawn.new.any() and model.report.learnt
+    assert model.sample(5, new=True, most_draws=64).archs == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "most"), [("conflict", 2_000), ("places", 3_000), ("noise", 2_000), ("small", None)])
 def test_a_fit_says_whether_an_own_table_can_be_learnt(name: str, most: int | None):
     found = own_tables.attempt(name, 0, "quick", most)

@@ -88,7 +88,7 @@ def fit(
             of a function.
 
     Raises:
-        ParameterError: no condition, an unknown preset, or fewer than two labelled cells.
+        ParameterError: no condition, an unknown preset, or fewer than ten labelled cells.
         UnknownQuery: the benchmark lacks a metric.
     """
     start = time.monotonic()
@@ -216,9 +216,9 @@ class _Trial:
             drawn += _CHECKED
         numbers = identities(self.space, archs).tolist()
         fresh = [arch for arch, number in zip(archs, numbers, strict=True) if number not in self.labelled]
-        share = 0.0
-        if fresh:
-            share = float(self.surrogate(_features(self.space.encode(fresh), len(self.space.node_classes))).mean())
+        share, judged = 0.0, fresh or archs
+        if judged:
+            share = float(self.surrogate(_features(self.space.encode(judged), len(self.space.node_classes))).mean())
         count = max(1, len(archs))
         return scale, len(archs) / drawn, len(fresh) / count, len(set(numbers)) / count, share
 

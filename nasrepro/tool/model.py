@@ -99,7 +99,7 @@ class Model:
         *,
         seed: int = 0,
         steps: int = STEPS,
-        new: bool = True,
+        new: bool | None = None,
         distinct: bool = False,
         most_draws: int | None = None,
     ) -> Samples:
@@ -110,13 +110,14 @@ class Model:
             guidance: scale gamma of classifier-free guidance (DiNAS, Eq. 6); None takes that of the fit.
             seed: names the stream.
             steps: reverse steps.
-            new: leave out cells whose labels were read.
+            new: leave out cells whose labels were read; None does unless those of all cells of the space were.
             distinct: leave out repeated cells.
             most_draws: bound on the graphs drawn, 100 n + 1,000 by default; then fewer than n are returned.
         """
         start, rng = time.monotonic(), numpy_stream(seed, "list")
         scale, bound = self.guidance if guidance is None else guidance, most_draws or 100 * n + 1_000
-        known, seen = set(self.labelled.tolist()), set()
+        known, seen = set(self.labelled.tolist()), set[int]()
+        unknown_only = len(known) != self.space.size if new is None else new
         archs: list[Any] = []
         is_new: list[bool] = []
         invalid: Counter[str] = Counter()
@@ -132,7 +133,7 @@ class Model:
             invalid.update(reason for reason in reasons if reason)
             cells = [arch for arch in found if arch is not None]
             for arch, number in zip(cells, identities(self.space, cells).tolist(), strict=True):
-                if (new and number in known) or (distinct and number in seen):
+                if (unknown_only and number in known) or (distinct and number in seen):
                     refused += 1
                 elif len(archs) < n:
                     archs.append(arch)
@@ -212,9 +213,9 @@ def generate(
 
 def list_weights(probabilities: np.ndarray, scale: float) -> np.ndarray:
     """Return with which probability each listed cell is drawn: that it is wanted, to the power 1 + scale."""
-    weights = np.asarray(probabilities, dtype=np.float64) ** (1 + scale)
-    total: np.ndarray = weights / weights.sum()
-    return total
+    relative = np.maximum(np.asarray(probabilities, dtype=np.float64), 1e-300)
+    weights: np.ndarray = (relative / relative.max()) ** (1 + scale)
+    return weights / weights.sum()
 
 
 def identities(space: SearchSpace[Any], archs: Sequence[Any]) -> np.ndarray:
