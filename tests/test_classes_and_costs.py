@@ -15,7 +15,7 @@ from nasrepro.runs.printed import printed
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     root = tmp_path_factory.mktemp("records")
-    for part in ("ablations.base.cifar10", "table8.d3"):
+    for part in ("ablations.base.cifar10", "table2.cifar10", "table8.d3"):
         fake_nb201_record(root, **planned(f"dinas.{part}").resolved)
     return Shown(list(records.find(root)))
 

@@ -228,7 +228,13 @@ def test_every_space_and_benchmark_is_held_to_the_laws():
     for path in sorted((ROOT / "tests").glob("test_*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef) and any(getattr(b, "id", "").endswith("Laws") for b in node.bases):
-                fields = {t.id: n.value for n in node.body if isinstance(n, ast.Assign) for t in n.targets}
+                fields = {
+                    t.id: n.value
+                    for n in node.body
+                    if isinstance(n, ast.Assign)
+                    for t in n.targets
+                    if isinstance(t, ast.Name)
+                }
                 held |= {v.id for k, v in fields.items() if k in ("space", "benchmark") and isinstance(v, ast.Name)}
     expected = {attribute for _, attribute in (*spaces.SPACES.values(), *benchmarks.BENCHMARKS.values())}
     assert expected - held == set()

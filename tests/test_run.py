@@ -291,7 +291,8 @@ def test_a_usage_error_shows_no_traceback(tmp_path: Path):
 
 
 def test_ctrl_c_says_how_to_go_on_and_the_repeated_command_does(tmp_path: Path):
-    arguments = ["run", "nb201", "--profile", "smoke", *(x for k, v in SMOKE.items() for x in ("-p", f"{k}={v}"))]
+    given = {**SMOKE, "epochs": 3}  # enough for the signal to come before the end
+    arguments = ["run", "nb201", "--profile", "smoke", *(x for k, v in given.items() for x in ("-p", f"{k}={v}"))]
     process = subprocess.Popen(
         [sys.executable, "-m", "nasrepro.cli.app", *arguments],
         cwd=ROOT, stderr=subprocess.PIPE, text=True, env=os.environ | {"NASREPRO_RUNS": str(tmp_path)},

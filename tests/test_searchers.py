@@ -1,6 +1,6 @@
 """The baseline searchers: their rules on a tiny space with a known optimum, their worth on NAS-Bench-201."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
@@ -54,13 +54,10 @@ ALL: dict[str, Make] = {**NEVER_TWICE, "evolution": RegularisedEvolution}
 class _Chain(FiniteSpace[tuple[int, ...]]):
     """Four operations out of three in a row: 81 cells."""
 
-    name = "chain"
+    name = title = "chain"
     node_classes = ("input", "nor_conv_3x3", "avg_pool_3x3", "none", "output")
     max_nodes = 6
     size = 81
-
-    def sample(self, rng: np.random.Generator) -> tuple[int, ...]:
-        return self.from_index(int(rng.integers(81)))
 
     def check(self, arch: tuple[int, ...]) -> None:
         assert len(arch) == 4 and set(arch) <= {1, 2, 3}
@@ -74,13 +71,13 @@ class _Chain(FiniteSpace[tuple[int, ...]]):
     def distance(self, a: tuple[int, ...], b: tuple[int, ...]) -> int:
         return sum(x != y for x, y in zip(a, b, strict=True))
 
-    def encode(self, archs: Sequence[tuple[int, ...]]) -> Graphs:
-        nodes = torch.tensor([[0, *arch, 4] for arch in archs]).reshape(len(archs), 6)
-        adjacency = torch.diag(torch.ones(5, dtype=torch.long), 1).expand(len(archs), 6, 6)
+    def _encode(self, rows: np.ndarray) -> Graphs:
+        nodes = torch.tensor([[0, *self._at(row), 4] for row in rows.tolist()]).reshape(len(rows), 6)
+        adjacency = torch.diag(torch.ones(5, dtype=torch.long), 1).expand(len(rows), 6, 6)
         return Graphs.from_adjacency(nodes, adjacency)
 
-    def decode_one(self, graph: Graphs, index: int = 0) -> tuple[int, ...]:
-        return tuple(graph.nodes[index, 1:5].tolist())
+    def read(self, nodes: list[int], adjacency: np.ndarray) -> tuple[int, ...]:
+        return tuple(nodes[1:5])
 
     def to_string(self, arch: tuple[int, ...]) -> str:
         return self.key(arch)
@@ -91,7 +88,7 @@ class _Chain(FiniteSpace[tuple[int, ...]]):
     def index(self, arch: tuple[int, ...]) -> int:
         return int("".join(str(op - 1) for op in arch), 3)
 
-    def from_index(self, row: int) -> tuple[int, ...]:
+    def _at(self, row: int) -> tuple[int, ...]:
         return tuple(row // 3**place % 3 + 1 for place in (3, 2, 1, 0))
 
     def all(self) -> Iterator[tuple[int, ...]]:

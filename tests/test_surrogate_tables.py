@@ -124,7 +124,7 @@ def test_every_number_that_the_pages_quote_is_known() -> None:
     ):
         text = (paths.data_dir().parent / "notebooks" / "dinas" / f"{page}.py").read_text(encoding="utf-8")
         quoted = re.findall(r"\{glue:text\}`([\w.-]+?)[:`]", text)
-        assert quoted and [q for q in quoted if values.get(q) is None] == []
+        assert quoted and [q for q in quoted if values.get(q) is None and not q.startswith("step.")] == []
     assert "—" not in "".join(_cells(variety_tables.size_table(COMMITTED)))
 
 

@@ -54,7 +54,7 @@ def quality_table(runs: Shown) -> Table:
 
 
 def _quality(part: str, task: str, runs: Shown) -> Iterator[dict[str, Any]]:
-    if (record := runs.record(part)) is not None:
+    if (record := runs.record(part)) is not None and "training" in record.cost.stages:
         speed = record.metrics["speed"]
         yield search_row(record) | {
             "task": task,
