@@ -44,4 +44,6 @@ def numbers(part: str, runs: Shown) -> dict[str, float | int | str | None]:
 
 
 def _shown(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    if isinstance(value, float):
+        return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
+    return value if isinstance(value, str) else f"{value:,}"
