@@ -49,12 +49,16 @@ def model():
 
 class TestFreeLaws(GraphSpaceLaws):
     space = FREE
-    many, samples, few = 300, 120, 8
+    many = 300
+    samples = 120
+    few = 8
 
 
 class TestChainLaws(GraphSpaceLaws):
     space = CHAIN
-    many, samples, few = 300, 120, 4
+    many = 300
+    samples = 120
+    few = 4
 
 
 def _relabelled(cell: Cell, rng: np.random.Generator) -> Cell:
