@@ -67,7 +67,8 @@ speed.curves(page.runs)
 
 # %% [markdown]
 # Beyond a thousand cells the time of a call grows {glue:text}`speed.linear:in proportion to` their number: {glue:text}`speed.flat.cell:.2f` ms a cell for the flat network in a call of
-# {glue:text}`speed.most_cells:,d`, ten reverse steps each. From 8 nodes to 64 the time of a reverse step grows {glue:text}`speed.quadratic:no faster than` the square of their number.
+# {glue:text}`speed.most_cells:,d`, ten reverse steps each. From 8 nodes to 64 the time of a reverse step of the graph transformer grows {glue:text}`speed.default.quadratic:no faster than` the square of their number,
+# that of the flat network {glue:text}`speed.flat.quadratic:faster than` it: it is for small graphs.
 #
 # ## A GPU
 #
