@@ -50,8 +50,8 @@ class StorageError(NasreproError):
     """A file could not be written or read (read-only folder, full disk)."""
 
 
-class Interrupted(NasreproError):
-    """Ctrl-C or a polite kill; an error of ours, so that it reaches the command line through everything.
+class Interrupted(BaseException):
+    """Ctrl-C or a polite kill. No `Exception`: what a reader says of a damaged file must not swallow it.
 
     Attributes:
         status: of the process that ends by it.

@@ -20,8 +20,9 @@ from nasrepro import experiments
 from nasrepro.benchmarks.ledger import Ledger
 from nasrepro.diffusion.denoiser_config import DenoiserConfig
 from nasrepro.diffusion.train import Step, TrainingConfig
-from nasrepro.errors import CorruptData, ParameterError, StorageError
+from nasrepro.errors import CorruptData, Interrupted, ParameterError, StorageError
 from nasrepro.files import paths
+from nasrepro.files.cached_tables import cached_table
 from nasrepro.files.storage import read_yaml
 from nasrepro.parameters import model_of, resolved
 from nasrepro.parameters.base import Parameters, from_notebook, parse_assignments, read_parameters, resolve
@@ -288,6 +289,20 @@ def test_the_command_line_says_what_is_wrong_in_one_message(tmp_path: Path, para
 def test_a_usage_error_shows_no_traceback(tmp_path: Path):
     done = _command("run", "--profil", "smoke", runs=tmp_path)
     assert done.returncode == 2 and "Traceback" not in done.stderr and "--profil" in done.stderr
+
+
+def test_an_interruption_is_not_taken_for_a_damaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """It came while a cached table was read, which was then built anew, and the run went on."""
+
+    def interrupted(path: Path) -> None:
+        raise Interrupted(2)
+
+    monkeypatch.setenv("NASREPRO_CACHE", str(tmp_path))
+    table = cached_table("t", "1", lambda: pd.DataFrame({"a": [1]}))
+    assert cached_table("t", "1", lambda: table[:0]).equals(table)
+    monkeypatch.setattr(pd, "read_parquet", interrupted)
+    with pytest.raises(Interrupted):
+        cached_table("t", "1", lambda: table)
 
 
 def test_ctrl_c_says_how_to_go_on_and_the_repeated_command_does(tmp_path: Path):

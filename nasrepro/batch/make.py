@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from nasrepro.batch.units import Unit
-from nasrepro.errors import Interrupted, MissingData, NasreproError, StorageError
+from nasrepro.errors import MissingData, NasreproError, StorageError
 from nasrepro.files import leases
 from nasrepro.files.storage import write_atomically
 from nasrepro.runs import progress, records
@@ -93,8 +93,6 @@ def _made(unit: Unit, how: How) -> Result:
             if how.notebooks is not None and not (how.notebooks / unit.file).is_file():
                 _execute(unit, how)
                 new = True
-    except Interrupted:
-        raise
     except leases.Held as error:
         return Result(unit, "held", why=str(error))
     except MissingData as error:

@@ -224,7 +224,7 @@ def main() -> None:
         signal.signal(number, _interrupt)
     try:
         app()
-    except NasreproError as error:
+    except (NasreproError, Interrupted) as error:
         Console(stderr=True, soft_wrap=True).print("nasrepro:", error, style="red", highlight=False, markup=False)
         sys.exit(error.status if isinstance(error, Interrupted) else 2)
 
