@@ -43,8 +43,8 @@ page.glue(speed.numbers(page.runs))
 speed.quality_table(page.runs)
 
 # %% [markdown]
-# On CIFAR-10 a training of the flat network takes {glue:text}`quality.dinas.table2.cifar10.training:.0f` s where the graph transformer took
-# {glue:text}`quality.dinas.ablations.base.cifar10.training:.0f` s. Its best cells stand {glue:text}`quality.dinas.table2.cifar10.draw:above` those of the uniform draw from the same labelled class. Where the
+# On CIFAR-10 a run with the flat network takes {glue:text}`quality.dinas.table2.cifar10.training:.0f` CPU seconds for each of its trainings where the graph transformer took
+# {glue:text}`quality.dinas.ablations.base.cifar10.training:.0f`. Its best cells stand {glue:text}`quality.dinas.table2.cifar10.draw:above` those of the uniform draw from the same labelled class. Where the
 # edges are given, every sample is a cell: that is the space's doing, not the network's.
 #
 # ## Equal work

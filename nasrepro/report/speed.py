@@ -34,7 +34,7 @@ _TASKS = {
 _QUALITY = (
     text("Benchmark", "task"),
     text("Network", "record.parameters.denoiser"),
-    number("CPU seconds of a training", "training", 0),
+    number("CPU seconds of the run, for each training", "training", 0),
     number("ms of a sampled cell", "ms", 2),
     number("Best of a run, %", "best_valid", 3),
     number("Uniform draw from the wanted class, %", "draw", 3),
@@ -47,19 +47,19 @@ def quality_table(runs: Shown) -> Table:
     """Return what a training and a sample cost, with the quality that they buy, network by network."""
     rows = [row for part, task in _TASKS.items() for row in _quality(part, task, runs)]
     caption = (
-        "Time to quality: CPU seconds on one thread, as their records have them (other work may have run beside), and "
-        "the best of a run, mean [95 % interval] over trainings and runs."
+        "Time to quality: CPU seconds of a run, sampling and controls included, shared among its trainings (other work "
+        "ran beside, which makes them more), and the best of a run, mean [95 % interval] over trainings and runs."
     )
     return tabulate(_QUALITY, rows, caption, not_run(runs, *_TASKS), name="speed-quality")
 
 
 def _quality(part: str, task: str, runs: Shown) -> Iterator[dict[str, Any]]:
-    if (record := runs.record(part)) is not None and "training" in record.cost.stages:
+    if (record := runs.record(part)) is not None:
         speed = record.metrics["speed"]
         yield search_row(record) | {
             "task": task,
             "record": record,
-            "training": record.cost.stages["training"] / record.parameters["trainings"],
+            "training": record.cost.cpu_s / record.parameters["trainings"],
             "ms": 1000 * speed["seconds_per_architecture"],
             "draw": search_row(record, "top_class")["best_valid"],
         }
@@ -125,6 +125,9 @@ def curves(runs: Shown) -> Figure | None:
             axes.set(xscale="log", yscale="log", xlabel=label, ylabel="ms")
             axes.set_title(title, loc="left")
             axes.grid(axis="y", color="#d5dae0", linewidth=0.7)
+        nodes = sorted(found["nodes"].dropna().unique())
+        canvas.axes[1].set_xticks(nodes, [f"{n:.0f}" for n in nodes])
+        canvas.axes[1].minorticks_off()
         canvas.axes[0].legend(frameon=False, handlelength=3.5)
 
     said = "; ".join(
